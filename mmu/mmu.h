@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Guest memory: the border of mmu/. It knows slots, guest frame numbers, levels and entry
+ * bits, and nothing of vmx/: what it needs from there is in struct mmu_ops. It takes its own
+ * locks (slots_lock, SRCU, the page-table lock); callers hold none of them.
+ */
+#ifndef KVMLET_MMU_MMU_H
+#define KVMLET_MMU_MMU_H
+
+#include <linux/kvm.h>
+#include <linux/kvm_types.h>
+#include <linux/list.h>
+#include <linux/mmu_notifier.h>
+#include <linux/mutex.h>
+#include <linux/rwlock.h>
+#include <linux/srcu.h>
+#include <linux/types.h>
+
+#define MMU_ADDRESS_SPACES	1	/* 2 once there is SMM */
+
+struct mmu;
+struct slots;
+
+/* What the page tables need from the hypervisor around them. */
+struct mmu_ops {
+	/* No vCPU may use a translation removed before this call once it returns. */
+	void (*flush)(struct mmu *mmu);
+};
+
+/* What the processor's EPT can do; filled from IA32_VMX_EPT_VPID_CAP by the caller. */
+struct mmu_format {
+	bool exec_only, level_2m, level_1g, accessed_dirty;
+	u8 maxphyaddr;		/* bits of a host-physical address */
+};
+
+/* Roots are shared by all vCPUs whose view of memory has this key. */
+struct mmu_root {
+	struct list_head link;	/* in mmu->roots, under mmu->lock */
+	u64 hpa;		/* (c) host-physical address of the top table */
+	unsigned int users;	/* under mmu->lock */
+	u8 as_id;		/* (c) address space */
+	u8 role;		/* (c) what else makes its entries differ; 0 today */
+};
+
+struct mmu {
+	const struct mmu_ops *ops;		/* (c) */
+	struct mmu_format format;		/* (c) */
+	struct mm_struct *mm;			/* (c) whose memory the slots name */
+	struct mmu_notifier notifier;
+	struct mutex slots_lock;		/* changes of slots */
+	struct srcu_struct srcu;		/* readers of slots */
+	struct slots __rcu *slots[MMU_ADDRESS_SPACES];
+	rwlock_t lock;				/* page tables, roots, the three below */
+	struct list_head roots;
+	unsigned long invalidate_seq;
+	unsigned int invalidate_count;
+	unsigned long invalidate_start, invalidate_end;
+};
+
+/* An access that the page tables did not allow. */
+enum mmu_access { MMU_READ = 1, MMU_WRITE = 2, MMU_EXEC = 4 };
+
+enum mmu_fault_result {
+	MMU_FAULT_MAPPED,	/* mapped, or mapped by another meanwhile: re-enter */
+	MMU_FAULT_MMIO,		/* no slot, or a write to a read-only one: emulate */
+};
+
+int mmu_init(struct mmu *mmu, const struct mmu_ops *ops, const struct mmu_format *format);
+void mmu_destroy(struct mmu *mmu);
+struct mmu_root *mmu_root_get(struct mmu *mmu, u8 as_id, u8 role);
+void mmu_root_put(struct mmu *mmu, struct mmu_root *root);
+int mmu_set_region(struct mmu *mmu, const struct kvm_userspace_memory_region *region);
+
+/* enum mmu_fault_result, or -EFAULT (no host page), -EINTR (a fatal signal), -ENOMEM. */
+int mmu_fault(struct mmu *mmu, struct mmu_root *root, gpa_t gpa, enum mmu_access access);
+
+/* Guest memory as a byte array; -EFAULT where no slot or no host page is. May sleep. */
+int mmu_read(struct mmu *mmu, u8 as_id, gpa_t gpa, void *buf, size_t len);
+int mmu_write(struct mmu *mmu, u8 as_id, gpa_t gpa, const void *buf, size_t len);
+/* Exchange if equal; @len 1, 2, 4, 8 or 16, not across a page. 1: done, 0: differed. */
+int mmu_cmpxchg(struct mmu *mmu, u8 as_id, gpa_t gpa, void *old, const void *new, size_t len);
+/* True where a slot backs @gpa (and may be written if @write). */
+bool mmu_is_ram(struct mmu *mmu, u8 as_id, gpa_t gpa, bool write);
+
+#endif

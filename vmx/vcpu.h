@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A virtual CPU: its architectural state, what it shares with user space, and how other
+ * threads reach it (requests and kicks).
+ *
+ * Lock letters on the fields below:
+ *   (c) constant after vcpu_create()
+ *   (v) vcpu->mutex, which every vCPU ioctl holds; most of it is only right while the
+ *       vCPU is loaded (vcpu_load()), because a part of the state lives in the VMCS
+ *   (i) as (v), and in addition touched with interrupts off around the VM entry
+ *   (-) synchronizes itself: atomic, or the type's own lock
+ */
+#ifndef KVMLET_VMX_VCPU_H
+#define KVMLET_VMX_VCPU_H
+
+#include <linux/kvm.h>
+#include <linux/mutex.h>
+#include <linux/preempt.h>
+#include <linux/rcuwait.h>
+#include <linux/types.h>
+#include "vmx/clock/clock.h"
+#include "vmx/cpu/cpuid.h"
+#include "vmx/cpu/event.h"
+#include "vmx/cpu/msr.h"
+#include "vmx/cpu/xstate.h"
+#include "vmx/exit/mmio.h"
+#include "vmx/hw/vmcs.h"
+#include "vmx/vm.h"
+
+struct lapic;
+
+/* General registers as the instruction set numbers them. */
+enum gpr {
+	GPR_RAX, GPR_RCX, GPR_RDX, GPR_RBX, GPR_RSP, GPR_RBP, GPR_RSI, GPR_RDI,
+	GPR_R8, GPR_R9, GPR_R10, GPR_R11, GPR_R12, GPR_R13, GPR_R14, GPR_R15,
+	NR_GPRS
+};
+
+/* Bits of vcpu->requests: work another thread, or a handler, wants done before entry. */
+enum vcpu_request {
+	REQ_TLB_FLUSH,		/* EPT entries were removed: INVEPT before the next entry */
+	REQ_EVENT,		/* an interrupt, NMI or exception may be deliverable now */
+	REQ_CLOCK,		/* rewrite this vCPU's kvm-clock page */
+	REQ_TRIPLE_FAULT,	/* shut the guest down */
+	REQ_APIC_BASE,		/* the LAPIC's mode or address changed */
+	REQ_DEAD,		/* the VM is gone: leave with -EIO */
+};
+
+/* Where the vCPU's thread is, for those who want its attention (vcpu->mode). */
+enum vcpu_mode {
+	VCPU_OUTSIDE,		/* in user space or in the kernel with interrupts on */
+	VCPU_ENTERING,		/* interrupts off, about to enter or inside the guest */
+	VCPU_EXITING,		/* kicked while entering: it comes out by itself */
+};
+
+struct vcpu {
+	/* Reached from entry.S: keep first, the order is in vmx/hw/offsets.c. */
+	unsigned long gpr[NR_GPRS];		/* (i) RSP's slot is a cache, see regs.h */
+	unsigned long cr2;			/* (i) */
+
+	struct vm *vm;				/* (c) */
+	u32 id;					/* (c) KVM_CREATE_VCPU's argument, APIC id */
+	unsigned int index;			/* (c) place in vm->vcpus */
+	struct mutex mutex;
+	struct kvm_run *run;			/* (c) page shared with user space: hostile */
+	void *pio_data;				/* (c) the page after it */
+
+	/* How others reach it. */
+	unsigned long requests;			/* (-) atomic bits */
+	int mode;				/* (-) enum vcpu_mode */
+	int cpu;				/* (i) host CPU it is loaded on, -1: none */
+	int last_cpu;				/* (i) host CPU of the last load */
+	struct rcuwait wait;			/* (-) where its thread sleeps in HLT */
+	struct preempt_notifier preempt;	/* (i) */
+	struct pid __rcu *pid;			/* (v) thread of the last KVM_RUN */
+
+	/* The hardware side. */
+	struct vmcs_state vmcs01;		/* (i) the one it owns today */
+	struct vmcs_state *vmcs;		/* (i) the current one */
+	struct mmu_root *root;			/* (v) */
+	u16 vpid;				/* (c) 0: none */
+	u32 exit_reason;			/* (i) full reason of the last exit */
+	unsigned long exit_qual;		/* (i) valid bits in vmcs->cached */
+
+	/* Architectural state that does not live in the VMCS, or lives there changed. */
+	unsigned long cr0, cr4;			/* (v) bits the guest owns are in the VMCS */
+	u64 efer;				/* (v) */
+	u64 xcr0;				/* (v) */
+	unsigned long dr[4], dr6, dr7;		/* (v) */
+	u64 apic_base;				/* (v) IA32_APIC_BASE */
+	u32 mp_state;				/* (-) KVM_MP_STATE_*; others set it by SIPI */
+	struct vcpu_events ev;			/* (v) */
+	struct vcpu_cpuid cpuid;		/* (v) */
+	struct vcpu_msrs msr;			/* (v) */
+	struct vcpu_xstate fpu;			/* (v) */
+	struct vcpu_clock clock;		/* (v) */
+	struct lapic *lapic;			/* (c) NULL with IRQCHIP_NONE */
+	struct mmio_state mmio;			/* (v) an access being finished in user space */
+
+	/* KVM_RUN's own. */
+	int (*complete)(struct vcpu *vcpu);	/* (v) finishes the exit user space served */
+	bool sigset_active;			/* (v) KVM_SET_SIGNAL_MASK */
+	sigset_t sigset;			/* (v) */
+};
+
+int vcpu_create(struct vm *vm, u32 id);
+void vcpu_destroy(struct vcpu *vcpu);
+void vcpu_load(struct vcpu *vcpu);
+void vcpu_put(struct vcpu *vcpu);
+int vcpu_run(struct vcpu *vcpu);
+
+/* Others' way in. vcpu_kick() also wakes it from HLT; both may be called in any context. */
+void vcpu_kick(struct vcpu *vcpu);
+void vcpu_wake(struct vcpu *vcpu);
+
+/**
+ * vcpu_request() - ask a vCPU for work before its next entry
+ * @vcpu: any vCPU
+ * @req: REQ_* bit
+ *
+ * Pair with vcpu_kick() if the vCPU may be running or asleep. Context: any.
+ */
+static inline void vcpu_request(struct vcpu *vcpu, enum vcpu_request req)
+{
+	/* What the request is about must be seen by who sees the bit. */
+	smp_mb__before_atomic();
+	set_bit(req, &vcpu->requests);
+}
+
+/* True, once, for each time the request was made since the last call. */
+static inline bool vcpu_test_request(struct vcpu *vcpu, enum vcpu_request req)
+{
+	if (likely(!test_bit(req, &vcpu->requests)))
+		return false;
+	clear_bit(req, &vcpu->requests);
+	smp_mb__after_atomic();
+	return true;
+}
+
+#endif

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A virtual machine: what all its vCPUs share. One struct vm per KVM_CREATE_VM.
+ *
+ * Lock letters on the fields below:
+ *   (c) constant after vm_create()
+ *   (l) vm->lock
+ *   (L) written under vm->lock, read anywhere (release/acquire)
+ *   (-) synchronizes itself; see the type's header
+ */
+#ifndef KVMLET_VMX_VM_H
+#define KVMLET_VMX_VM_H
+
+#include <linux/kvm.h>
+#include <linux/mutex.h>
+#include <linux/refcount.h>
+#include <linux/types.h>
+#include "mmu/mmu.h"
+#include "vmx/clock/clock.h"
+
+#define VM_MAX_VCPUS	64	/* vCPUs of one VM */
+#define VM_MAX_VCPU_ID	256	/* bound of vCPU ids, which are also initial APIC ids */
+
+struct ioapic;
+struct irq_routes;
+struct pic;
+struct vcpu;
+
+/* Who owns which interrupt controller; explicit wherever a vCPU's path depends on it. */
+enum irqchip_mode {
+	IRQCHIP_NONE,		/* all of them in user space */
+	IRQCHIP_SPLIT,		/* LAPICs here, IO-APIC and 8259 in user space */
+	IRQCHIP_KERNEL,		/* all of them here */
+};
+
+struct vm {
+	refcount_t users;			/* (-) the VM's descriptor and one per vCPU */
+	struct mm_struct *mm;			/* (c) owner; every ioctl checks it */
+	struct mutex lock;
+	struct mmu mmu;				/* (-) slots and page tables */
+	struct vcpu *vcpus[VM_MAX_VCPUS];	/* (L) dense, never removed before the end */
+	unsigned int nr_vcpus;			/* (L) store-release after vcpus[] is set */
+	enum irqchip_mode irqchip;		/* (L) fixed once a vCPU exists */
+	struct pic *pic;			/* (L) both or none with IRQCHIP_KERNEL */
+	struct ioapic *ioapic;
+	struct irq_routes __rcu *routes;	/* (L) SRCU of the mmu is not used: plain RCU */
+	struct vm_clock clock;			/* (-) */
+	u32 boot_cpu_id;			/* (l) vCPU id of the bootstrap processor */
+	bool dead;				/* (-) an internal error ended it; ioctls get -EIO */
+};
+
+static inline unsigned int vm_nr_vcpus(struct vm *vm)
+{
+	return smp_load_acquire(&vm->nr_vcpus);
+}
+
+/* Walks all vCPUs; those created meanwhile may or may not be seen. */
+#define vm_for_each_vcpu(i, vcpu, vm)						\
+	for ((i) = 0; (i) < vm_nr_vcpus(vm) && ((vcpu) = (vm)->vcpus[i], true); (i)++)
+
+struct vcpu *vm_vcpu_by_id(struct vm *vm, u32 id);
+void vm_get(struct vm *vm);
+void vm_put(struct vm *vm);
+int vm_create(unsigned long type);
+void vm_request_all(struct vm *vm, unsigned int request);
+
+#endif
