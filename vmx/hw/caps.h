@@ -11,35 +11,38 @@
 #include "include/portable.h"
 #include "vmx/hw/caps_table.h"
 
-/* Every register that the verdict reads, in an order in which each tells if later ones exist. */
-#define VMX_MSR_LIST(X)							\
-	X(CPUID_0_EBX,		"CPUID_0_EBX",				0)	\
-	X(CPUID_1_EAX,		"CPUID_1_EAX",				0)	\
-	X(CPUID_1_ECX,		"CPUID_1_ECX",				0)	\
-	X(FEATURE_CONTROL,	"IA32_FEATURE_CONTROL",			0x03a)	\
-	X(BASIC,		"IA32_VMX_BASIC",			0x480)	\
-	X(PINBASED,		"IA32_VMX_PINBASED_CTLS",		0x481)	\
-	X(PROCBASED,		"IA32_VMX_PROCBASED_CTLS",		0x482)	\
-	X(EXIT,			"IA32_VMX_EXIT_CTLS",			0x483)	\
-	X(ENTRY,		"IA32_VMX_ENTRY_CTLS",			0x484)	\
-	X(MISC,			"IA32_VMX_MISC",			0x485)	\
-	X(CR0_FIXED0,		"IA32_VMX_CR0_FIXED0",			0x486)	\
-	X(CR0_FIXED1,		"IA32_VMX_CR0_FIXED1",			0x487)	\
-	X(CR4_FIXED0,		"IA32_VMX_CR4_FIXED0",			0x488)	\
-	X(CR4_FIXED1,		"IA32_VMX_CR4_FIXED1",			0x489)	\
-	X(VMCS_ENUM,		"IA32_VMX_VMCS_ENUM",			0x48a)	\
-	X(PROCBASED2,		"IA32_VMX_PROCBASED_CTLS2",		0x48b)	\
-	X(EPT_VPID_CAP,		"IA32_VMX_EPT_VPID_CAP",		0x48c)	\
-	X(TRUE_PINBASED,	"IA32_VMX_TRUE_PINBASED_CTLS",		0x48d)	\
-	X(TRUE_PROCBASED,	"IA32_VMX_TRUE_PROCBASED_CTLS",		0x48e)	\
-	X(TRUE_EXIT,		"IA32_VMX_TRUE_EXIT_CTLS",		0x48f)	\
-	X(TRUE_ENTRY,		"IA32_VMX_TRUE_ENTRY_CTLS",		0x490)	\
-	X(VMFUNC,		"IA32_VMX_VMFUNC",			0x491)	\
-	X(PROCBASED3,		"IA32_VMX_PROCBASED_CTLS3",		0x492)	\
-	X(EXIT2,		"IA32_VMX_EXIT_CTLS2",			0x493)
+/*
+ * Every register that the verdict reads: X(id, name, index, told by, mask). It exists if one of
+ * the mask's bits is set in the register that tells of it, which stands earlier in the list.
+ */
+#define VMX_MSR_LIST(X)										\
+X(CPUID_0_EBX, "CPUID_0_EBX", 0x000, CPUID_0_EBX, 0)						\
+X(CPUID_1_EAX, "CPUID_1_EAX", 0x000, CPUID_1_EAX, 0)						\
+X(CPUID_1_ECX, "CPUID_1_ECX", 0x000, CPUID_1_ECX, 0)						\
+X(FEATURE_CONTROL, "IA32_FEATURE_CONTROL", 0x03a, CPUID_1_ECX, BIT_ULL(5))			\
+X(BASIC, "IA32_VMX_BASIC", 0x480, CPUID_1_ECX, BIT_ULL(5))					\
+X(PINBASED, "IA32_VMX_PINBASED_CTLS", 0x481, CPUID_1_ECX, BIT_ULL(5))				\
+X(PROCBASED, "IA32_VMX_PROCBASED_CTLS", 0x482, CPUID_1_ECX, BIT_ULL(5))				\
+X(EXIT, "IA32_VMX_EXIT_CTLS", 0x483, CPUID_1_ECX, BIT_ULL(5))					\
+X(ENTRY, "IA32_VMX_ENTRY_CTLS", 0x484, CPUID_1_ECX, BIT_ULL(5))					\
+X(MISC, "IA32_VMX_MISC", 0x485, CPUID_1_ECX, BIT_ULL(5))					\
+X(CR0_FIXED0, "IA32_VMX_CR0_FIXED0", 0x486, CPUID_1_ECX, BIT_ULL(5))				\
+X(CR0_FIXED1, "IA32_VMX_CR0_FIXED1", 0x487, CPUID_1_ECX, BIT_ULL(5))				\
+X(CR4_FIXED0, "IA32_VMX_CR4_FIXED0", 0x488, CPUID_1_ECX, BIT_ULL(5))				\
+X(CR4_FIXED1, "IA32_VMX_CR4_FIXED1", 0x489, CPUID_1_ECX, BIT_ULL(5))				\
+X(VMCS_ENUM, "IA32_VMX_VMCS_ENUM", 0x48a, CPUID_1_ECX, BIT_ULL(5))				\
+X(PROCBASED2, "IA32_VMX_PROCBASED_CTLS2", 0x48b, PROCBASED, BIT_ULL(63))			\
+X(EPT_VPID_CAP, "IA32_VMX_EPT_VPID_CAP", 0x48c, PROCBASED2, BIT_ULL(33) | BIT_ULL(37))		\
+X(TRUE_PINBASED, "IA32_VMX_TRUE_PINBASED_CTLS", 0x48d, BASIC, BIT_ULL(55))			\
+X(TRUE_PROCBASED, "IA32_VMX_TRUE_PROCBASED_CTLS", 0x48e, BASIC, BIT_ULL(55))			\
+X(TRUE_EXIT, "IA32_VMX_TRUE_EXIT_CTLS", 0x48f, BASIC, BIT_ULL(55))				\
+X(TRUE_ENTRY, "IA32_VMX_TRUE_ENTRY_CTLS", 0x490, BASIC, BIT_ULL(55))				\
+X(VMFUNC, "IA32_VMX_VMFUNC", 0x491, PROCBASED2, BIT_ULL(45))					\
+X(PROCBASED3, "IA32_VMX_PROCBASED_CTLS3", 0x492, PROCBASED, BIT_ULL(49))			\
+X(EXIT2, "IA32_VMX_EXIT_CTLS2", 0x493, EXIT, BIT_ULL(63))
 
 enum vmx_msr_id {
-#define X(id, name, index)	VMX_MSR_##id,
+#define X(id, name, index, told_by, mask)	VMX_MSR_##id,
 	VMX_MSR_LIST(X)
 #undef X
 	VMX_MSR_COUNT
@@ -48,7 +51,9 @@ enum vmx_msr_id {
 /* A register's name as the SDM and a dump spell it; index 0: a CPUID word, not an MSR. */
 struct vmx_msr_info {
 	const char *name;
+	u64 mask;
 	u32 index;
+	u8 told_by;
 };
 
 extern const struct vmx_msr_info vmx_msr_info[VMX_MSR_COUNT];
@@ -153,6 +158,9 @@ struct vmx_caps {
 	u8 timer_shift;
 };
 
+/* Bytes that hold every verdict in words (a very long list of losses ends in "..."). */
+#define CAPS_TEXT	512
+
 enum caps_verdict {
 	CAPS_RUNS,		/* every required and every optional row */
 	CAPS_RUNS_WITH_LOSSES,	/* some optional rows are missing */
@@ -166,7 +174,8 @@ enum caps_verdict {
  * @verdict:	what came out
  * @cap:	CAPS_MISSING: the first required row that is missing
  * @missing:	number of required rows missing for a reason of their own
- * @losses:	number of optional rows missing
+ * @losses:	number of optional rows missing likewise
+ * @lost:	bitmap over enum vmx_cap of those optional rows
  * @feature_control: the value of IA32_FEATURE_CONTROL
  * @vendor:	CPUID.0:EBX, 0 if unknown
  */
@@ -175,6 +184,7 @@ struct caps_reason {
 	enum vmx_cap cap;
 	u16 missing;
 	u16 losses;
+	u64 lost[(VMX_CAP_COUNT + 63) / 64];
 	u64 feature_control;
 	u32 vendor;
 };
@@ -187,15 +197,6 @@ struct caps_reason {
 static inline bool caps_has(const struct vmx_caps *caps, enum vmx_cap cap)
 {
 	return (caps->has[cap / 64] >> (cap % 64)) & 1;
-}
-
-/**
- * caps_bit() - the mask of a row within its word
- * @cap:	a one-bit row, best a constant
- */
-static inline u64 caps_bit(enum vmx_cap cap)
-{
-	return BIT_ULL(caps_table[cap].bit);
 }
 
 /**
@@ -214,9 +215,10 @@ static inline u64 caps_adjust(const struct vmx_caps *caps, enum caps_word word, 
 bool vmx_msr_exists(const struct vmx_msrs *m, enum vmx_msr_id id);
 void vmx_msr_set(struct vmx_msrs *m, enum vmx_msr_id id, u64 value);
 u64 caps_field(const struct vmx_msrs *m, enum vmx_cap cap);
+bool caps_forced(const struct vmx_caps *caps, enum vmx_cap cap);
+bool caps_is_missing(const struct vmx_msrs *m, enum vmx_cap cap);
 int caps_verdict(const struct vmx_msrs *m, struct vmx_caps *caps, struct caps_reason *why);
 int caps_explain(const struct caps_reason *why, char *buf, size_t size);
-int caps_list_losses(const struct vmx_caps *caps, char *buf, size_t size);
 int caps_first_difference(const struct vmx_msrs *a, const struct vmx_msrs *b);
 
 #ifdef __KERNEL__
