@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The little of ELF that the lab needs: load segments, sections, .modinfo, the interpreter."""
+import struct
+
+PT_LOAD, PT_INTERP = 1, 3
+
+
+class NotElf(ValueError):
+    """The bytes are not a little-endian 64-bit ELF file."""
+
+
+class Elf:
+    """A 64-bit little-endian ELF file held in memory."""
+
+    def __init__(self, data):
+        if data[:6] != b"\x7fELF\x02\x01":
+            raise NotElf("not a 64-bit little-endian ELF file")
+        self.data = data
+        self.entry, phoff, shoff = struct.unpack_from("<QQQ", data, 24)
+        phsize, phnum, shsize, shnum, shstr = struct.unpack_from("<HHHHH", data, 54)
+        self.segments = [Segment(*struct.unpack_from("<IIQQQQQQ", data, phoff + i * phsize))
+                         for i in range(phnum)]
+        self.headers = [struct.unpack_from("<IIQQQQ", data, shoff + i * shsize)
+                        for i in range(shnum)]
+        self.shstr = shstr
+
+    def section(self, name):
+        """The bytes of a section, b'' when there is none of that name."""
+        if not self.headers:
+            return b""
+        names = self.headers[self.shstr][4]
+        for sh_name, _type, _flags, _addr, offset, size in self.headers:
+            if string_at(self.data, names + sh_name) == name:
+                return self.data[offset:offset + size]
+        return b""
+
+    def modinfo(self, key):
+        """All values of a key of a kernel module's .modinfo section."""
+        start = key.encode() + b"="
+        return [s[len(start):].decode() for s in self.section(".modinfo").split(b"\0")
+                if s.startswith(start)]
+
+    def interpreter(self):
+        """The program interpreter's path, or None for a static file."""
+        for seg in self.segments:
+            if seg.type == PT_INTERP:
+                return string_at(self.data, seg.offset)
+        return None
+
+
+class Segment:
+    """One program header."""
+
+    def __init__(self, kind, flags, offset, vaddr, paddr, filesz, memsz, align):
+        self.type, self.flags, self.align = kind, flags, align
+        self.offset, self.vaddr, self.paddr = offset, vaddr, paddr
+        self.filesz, self.memsz = filesz, memsz
+
+
+def string_at(data, offset):
+    """The NUL-terminated string at an offset."""
+    return data[offset:data.index(b"\0", offset)].decode()

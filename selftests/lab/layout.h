@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Physical addresses on which loader.S and labimage.py agree; the latter reads this file. */
+#define ROM_ADDR	0xd0000
+#define ROM_BLOCKS	2
+#define BOOT_PARAMS	0x100000
+#define CMDLINE		0x101000
+#define PML4		0x102000
+#define STACK_TOP	0x110000
+#define KERNEL_ENTRY	0x1000000
