@@ -119,13 +119,13 @@ static bool has_vmx(const struct vmx_msrs *m)
  */
 bool vmx_msr_exists(const struct vmx_msrs *m, enum vmx_msr_id id)
 {
-	while (vmx_msr_info[id].told_by != VMX_MSR_CPUID_1_ECX) {
-		if (vmx_msr_info[id].told_by == id)
-			return true;
-		if (!(m->value[vmx_msr_info[id].told_by] & vmx_msr_info[id].mask))
+	enum vmx_msr_id by = vmx_msr_info[id].told_by;
+
+	if (by == id)
+		return true;
+	for (; by != VMX_MSR_CPUID_1_ECX; id = by, by = vmx_msr_info[id].told_by)
+		if (!(m->value[by] & vmx_msr_info[id].mask))
 			return false;
-		id = vmx_msr_info[id].told_by;
-	}
 	return has_vmx(m);
 }
 
@@ -220,7 +220,7 @@ bool caps_is_missing(const struct vmx_msrs *m, enum vmx_cap cap)
 	const struct caps_row *row = &caps_table[cap];
 	unsigned int i;
 
-	if (row->need == CAPS_UNUSED || is_there(m, cap))
+	if (row->need < CAPS_OPTIONAL || is_there(m, cap))
 		return false;
 	if (!vmx_msr_exists(m, caps_word_info[row->word].msr))
 		return false;
@@ -362,7 +362,7 @@ static int explain_missing(const struct caps_reason *why, char *buf, size_t size
 	else
 		snprintf(bits, sizeof(bits), "bit %u", lo);
 	if (why->missing > 1)
-		snprintf(more, sizeof(more), "; %u more required rows are missing",
+		snprintf(more, sizeof(more), "; %u more missing too",
 			 why->missing - 1);
 	return snprintf(buf, size,
 			"does not run: \"%s\" is missing (%s, %s of %s, MSR 0x%x): %s%s",
@@ -371,7 +371,8 @@ static int explain_missing(const struct caps_reason *why, char *buf, size_t size
 
 static int explain_losses(const struct caps_reason *why, char *buf, size_t size)
 {
-	size_t len = snprintf(buf, size, "runs with %u losses: ", why->losses);
+	size_t len = snprintf(buf, size, "runs with %u loss%s: ", why->losses,
+			      why->losses == 1 ? "" : "es");
 	const char *comma = "";
 	unsigned int i;
 

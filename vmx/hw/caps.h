@@ -93,9 +93,13 @@ struct caps_word_info {
 
 extern const struct caps_word_info caps_word_info[CAPS_WORD_COUNT];
 
-/* SWITCHED: used, but not in the default control word; the driver turns it on when needed. */
+/*
+ * FIRMWARE: judged by a rule of its own (-EPERM). SWITCHED: used, but not in the default control
+ * word; the driver turns it on when needed.
+ */
 enum caps_need {
 	CAPS_UNUSED,
+	CAPS_FIRMWARE,
 	CAPS_OPTIONAL,
 	CAPS_OPTIONAL_SWITCHED,
 	CAPS_REQUIRED,

@@ -21,11 +21,11 @@
 #define CAPS_TABLE_CPU(X)									\
 X(VMX, CPUID, CAPS_B(5), REQUIRED, "VMX",							\
   "this processor has VT-x", "no virtual machine can run")					\
-X(LOCKED, FEATURE, CAPS_B(0), UNUSED, "lock bit",						\
+X(LOCKED, FEATURE, CAPS_B(0), FIRMWARE, "lock bit",						\
   "firmware has decided; clear: the driver may enable VT-x itself", "")				\
 X(VMX_IN_SMX, FEATURE, CAPS_B(1), UNUSED, "VMX inside SMX operation",				\
   "VT-x after a measured launch", "")								\
-X(VMX_OUTSIDE_SMX, FEATURE, CAPS_B(2), UNUSED, "VMX outside SMX operation",			\
+X(VMX_OUTSIDE_SMX, FEATURE, CAPS_B(2), FIRMWARE, "VMX outside SMX operation",			\
   "VT-x may be switched on (see the lock bit)", "")
 
 #define CAPS_TABLE_BASIC(X)									\
