@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * CPUID: what a guest may be shown, what it is shown, and what follows from that. The policy
+ * is a table (cpuid_table.c) judged by pure functions (cpuid_policy.c); cpuid.c is the
+ * kernel's side. SDM vol. 2A, CPUID; vol. 3A, 2.5 and 13.
+ */
+#ifndef KVMLET_VMX_CPU_CPUID_H
+#define KVMLET_VMX_CPU_CPUID_H
+
+#include <linux/kvm.h>
+#include "include/portable.h"
+
+struct vcpu;
+
+#define CPUID_MAX_ENTRIES	256	/* of KVM_SET_CPUID2 */
+#define CPUID_BUCKETS		64
+#define CPUID_NONE		0xffff	/* end of a bucket's chain */
+
+enum cpuid_reg { CPUID_REG_EAX, CPUID_REG_EBX, CPUID_REG_ECX, CPUID_REG_EDX };
+
+/* The words of feature bits: X(name, leaf, index, register). */
+#define CPUID_WORD_LIST(X)							\
+	X(1_ECX, 1, 0, ECX)							\
+	X(1_EDX, 1, 0, EDX)							\
+	X(6_EAX, 6, 0, EAX)							\
+	X(7_EBX, 7, 0, EBX)							\
+	X(7_ECX, 7, 0, ECX)							\
+	X(7_EDX, 7, 0, EDX)							\
+	X(7_1_EAX, 7, 1, EAX)							\
+	X(D_1_EAX, 0xd, 1, EAX)							\
+	X(KVM_EAX, 0x40000001, 0, EAX)						\
+	X(EXT1_ECX, 0x80000001, 0, ECX)						\
+	X(EXT1_EDX, 0x80000001, 0, EDX)						\
+	X(EXT7_EDX, 0x80000007, 0, EDX)						\
+	X(EXT8_EBX, 0x80000008, 0, EBX)
+
+enum cpuid_word {
+#define X(name, leaf, index, reg)	CPUID_WORD_##name,
+	CPUID_WORD_LIST(X)
+#undef X
+	CPUID_WORD_COUNT
+};
+
+/* The features that other parts of the driver ask for: word and bit. */
+#define CPUID_FEATURE(word, bit)	(CPUID_WORD_##word * 32 + (bit))
+enum cpuid_feature {
+	CPUID_MWAIT		= CPUID_FEATURE(1_ECX, 3),
+	CPUID_VMX		= CPUID_FEATURE(1_ECX, 5),
+	CPUID_PCID		= CPUID_FEATURE(1_ECX, 17),
+	CPUID_X2APIC		= CPUID_FEATURE(1_ECX, 21),
+	CPUID_TSC_DEADLINE	= CPUID_FEATURE(1_ECX, 24),
+	CPUID_XSAVE		= CPUID_FEATURE(1_ECX, 26),
+	CPUID_OSXSAVE		= CPUID_FEATURE(1_ECX, 27),
+	CPUID_APIC		= CPUID_FEATURE(1_EDX, 9),
+	CPUID_FSGSBASE		= CPUID_FEATURE(7_EBX, 0),
+	CPUID_TSC_ADJUST	= CPUID_FEATURE(7_EBX, 1),
+	CPUID_SMEP		= CPUID_FEATURE(7_EBX, 7),
+	CPUID_INVPCID		= CPUID_FEATURE(7_EBX, 10),
+	CPUID_RTM		= CPUID_FEATURE(7_EBX, 11),
+	CPUID_SMAP		= CPUID_FEATURE(7_EBX, 20),
+	CPUID_UMIP		= CPUID_FEATURE(7_ECX, 2),
+	CPUID_PKU		= CPUID_FEATURE(7_ECX, 3),
+	CPUID_OSPKE		= CPUID_FEATURE(7_ECX, 4),
+	CPUID_RDPID		= CPUID_FEATURE(7_ECX, 22),
+	CPUID_SPEC_CTRL		= CPUID_FEATURE(7_EDX, 26),
+	CPUID_STIBP		= CPUID_FEATURE(7_EDX, 27),
+	CPUID_ARCH_CAPABILITIES	= CPUID_FEATURE(7_EDX, 29),
+	CPUID_SSBD		= CPUID_FEATURE(7_EDX, 31),
+	CPUID_XSAVEC		= CPUID_FEATURE(D_1_EAX, 1),
+	CPUID_XSAVES		= CPUID_FEATURE(D_1_EAX, 3),
+	CPUID_SYSCALL		= CPUID_FEATURE(EXT1_EDX, 11),
+	CPUID_NX		= CPUID_FEATURE(EXT1_EDX, 20),
+	CPUID_RDTSCP		= CPUID_FEATURE(EXT1_EDX, 27),
+	CPUID_LM		= CPUID_FEATURE(EXT1_EDX, 29),
+};
+
+/**
+ * struct vcpu_cpuid - a vCPU's CPUID and what was derived from it (vcpu->mutex)
+ * @entries:	as user space set them, less the bits that follow the guest's state
+ * @next:	per entry, the next one of its bucket
+ * @nr:		number of entries
+ * @head:	per bucket, its first entry
+ * @words:	the feature words, without the bits that follow the guest's state
+ * @maxphyaddr:	bits of a guest-physical address, at most 52
+ * @cr4_reserved: CR4 bits that the guest may not set
+ * @efer_allowed: EFER bits that it may
+ * @xcr0_allowed: XCR0 bits that it may
+ * @xsave_for:	XCR0 | XSS for which leaf 0xd's sizes are right
+ */
+struct vcpu_cpuid {
+	struct kvm_cpuid_entry2 *entries;
+	u16 *next;
+	u16 nr;
+	u16 head[CPUID_BUCKETS];
+	u32 words[CPUID_WORD_COUNT];
+	u8 maxphyaddr;
+	unsigned long cr4_reserved;
+	u64 efer_allowed;
+	u64 xcr0_allowed;
+	u64 xsave_for;
+};
+
+/**
+ * cpuid_has() - is the guest shown this feature?
+ * @cpuid:	of the vCPU
+ * @feature:	CPUID_*
+ *
+ * Not for the bits that follow the guest's state (OSXSAVE, OSPKE): ask the state.
+ */
+static inline bool cpuid_has(const struct vcpu_cpuid *cpuid, enum cpuid_feature feature)
+{
+	return (cpuid->words[feature / 32] >> (feature % 32)) & 1;
+}
+
+/* System and vCPU ioctls: *nent comes in as room and goes out as the number of entries. */
+int cpuid_supported(struct kvm_cpuid_entry2 *out, u32 *nent);
+int cpuid_emulated(struct kvm_cpuid_entry2 *out, u32 *nent);
+int cpuid_set(struct vcpu *vcpu, const struct kvm_cpuid_entry2 *entries, u32 nent);
+int cpuid_get(struct vcpu *vcpu, struct kvm_cpuid_entry2 *out, u32 *nent);
+
+int cpuid_init(void);
+void cpuid_create(struct vcpu *vcpu);
+void cpuid_destroy(struct vcpu *vcpu);
+const struct kvm_cpuid_entry2 *cpuid_find(struct vcpu *vcpu, u32 leaf, u32 index);
+void cpuid_query(struct vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx);
+void cpuid_update_dynamic(struct vcpu *vcpu);
+
+#endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Model-specific registers: one table of all that a guest or user space may access, and the
+ * storage of those that live in neither the VMCS nor another part of the vCPU.
+ * SDM vol. 4; vol. 3A, 11.11 (MTRR), 15.3 (machine check). vcpu->mutex, vCPU loaded.
+ */
+#ifndef KVMLET_VMX_CPU_MSR_H
+#define KVMLET_VMX_CPU_MSR_H
+
+#include "include/portable.h"
+
+struct vcpu;
+
+#define MSR_MC_BANKS	32	/* machine-check banks, of four registers each */
+#define MSR_MTRR_PAIRS	8	/* variable ranges */
+#define MSR_MTRR_FIXED	11
+#define MSR_SWITCHED	4	/* NR_SWITCHED_MSRS of vmx/hw/switch.h */
+#define MSR_LIST_MAX	255	/* of either index list */
+
+/**
+ * struct vcpu_msrs - values of MSRs (vcpu->mutex)
+ * @switched:	STAR, LSTAR, SYSCALL_MASK, TSC_AUX: by enum switched_msr
+ * @kernel_gs_base: right while the host's value is in the register: switch_kernel_gs_base()
+ * @spec_ctrl:	IA32_SPEC_CTRL in the guest
+ */
+struct vcpu_msrs {
+	u64 switched[MSR_SWITCHED];
+	u64 kernel_gs_base;
+	u64 cstar;
+	u64 spec_ctrl;
+	u64 xss;
+	u64 arch_capabilities;
+	u64 platform_info;
+	u64 ucode_rev;
+	u64 misc_enable;
+	u64 misc_features;
+	u64 mtrr_def_type;
+	u64 mtrr_fixed[MSR_MTRR_FIXED];
+	u64 mtrr_var[2 * MSR_MTRR_PAIRS];
+	u64 mcg_cap;
+	u64 mcg_status;
+	u64 mcg_ctl;
+	u64 mc[4 * MSR_MC_BANKS];
+};
+
+/* 0: done; 1: there is no such MSR, or not this value: #GP(0) in a guest. */
+int msr_get(struct vcpu *vcpu, u32 index, u64 *value, bool host);
+int msr_set(struct vcpu *vcpu, u32 index, u64 value, bool host);
+
+void msr_reset(struct vcpu *vcpu);
+int msr_init(void);
+
+/* The index lists: each returns the number of indices; @out has room for MSR_LIST_MAX. */
+u32 msr_save_list(u32 *out);
+u32 msr_feature_list(u32 *out);
+int msr_get_feature(u32 index, u64 *value);
+
+#endif
