@@ -16,9 +16,9 @@
 #define MSR_DEVICE	"/dev/cpu/0/msr"
 
 static const char *const row_id[VMX_CAP_COUNT] = {
-#define X(id, word, where, need, name, gives, costs)	[VMX_CAP_##id] = #id,
-	CAPS_TABLE(X)
-#undef X
+#define CAPS_ROW(id, word, where, need, name, gives, costs) \
+	[VMX_CAP_##id] = #id,
+#include "vmx/hw/caps_table.h"
 };
 
 static const char *const need_name[] = {
@@ -306,8 +306,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 
 static const struct argp_option option_list[] = {
 	{ "from", 'f', "FILE", 0, "Judge a dump instead of this machine; - is standard input", 0 },
-	{ "dump", 'd', NULL, 0, "Write a dump: one register a line, `NAME value', hexadecimal "
-	  "without prefix. Attach it to a bug report", 0 },
+	{ "dump", 'd', NULL, 0, "Write a dump, to be attached to a bug report", 0 },
 	{ "json", 'j', NULL, 0, "Write registers, rows, control words and verdict as JSON", 0 },
 	{ 0 }
 };
@@ -315,18 +314,23 @@ static const struct argp_option option_list[] = {
 static const struct argp command = {
 	.options = option_list,
 	.parser = parse_option,
-	.doc = "Show what this processor's VT-x can do, what kvmlet needs of it, and whether "
-	"kvmlet runs here.\v"
-	"Without --from it reads the capability MSRs of CPU 0, which needs root and the module msr "
-	"(modprobe msr). It only reads; no hypervisor is started.\n\n"
-	"The column `there' says yes, no, always (it cannot be switched off), useless (there, but "
-	"something it depends on is not) or a number; `need' says whether kvmlet refuses to run "
-	"without it (required), does without it at a cost (optional), never uses it (unused), or "
-	"minds how firmware has left it (firmware).\n\n"
+	.doc = "Show what this processor's VT-x can do, what kvmlet needs of it, and whether\n"
+	"kvmlet runs here.\n"
+	"\vWithout --from it reads the capability MSRs of CPU 0, which needs root and the\n"
+	"module msr (modprobe msr). It only reads; no hypervisor is started.\n"
+	"\n"
+	"The column `there' says yes, no, always (it cannot be switched off), useless\n"
+	"(there, but something it depends on is not) or a number. `need' says whether\n"
+	"kvmlet refuses to run without it (required), does without it at a cost\n"
+	"(optional), never uses it (unused), or minds how firmware left it (firmware).\n"
+	"\n"
+	"A dump is text, one register a line: `NAME value', hexadecimal without prefix.\n"
+	"\n"
 	"Examples:\n"
 	"  kvmlet caps\n"
 	"  kvmlet caps --dump > mine.dump\n"
-	"  kvmlet caps --from mine.dump\n\n"
+	"  kvmlet caps --from mine.dump\n"
+	"\n"
 	"Exit status: 0 kvmlet runs, 1 it does not, 2 wrong usage or unreadable input.",
 };
 

@@ -26,8 +26,10 @@ static const char *vectors = VECTORS;
 
 #define CONTAINS(text, part, ...)						\
 	do {									\
-		if (!tap_ok(strstr(text, part), __VA_ARGS__))			\
-			printf("# expected \"%s\" in \"%s\"\n", part, text);	\
+		const char *_text = text, *_part = part;			\
+										\
+		if (!tap_ok(strstr(_text, _part), __VA_ARGS__))			\
+			printf("# expected \"%s\" in \"%s\"\n", _part, _text);	\
 	} while (0)
 
 static bool load(const char *model, struct vmx_msrs *m)
@@ -472,7 +474,8 @@ static const struct {
 	{ "comments, empty lines, spaces, CRLF and no last newline",
 	  "# x\r\n\r\n \t" MINIMAL "  IA32_VMX_PROCBASED_CTLS\t77f9fffe0401e172", NULL },
 	{ "no VT-x", "CPUID_1_ECX 0\n", NULL },
-	{ "empty file", "", "d: IA32_FEATURE_CONTROL is missing; every processor with VT-x has it" },
+	{ "empty file", "",
+	  "d: IA32_FEATURE_CONTROL is missing; every processor with VT-x has it" },
 	{ "a register that must exist is missing", MINIMAL,
 	  "d: IA32_VMX_PROCBASED_CTLS is missing" },
 	{ "a register that another tells of is missing",

@@ -8,21 +8,19 @@
 #include "vmx/hw/caps.h"
 
 const struct vmx_msr_info vmx_msr_info[VMX_MSR_COUNT] = {
-#define X(id, _name, _index, by, _mask) \
+#define CAPS_MSR(id, _name, _index, by, _mask) \
 	[VMX_MSR_##id] = { .name = _name, .mask = _mask, .index = _index, .told_by = VMX_MSR_##by },
-	VMX_MSR_LIST(X)
-#undef X
+#include "vmx/hw/caps_msrs.h"
 };
 
 const struct caps_row caps_table[VMX_CAP_COUNT] = {
-#define X(id, _word, where, _need, _name, _gives, _costs)					\
-	[VMX_CAP_##id] = {									\
-		.name = _name, .gives = _gives, .costs = _costs, .word = CAPS_##_word,		\
-		.bit = (where) & 0xff, .width = (where) >> 8 & 0xff, .expect = (where) >> 16,	\
-		.need = CAPS_##_need,								\
+#define CAPS_ROW(id, _word, where, _need, _name, _gives, _costs)			\
+	[VMX_CAP_##id] = {								\
+		.name = _name, .gives = _gives, .costs = _costs, .word = CAPS_##_word,	\
+		.bit = CAPS_WHERE_##id & 0xff, .width = CAPS_WHERE_##id >> 8 & 0xff,	\
+		.expect = CAPS_WHERE_##id >> 16, .need = CAPS_##_need,			\
 	},
-	CAPS_TABLE(X)
-#undef X
+#include "vmx/hw/caps_table.h"
 };
 
 #define FACT(_name, id)	{ .name = _name, .msr = VMX_MSR_##id, .true_msr = VMX_MSR_##id }
@@ -411,7 +409,8 @@ int caps_explain(const struct caps_reason *why, char *buf, size_t size)
 
 	switch (why->verdict) {
 	case CAPS_NO_VMX:
-		return snprintf(buf, size, "does not run: no VT-x: bit 5 (VMX) of CPUID.1:ECX is clear%s",
+		return snprintf(buf, size,
+				"does not run: no VT-x: bit 5 (VMX) of CPUID.1:ECX is clear%s",
 				why->vendor == auth ? " (this is an AMD processor; it has AMD-V)" :
 				" (in a virtual machine, its host must offer nested VT-x)");
 	case CAPS_LOCKED_OFF:

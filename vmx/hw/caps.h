@@ -9,42 +9,10 @@
 #define KVMLET_HW_CAPS_H
 
 #include "include/portable.h"
-#include "vmx/hw/caps_table.h"
-
-/*
- * Every register that the verdict reads: X(id, name, index, told by, mask). It exists if one of
- * the mask's bits is set in the register that tells of it, which stands earlier in the list.
- */
-#define VMX_MSR_LIST(X)										\
-X(CPUID_0_EBX, "CPUID_0_EBX", 0x000, CPUID_0_EBX, 0)						\
-X(CPUID_1_EAX, "CPUID_1_EAX", 0x000, CPUID_1_EAX, 0)						\
-X(CPUID_1_ECX, "CPUID_1_ECX", 0x000, CPUID_1_ECX, 0)						\
-X(FEATURE_CONTROL, "IA32_FEATURE_CONTROL", 0x03a, CPUID_1_ECX, BIT_ULL(5))			\
-X(BASIC, "IA32_VMX_BASIC", 0x480, CPUID_1_ECX, BIT_ULL(5))					\
-X(PINBASED, "IA32_VMX_PINBASED_CTLS", 0x481, CPUID_1_ECX, BIT_ULL(5))				\
-X(PROCBASED, "IA32_VMX_PROCBASED_CTLS", 0x482, CPUID_1_ECX, BIT_ULL(5))				\
-X(EXIT, "IA32_VMX_EXIT_CTLS", 0x483, CPUID_1_ECX, BIT_ULL(5))					\
-X(ENTRY, "IA32_VMX_ENTRY_CTLS", 0x484, CPUID_1_ECX, BIT_ULL(5))					\
-X(MISC, "IA32_VMX_MISC", 0x485, CPUID_1_ECX, BIT_ULL(5))					\
-X(CR0_FIXED0, "IA32_VMX_CR0_FIXED0", 0x486, CPUID_1_ECX, BIT_ULL(5))				\
-X(CR0_FIXED1, "IA32_VMX_CR0_FIXED1", 0x487, CPUID_1_ECX, BIT_ULL(5))				\
-X(CR4_FIXED0, "IA32_VMX_CR4_FIXED0", 0x488, CPUID_1_ECX, BIT_ULL(5))				\
-X(CR4_FIXED1, "IA32_VMX_CR4_FIXED1", 0x489, CPUID_1_ECX, BIT_ULL(5))				\
-X(VMCS_ENUM, "IA32_VMX_VMCS_ENUM", 0x48a, CPUID_1_ECX, BIT_ULL(5))				\
-X(PROCBASED2, "IA32_VMX_PROCBASED_CTLS2", 0x48b, PROCBASED, BIT_ULL(63))			\
-X(EPT_VPID_CAP, "IA32_VMX_EPT_VPID_CAP", 0x48c, PROCBASED2, BIT_ULL(33) | BIT_ULL(37))		\
-X(TRUE_PINBASED, "IA32_VMX_TRUE_PINBASED_CTLS", 0x48d, BASIC, BIT_ULL(55))			\
-X(TRUE_PROCBASED, "IA32_VMX_TRUE_PROCBASED_CTLS", 0x48e, BASIC, BIT_ULL(55))			\
-X(TRUE_EXIT, "IA32_VMX_TRUE_EXIT_CTLS", 0x48f, BASIC, BIT_ULL(55))				\
-X(TRUE_ENTRY, "IA32_VMX_TRUE_ENTRY_CTLS", 0x490, BASIC, BIT_ULL(55))				\
-X(VMFUNC, "IA32_VMX_VMFUNC", 0x491, PROCBASED2, BIT_ULL(45))					\
-X(PROCBASED3, "IA32_VMX_PROCBASED_CTLS3", 0x492, PROCBASED, BIT_ULL(49))			\
-X(EXIT2, "IA32_VMX_EXIT_CTLS2", 0x493, EXIT, BIT_ULL(63))
 
 enum vmx_msr_id {
-#define X(id, name, index, told_by, mask)	VMX_MSR_##id,
-	VMX_MSR_LIST(X)
-#undef X
+#define CAPS_MSR(id, name, index, told_by, mask)	VMX_MSR_##id,
+#include "vmx/hw/caps_msrs.h"
 	VMX_MSR_COUNT
 };
 
@@ -107,10 +75,22 @@ enum caps_need {
 };
 
 enum vmx_cap {
-#define X(id, word, where, need, name, gives, costs)	VMX_CAP_##id,
-	CAPS_TABLE(X)
-#undef X
+#define CAPS_ROW(id, word, where, need, name, gives, costs)	VMX_CAP_##id,
+#include "vmx/hw/caps_table.h"
 	VMX_CAP_COUNT
+};
+
+/* Where a row stands in its word: lowest bit, width, and the value that it must have. */
+#define CAPS_ANY			0xff
+#define CAPS_WHERE(lo, width, expect)	((lo) | (width) << 8 | (expect) << 16)
+#define CAPS_B(n)			CAPS_WHERE(n, 1, 1)
+#define CAPS_CLEAR(n)			CAPS_WHERE(n, 1, 0)
+#define CAPS_F(lo, width)		CAPS_WHERE(lo, width, CAPS_ANY)
+#define CAPS_F_IS(lo, width, value)	CAPS_WHERE(lo, width, value)
+
+enum caps_where {
+#define CAPS_ROW(id, word, where, need, name, gives, costs)	CAPS_WHERE_##id = where,
+#include "vmx/hw/caps_table.h"
 };
 
 /* One bit, or a field of several; there if it equals @expect (CAPS_ANY: if it is not zero). */
