@@ -7,7 +7,8 @@
  * cost of one emulated instruction a byte: FRAME_MARK, a letter, a 16-bit little-endian length, and
  * so many bytes. labbochs.py reads it. The letters:
  *
- *	S  started		K  kernel log, as /dev/kmsg gives it
+ *	S  started: the log before this is the boot's own
+ *	K  kernel log, as /dev/kmsg gives it
  *	O  standard output	E  standard error of COMMAND
  *	L  a module did not load: "NAME: reason"
  *	B  COMMAND begins: TSC	X  COMMAND ended: TSC, wait status (two 64-bit words)
@@ -178,7 +179,6 @@ static void set_up(void)
 
 	if (iopl(3))
 		_exit(1);
-	frame('S', "", 0);
 	mount("proc", "/proc", "proc", 0, NULL);
 	mount("sysfs", "/sys", "sysfs", 0, NULL);
 	mount("devtmpfs", "/dev", "devtmpfs", 0, NULL);
@@ -191,6 +191,7 @@ static void set_up(void)
 	kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &priority);
 	forward_kmsg();
+	frame('S', "", 0);
 }
 
 /* A record is "PATH PARAMETERS". */

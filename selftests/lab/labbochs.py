@@ -50,7 +50,7 @@ error: action=report
 info: action=report
 debug: action=ignore
 cpu: model={model}, count={smp}, ips={ips}, reset_on_triple_fault=0, ignore_bad_msrs=1
-clock: sync=none, time0=1000000000
+clock: sync={sync}, time0=1000000000
 com1: enabled=1, mode=file, dev={folder}/console
 com2: enabled=1, {com2}
 port_e9_hack: enabled=1
@@ -65,10 +65,10 @@ class Machine:
         self.folder, self.model, self.smp, self.mem, self.top = folder, model, smp, mem, top
         self.ips = IPS_ONE if smp == 1 else IPS_MANY
 
-    def write_config(self, com2, ticks):
+    def write_config(self, com2, sync, ticks):
         config = CONFIG.format(bios=BIOS, vgabios=VGABIOS, loader=labbuild.loader(),
                                folder=self.folder, mem=self.mem, model=self.model, smp=self.smp,
-                               ips=self.ips, com2=com2)
+                               ips=self.ips, com2=com2, sync=sync)
         stop = f"sba {ticks}000000\n" if ticks else ""
         commands = touch_blocks(self.top) + stop + "c\nr\nprint-stack 16\nq\n"
         for name, text in (("bochsrc", config), ("commands", commands)):
@@ -87,21 +87,24 @@ class Outcome:
     """What a run reported; labverdict.judge() weighs it."""
 
     def __init__(self):
+        self.boot_lines = 0         # how many lines of kmsg are the boot's own
         self.kmsg, self.console, self.bochs_log, self.bochs_err = [], "", "", ""
         self.load_error = None
         self.limit = None           # which limit ended the run
-        self.stop_state = []        # where the processor was then
+        self.stop_state = []        # where the processor was then, as the debugger words it
         self.complete = False       # the agent reported to the end
         self.wait_status = None
         self.missing = []
-        self.began = self.ended = 0
+        self.began = self.ended = 0         # TSC
+        self.power_on = time.monotonic()
+        self.began_wall = 0.0               # seconds from power-on to COMMAND
 
-    def host_log(self):
+    def host_log(self, boot=True):
         """The host's log: what the agent forwarded, and what only reached the console."""
         seen = set(re.sub(r"^\[ *[\d.]+\] ", "", line) for line in self.kmsg)
         late = [line for line in self.console.splitlines()
                 if line.strip() and re.sub(r"^\[ *[\d.]+\] ", "", line) not in seen]
-        return self.kmsg + late
+        return self.kmsg[0 if boot else self.boot_lines:] + late
 
     def died(self):
         """A panic ends in a triple fault, which the emulator is told to stop at."""
@@ -152,6 +155,7 @@ class Report:
             write_all(self.streams[kind], content)
         elif kind == "S":
             self.started = True
+            out.boot_lines = len(out.kmsg)
         elif kind == "K":
             text = content.decode(errors="replace")
             out.kmsg += labverdict.readable(text.rstrip("\n")).split("\n")
@@ -159,6 +163,7 @@ class Report:
             out.load_error = content.decode(errors="replace")
         elif kind == "B":
             out.began, = struct.unpack("<Q", content)
+            out.began_wall = time.monotonic() - out.power_on
         elif kind == "X":
             out.ended, out.wait_status = struct.unpack("<QQ", content)
         elif kind == "Z":
@@ -178,6 +183,7 @@ class Report:
             self.outcome.missing.append(content.decode(errors="replace"))
 
     def close(self):
+        self.stray += self.buffer       # a frame cut short when the machine stopped
         if self.target:
             self.target.close()
 
@@ -274,8 +280,10 @@ def run(machine, streams, files, limit, ticks, keyboard=None):
     """Run the machine to its end and return the Outcome; no process is left, however it ends."""
     outcome = Outcome()
     report = Report(outcome, streams, files)
-    machine.write_config(keyboard.com2() if keyboard else f"mode=file, dev={machine.folder}/com2",
-                         ticks)
+    if keyboard:
+        machine.write_config(keyboard.com2(), "slowdown", ticks)
+    else:
+        machine.write_config(f"mode=file, dev={machine.folder}/com2", "none", ticks)
     process = start(machine)
     try:
         outcome.limit = follow(process, report, limit, keyboard)
@@ -290,5 +298,5 @@ def run(machine, streams, files, limit, ticks, keyboard=None):
     if not outcome.limit and "Caught time breakpoint" in stray:
         outcome.limit = f"emulated time limit of {ticks} M instructions passed"
     if outcome.limit:
-        outcome.stop_state = re.findall(r"^(?:rip|eip|rsp|cr3|eflags).*", stray, re.M)
+        outcome.stop_state = re.findall(r"^(?:rip|rsp|eflags).*", stray, re.M)
     return outcome

@@ -29,17 +29,18 @@ def layout():
 
 
 def write_ram(path, vmlinux, vmlinuz, initrd, cmdline):
-    """Lay RAM out in a sparse file; returns the address at which it ends."""
+    """Lay RAM out in a sparse file; returns the address at which what is in use ends."""
     at = layout()
     if len(cmdline) > CMDLINE_MAX:
         raise LabError(f"the kernel's command line has {len(cmdline)} bytes, "
                        f"at most {CMDLINE_MAX} fit")
     with open(path, "wb") as ram:
-        end = put_kernel(ram, vmlinux, at["KERNEL_ENTRY"])
+        entry, end = put_kernel(ram, vmlinux)
         initrd_at = (end + 2 * HUGE - 1) & -HUGE
         put(ram, initrd_at, initrd)
         put(ram, at["BOOT_PARAMS"], boot_params(vmlinuz, at, initrd_at, len(initrd)))
         put(ram, at["CMDLINE"], cmdline.encode() + b"\0")
+        put(ram, at["ENTRY"], struct.pack("<Q", entry))
         put(ram, at["PML4"], identity_map(at["PML4"]))
         top = (initrd_at + len(initrd) + RAM_BASE - 1) & -RAM_BASE
         ram.truncate(top - RAM_BASE)
@@ -51,18 +52,16 @@ def put(ram, address, data):
     ram.write(data)
 
 
-def put_kernel(ram, vmlinux, entry):
-    """Copy the load segments to their physical addresses; returns the end of the kernel."""
+def put_kernel(ram, vmlinux):
+    """Copy the load segments to their physical addresses; returns the entry and the end."""
     with open(vmlinux, "rb") as f:
         elf = Elf(f.read())
-    if elf.entry != entry:
-        raise LabError(f"{vmlinux}: entry {elf.entry:#x}, the loader expects {entry:#x}")
     end = 0
     for seg in elf.segments:
         if seg.type == PT_LOAD:
             put(ram, seg.paddr, memoryview(elf.data)[seg.offset:seg.offset + seg.filesz])
             end = max(end, seg.paddr + seg.memsz)
-    return end
+    return elf.entry, end
 
 
 def boot_params(vmlinuz, at, initrd_at, initrd_size):
@@ -73,8 +72,7 @@ def boot_params(vmlinuz, at, initrd_at, initrd_size):
     header_end = 0x202 + setup[0x201]
     params[0x1f1:header_end] = setup[0x1f1:header_end]
     params[0x210] = 0xff                                        # type_of_loader: none registered
-    struct.pack_into("<I", params, 0x214, at["KERNEL_ENTRY"])   # code32_start
-    struct.pack_into("<II", params, 0x218, initrd_at, initrd_size)
+    struct.pack_into("<II", params, 0x218, initrd_at, initrd_size)  # ramdisk_image, _size
     struct.pack_into("<I", params, 0x228, at["CMDLINE"])        # cmd_line_ptr
     return params
 

@@ -2,7 +2,7 @@
 """Kernel packages: which one a name means, fetching it with apt, and what the lab keeps of it.
 
 Nothing is installed. A package is downloaded into the cache folder, unpacked there, and reduced to
-vmlinuz, vmlinux, config, System.map and the few modules that a lab can load. What a name such as
+vmlinuz, vmlinux, config and the few modules that a lab can load. What a name such as
 "6.12" means is remembered, so that only `lab fetch` ever needs apt or a network.
 """
 import hashlib
@@ -21,6 +21,7 @@ from labelf import Elf
 MODULES = ("kvm-intel", "msr", "cpuid")
 # Sections that only debuggers and tracers read; loading them costs 600 M instructions.
 STRIP = ("--strip-debug", "-R", ".BTF", "-R", ".BTF_ids")
+ZSTD = b"\x28\xb5\x2f\xfd"
 STRIP_FTRACE = ("-R", "__mcount_loc", "-R", ".rela__mcount_loc")
 
 
@@ -53,9 +54,9 @@ def publish(path, data, mode=0o644):
 
 def tool(*argv, **options):
     """Run a tool of the user's machine; its failure is an error with its own words."""
+    options.setdefault("stdin", subprocess.DEVNULL)
     try:
-        done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, check=False,
+        done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False,
                               env=dict(os.environ, LC_ALL="C"), **options)
     except FileNotFoundError:
         raise LabError(f"{argv[0]}: no such program here; `make setup` installs it") from None
@@ -161,7 +162,7 @@ def download(package, release, options):
 def reduce_package(tree, release, out):
     """Keep of an unpacked package what the lab uses."""
     os.makedirs(os.path.join(out, "modules"))
-    for kind in ("vmlinuz", "config", "System.map"):
+    for kind in ("vmlinuz", "config"):
         shutil.copy(os.path.join(tree, "boot", f"{kind}-{release}"), os.path.join(out, kind))
     with open(os.path.join(out, "vmlinuz"), "rb") as f:
         publish(os.path.join(out, "vmlinux"), vmlinux_of(f.read()))
@@ -193,12 +194,11 @@ def unpack(data):
         return lzma.LZMADecompressor().decompress(data)
     if data[:2] == b"\x1f\x8b":
         return zlib.decompressobj(31).decompress(data)
-    if data[:4] == b"\x28\xb5\x2f\xfd":
+    if data[:4] == ZSTD:
         with tempfile.TemporaryFile() as f:
             f.write(data)
             f.seek(0)
-            done = subprocess.run(("zstd", "-dc"), stdin=f, stdout=subprocess.PIPE, check=False)
-        return done.stdout
+            return tool("zstd", "-dc", stdin=f)
     return data
 
 
@@ -208,7 +208,10 @@ def vmlinux_of(bzimage):
         raise LabError("the kernel is not a bzImage")
     setup = ((bzimage[0x1f1] or 4) + 1) * 512
     offset, length = struct.unpack_from("<II", bzimage, 0x248)
-    vmlinux = unpack(bzimage[setup + offset:setup + offset + length])
+    payload = bzimage[setup + offset:setup + offset + length]
+    if payload[:4] == ZSTD:
+        payload = payload[:-4]          # the size that the kernel's build appends
+    vmlinux = unpack(payload)
     Elf(vmlinux)
     return vmlinux
 

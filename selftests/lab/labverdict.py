@@ -21,15 +21,15 @@ STATUSES = (
 ALLOWED = os.path.join(HERE, "allowed-warnings")
 TAIL = 40
 
+# An oops of any kind has its error code and its number: "...: 0000 [#1] PREEMPT SMP".
+OOPS = r": [0-9a-f]{4} \[#\d+\]"
+FATAL = re.compile(OOPS + r"|Kernel panic - |kernel BUG at |BUG: unable to handle|BUG: soft lockup")
 # The first line of a complaint, as the kernel words it.
 COMPLAINT = re.compile(
-    r"WARNING: CPU: |WARNING: .*(?:lock|RCU)|BUG: |kernel BUG at |Oops: |general protection fault|"
-    r"INFO: task .* blocked|INFO: rcu.*stall|possible .* deadlock|suspicious RCU usage|"
-    r"sleeping function called|scheduling while atomic|refcount_t: |list_(?:add|del) corruption|"
-    r"unchecked MSR access error|Kernel panic|double fault|Unable to handle|UBSAN: |KASAN: |"
-    r"detected stalls|irq .*nobody cared|bad: scheduling|memory leak")
-FATAL = re.compile(r"Oops: |kernel BUG at |Kernel panic|BUG: unable|general protection fault|"
-                   r"double fault|stack segment|BUG: soft lockup")
+    FATAL.pattern + r"|WARNING: CPU: |WARNING: .*(?:lock|RCU)|BUG: |INFO: task .* blocked|"
+    r"INFO: rcu.*stall|detected stalls|possible .* deadlock|suspicious RCU usage|bad: scheduling|"
+    r"refcount_t: |list_(?:add|del) corruption|unchecked MSR access error|nobody cared|"
+    r"UBSAN: |kmemleak: \d+ new")
 # One line of Bochs' log for each VM entry that fails; the text names the field.
 ENTRY_FAILURE = re.compile(r"VMENTER FAIL: .*|VMFAIL: .*|VMENTER: .*PDPTRs Checks Failed.*|"
                            r"VMEXIT: Error when loading guest MSR.*")
@@ -60,7 +60,8 @@ def readable(record):
     if not semicolon or len(fields) < 3 or not fields[2].isdigit():
         return record
     seconds, micro = divmod(int(fields[2]), 1000000)
-    lines = [line for line in text.split("\n") if line and not line.startswith(" ")]
+    first, *more = text.split("\n")        # lines after it that begin with a space are properties
+    lines = [first] + [line for line in more if line and not line.startswith(" ")]
     return f"[{seconds:5}.{micro:06}] " + "\n".join(lines)
 
 
@@ -74,7 +75,7 @@ class Verdict:
 
 def judge(outcome, expected_failures):
     """Turn the outcome of a run (labbochs.Outcome) into its status: the gravest finding wins."""
-    bad = complaints(outcome.host_log())
+    bad = complaints(outcome.host_log(boot=False))
     if outcome.limit:
         return Verdict(HANG, [outcome.limit] + outcome.stop_state + bad[:3])
     if outcome.died() or any(FATAL.search(line) for line in bad):

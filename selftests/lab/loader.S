@@ -90,8 +90,7 @@ long:
 	xorl	%ebp, %ebp
 	xorl	%edi, %edi
 	xorl	%ebx, %ebx
-	movl	$KERNEL_ENTRY, %eax
-	jmp	*%rax
+	jmp	*ENTRY
 
 	.balign 8
 gdt:	.quad	0
