@@ -2,7 +2,13 @@
 /*
  * Guest memory: the border of mmu/. It knows slots, guest frame numbers, levels and entry
  * bits, and nothing of vmx/: what it needs from there is in struct mmu_ops. It takes its own
- * locks (slots_lock, SRCU, the page-table lock); callers hold none of them.
+ * locks; callers hold neither of them. See Documentation/mmu.rst for the whole picture.
+ *
+ * Lock letters on the fields below:
+ *   (c) constant after mmu_init()
+ *   (s) slots_lock: written with it held for write
+ *   (m) mmu->lock: written with it held for write
+ *   (sm) written with both, so that either is enough to read
  */
 #ifndef KVMLET_MMU_MMU_H
 #define KVMLET_MMU_MMU_H
@@ -11,19 +17,23 @@
 #include <linux/kvm_types.h>
 #include <linux/list.h>
 #include <linux/mmu_notifier.h>
-#include <linux/mutex.h>
+#include <linux/rbtree.h>
 #include <linux/rwlock.h>
-#include <linux/srcu.h>
+#include <linux/rwsem.h>
 #include <linux/types.h>
+#include "mmu/slots.h"
 
 #define MMU_ADDRESS_SPACES	1	/* 2 once there is SMM */
 
 struct mmu;
-struct slots;
 
 /* What the page tables need from the hypervisor around them. */
 struct mmu_ops {
-	/* No vCPU may use a translation removed before this call once it returns. */
+	/*
+	 * No vCPU may use a translation removed before this call once it returns. Called with
+	 * mmu->lock held for write: it may wait for other processors but not sleep, and takes
+	 * no lock that is held around a call into mmu/.
+	 */
 	void (*flush)(struct mmu *mmu);
 };
 
@@ -35,9 +45,10 @@ struct mmu_format {
 
 /* Roots are shared by all vCPUs whose view of memory has this key. */
 struct mmu_root {
-	struct list_head link;	/* in mmu->roots, under mmu->lock */
+	struct list_head link;	/* (m) in mmu->roots */
+	u64 *table;		/* (c) the top table; entries change by cmpxchg under mmu->lock */
 	u64 hpa;		/* (c) host-physical address of the top table */
-	unsigned int users;	/* under mmu->lock */
+	unsigned int users;	/* (m) */
 	u8 as_id;		/* (c) address space */
 	u8 role;		/* (c) what else makes its entries differ; 0 today */
 };
@@ -47,13 +58,19 @@ struct mmu {
 	struct mmu_format format;		/* (c) */
 	struct mm_struct *mm;			/* (c) whose memory the slots name */
 	struct mmu_notifier notifier;
-	struct mutex slots_lock;		/* changes of slots */
-	struct srcu_struct srcu;		/* readers of slots */
-	struct slots __rcu *slots[MMU_ADDRESS_SPACES];
-	rwlock_t lock;				/* page tables, roots, the three below */
-	struct list_head roots;
-	unsigned long invalidate_seq;
-	unsigned int invalidate_count;
+	/*
+	 * Write: a change of slots. Read: an access to guest memory through a slot, so that no
+	 * access is under way any more when the change returns.
+	 */
+	struct rw_semaphore slots_lock;
+	struct slot_set slots[MMU_ADDRESS_SPACES];	/* (sm) by guest address */
+	struct slot **slot_by_id[MMU_ADDRESS_SPACES];	/* (s) */
+	unsigned int nr_ids[MMU_ADDRESS_SPACES];	/* (s) entries of it */
+	rwlock_t lock;				/* page tables, roots, and what follows */
+	struct list_head roots;			/* (m) */
+	struct rb_root_cached hva_tree;		/* (m) slots by host address */
+	unsigned long invalidate_seq;		/* (m) counts ended invalidations */
+	unsigned int invalidate_count;		/* (m) those going on, within this range */
 	unsigned long invalidate_start, invalidate_end;
 };
 
@@ -61,7 +78,7 @@ struct mmu {
 enum mmu_access { MMU_READ = 1, MMU_WRITE = 2, MMU_EXEC = 4 };
 
 enum mmu_fault_result {
-	MMU_FAULT_MAPPED,	/* mapped, or mapped by another meanwhile: re-enter */
+	MMU_FAULT_MAPPED,	/* mapped, or a change was under way: re-enter */
 	MMU_FAULT_MMIO,		/* no slot, or a write to a read-only one: emulate */
 };
 
@@ -71,7 +88,10 @@ struct mmu_root *mmu_root_get(struct mmu *mmu, u8 as_id, u8 role);
 void mmu_root_put(struct mmu *mmu, struct mmu_root *root);
 int mmu_set_region(struct mmu *mmu, const struct kvm_userspace_memory_region *region);
 
-/* enum mmu_fault_result, or -EFAULT (no host page), -EINTR (a fatal signal), -ENOMEM. */
+/*
+ * enum mmu_fault_result, or -EFAULT (no host page), -EINTR (a fatal signal), -ENOMEM, -EIO
+ * (not the process that created the VM). A broken page: SIGBUS is pending, MMU_FAULT_MAPPED.
+ */
 int mmu_fault(struct mmu *mmu, struct mmu_root *root, gpa_t gpa, enum mmu_access access);
 
 /* Guest memory as a byte array; -EFAULT where no slot or no host page is. May sleep. */

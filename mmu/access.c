@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Guest memory as the hypervisor itself reads and writes it: through the monitor's addresses,
+ * so that the host's page tables and notifiers see each access. slots_lock is held for read
+ * around the access: a slot's deletion waits for it.
+ */
+#include <linux/highmem.h>
+#include <linux/mm.h>
+#include <linux/sched.h>
+#include <linux/uaccess.h>
+#include "mmu/compat.h"
+#include "mmu/internal.h"
+
+/* The host address of @gpa; false if no slot backs it, or a read-only one a write. */
+static bool gpa_to_hva(struct mmu *mmu, u8 as_id, gpa_t gpa, bool write, unsigned long *hva)
+{
+	struct slot *slot = mmu_find_slot(mmu, as_id, gpa >> PAGE_SHIFT);
+
+	if (!slot || (write && slot->flags & KVM_MEM_READONLY))
+		return false;
+	*hva = slot_hva(slot, gpa >> PAGE_SHIFT) + offset_in_page(gpa);
+	return true;
+}
+
+/* Bytes from @gpa that lie in one page, at most @len. */
+static size_t in_page(gpa_t gpa, size_t len)
+{
+	return min_t(size_t, len, PAGE_SIZE - offset_in_page(gpa));
+}
+
+/**
+ * mmu_read() - read guest memory
+ * @mmu: guest memory
+ * @as_id: address space
+ * @gpa: first guest-physical address
+ * @buf: receives the bytes; undefined after an error
+ * @len: bytes
+ *
+ * Context: the process that created the VM; may sleep.
+ * Return: 0, -EFAULT no slot or no host page, -EINTR a fatal signal, -EIO another process.
+ */
+int mmu_read(struct mmu *mmu, u8 as_id, gpa_t gpa, void *buf, size_t len)
+{
+	int r = 0;
+
+	if (current->mm != mmu->mm)
+		return -EIO;
+	if (down_read_killable(&mmu->slots_lock))
+		return -EINTR;
+	while (len) {
+		size_t n = in_page(gpa, len);
+		unsigned long hva;
+
+		if (!gpa_to_hva(mmu, as_id, gpa, false, &hva) ||
+		    copy_from_user(buf, (void __user *)hva, n)) {
+			r = -EFAULT;
+			break;
+		}
+		buf += n;
+		gpa += n;
+		len -= n;
+	}
+	up_read(&mmu->slots_lock);
+	return r;
+}
+
+/**
+ * mmu_write() - write guest memory
+ * @mmu: guest memory
+ * @as_id: address space
+ * @gpa: first guest-physical address
+ * @buf: the bytes
+ * @len: their number
+ *
+ * After an error a part may have been written.
+ *
+ * Context: the process that created the VM; may sleep.
+ * Return: 0, -EFAULT no slot, a read-only one or no host page, -EINTR, -EIO as mmu_read().
+ */
+int mmu_write(struct mmu *mmu, u8 as_id, gpa_t gpa, const void *buf, size_t len)
+{
+	int r = 0;
+
+	if (current->mm != mmu->mm)
+		return -EIO;
+	if (down_read_killable(&mmu->slots_lock))
+		return -EINTR;
+	while (len) {
+		size_t n = in_page(gpa, len);
+		unsigned long hva;
+
+		if (!gpa_to_hva(mmu, as_id, gpa, true, &hva) ||
+		    copy_to_user((void __user *)hva, buf, n)) {
+			r = -EFAULT;
+			break;
+		}
+		buf += n;
+		gpa += n;
+		len -= n;
+	}
+	up_read(&mmu->slots_lock);
+	return r;
+}
+
+#define CMPXCHG_AS(type)								\
+	(try_cmpxchg((type *)target, (type *)old, *(const type *)new))
+
+static int exchange(void *target, void *old, const void *new, size_t len)
+{
+	switch (len) {
+	case 1:
+		return CMPXCHG_AS(u8);
+	case 2:
+		return CMPXCHG_AS(u16);
+	case 4:
+		return CMPXCHG_AS(u32);
+	case 8:
+		return CMPXCHG_AS(u64);
+	case 16:
+		return boot_cpu_has(X86_FEATURE_CX16) ? cmpxchg_16(target, old, new) : -EFAULT;
+	default:
+		return -EFAULT;
+	}
+}
+
+static int cmpxchg_hva(unsigned long hva, void *old, const void *new, size_t len)
+{
+	struct page *page;
+	void *base;
+	int r;
+
+	if (pin_user_pages_fast(hva, 1, FOLL_WRITE, &page) != 1)
+		return -EFAULT;
+	base = kmap_local_page(page);
+	r = exchange(base + offset_in_page(hva), old, new, len);
+	kunmap_local(base);
+	unpin_user_pages_dirty_lock(&page, 1, r == 1);
+	return r;
+}
+
+/* Compares and exchanges without atomicity, which is all that an odd address gets. */
+static int cmpxchg_split(struct mmu *mmu, u8 as_id, gpa_t gpa, void *old, const void *new,
+			 size_t len)
+{
+	u8 now[16];
+	int r = mmu_read(mmu, as_id, gpa, now, len);
+
+	if (r)
+		return r;
+	if (memcmp(now, old, len)) {
+		memcpy(old, now, len);
+		return 0;
+	}
+	r = mmu_write(mmu, as_id, gpa, new, len);
+	return r ? r : 1;
+}
+
+/**
+ * mmu_cmpxchg() - compare and exchange guest memory
+ * @mmu: guest memory
+ * @as_id: address space
+ * @gpa: guest-physical address
+ * @old: expected bytes; receives what was there if that differed
+ * @new: bytes to write
+ * @len: 1, 2, 4, 8 or 16, not across a page
+ *
+ * Atomic against the guest and the monitor if @gpa is aligned to @len. Otherwise not: a locked
+ * access across cache lines would raise the host's split-lock exception in the kernel.
+ *
+ * Context: the process that created the VM; may sleep.
+ * Return: 1 exchanged, 0 differed, -EFAULT no slot, a read-only one, no host page or a bad
+ * @len, -EINTR, -EIO as mmu_read().
+ */
+int mmu_cmpxchg(struct mmu *mmu, u8 as_id, gpa_t gpa, void *old, const void *new, size_t len)
+{
+	unsigned long hva;
+	int r = -EFAULT;
+
+	if (!len || len > 16 || !is_power_of_2(len) || in_page(gpa, len) != len)
+		return -EFAULT;
+	if (!IS_ALIGNED(gpa, len))
+		return cmpxchg_split(mmu, as_id, gpa, old, new, len);
+	if (current->mm != mmu->mm)
+		return -EIO;
+	if (down_read_killable(&mmu->slots_lock))
+		return -EINTR;
+	if (gpa_to_hva(mmu, as_id, gpa, true, &hva))
+		r = cmpxchg_hva(hva, old, new, len);
+	up_read(&mmu->slots_lock);
+	return r;
+}
+
+/**
+ * mmu_is_ram() - does a slot back an address?
+ * @mmu: guest memory
+ * @as_id: address space
+ * @gpa: guest-physical address
+ * @write: must it be writable, too?
+ *
+ * Context: may sleep.
+ */
+bool mmu_is_ram(struct mmu *mmu, u8 as_id, gpa_t gpa, bool write)
+{
+	unsigned long hva;
+	bool ram;
+
+	down_read(&mmu->slots_lock);
+	ram = gpa_to_hva(mmu, as_id, gpa, write, &hva);
+	up_read(&mmu->slots_lock);
+	return ram;
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Extended page tables: the walk. It owns nothing: the caller keeps the tables from being
+ * freed (mmu->lock). SDM volume 3, "EPT Translation Mechanism".
+ */
+#include "mmu/ept.h"
+
+static void ept_iter_load(struct ept_iter *it)
+{
+	it->entry = it->table[it->level] + ept_index(it->gfn, it->level);
+	it->old = READ_ONCE(*it->entry);
+}
+
+/**
+ * ept_iter_start() - begin a walk and stand on its first entry
+ * @it: the walk
+ * @table: top table
+ * @level: level of @table's entries
+ * @start: first guest frame
+ * @end: guest frame after the last; nothing is walked if it is not above @start
+ *
+ * Frames beyond EPT_GFN_BITS are not walked: no table maps them.
+ */
+void ept_iter_start(struct ept_iter *it, u64 *table, int level, u64 start, u64 end)
+{
+	it->start = start;
+	it->end = min(end, 1ULL << EPT_GFN_BITS);
+	it->gfn = start;
+	it->level = level;
+	it->top = level;
+	it->table[level] = table;
+	if (ept_iter_valid(it))
+		ept_iter_load(it);
+}
+
+/**
+ * ept_iter_next() - step down, else sideways, else up and sideways
+ * @it: a valid walk
+ */
+void ept_iter_next(struct ept_iter *it)
+{
+	u64 pages = ept_pages(it->level);
+
+	if (ept_present(it->old) && !ept_is_leaf(it->old, it->level)) {
+		it->level--;
+		it->table[it->level] = ept_table_at(it->old & EPT_ADDRESS);
+		ept_iter_load(it);
+		return;
+	}
+	it->gfn = ALIGN_DOWN(it->gfn, pages) + pages;
+	if (!ept_iter_valid(it))
+		return;
+	while (it->level < it->top && !ept_index(it->gfn, it->level))
+		it->level++;
+	ept_iter_load(it);
+}
+
+/**
+ * ept_iter_covered() - does the range hold all frames of the current entry?
+ * @it: a valid walk
+ */
+bool ept_iter_covered(const struct ept_iter *it)
+{
+	u64 pages = ept_pages(it->level);
+	u64 first = ALIGN_DOWN(it->gfn, pages);
+
+	return first >= it->start && first + pages <= it->end;
+}
+
+/**
+ * ept_lookup() - the last entry on the way to a guest frame
+ * @table: root table
+ * @gfn: guest frame below 2^EPT_GFN_BITS
+ * @level: receives the entry's level
+ *
+ * Return: its content: a leaf, or 0 where the way ends.
+ */
+u64 ept_lookup(u64 *table, u64 gfn, int *level)
+{
+	u64 entry;
+	int i = EPT_ROOT;
+
+	for (;;) {
+		entry = READ_ONCE(table[ept_index(gfn, i)]);
+		if (!ept_present(entry) || ept_is_leaf(entry, i))
+			break;
+		table = ept_table_at(entry & EPT_ADDRESS);
+		i--;
+	}
+	*level = i;
+	return entry;
+}

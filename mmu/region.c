@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * KVM_SET_USER_MEMORY_REGION: slots made, moved and deleted. slots_lock held for write keeps
+ * other changes and all accesses through slots away; mmu->lock held for write makes a change
+ * one step for page faults and notifiers: slot, host address and mappings change together.
+ */
+#include <linux/mm.h>
+#include <linux/nospec.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include "mmu/internal.h"
+
+static struct region *to_region(struct slot *slot)
+{
+	return container_of(slot, struct region, slot);
+}
+
+static struct slot *slot_by_id(struct mmu *mmu, u8 as_id, u16 id)
+{
+	unsigned int nr = mmu->nr_ids[as_id];
+
+	return id < nr ? mmu->slot_by_id[as_id][array_index_nospec(id, nr)] : NULL;
+}
+
+/* Makes the array of ids reach @id. */
+static int reserve_id(struct mmu *mmu, u8 as_id, u16 id)
+{
+	unsigned int nr = roundup_pow_of_two(max(id + 1, 8));
+	struct slot **array;
+
+	if (id < mmu->nr_ids[as_id])
+		return 0;
+	array = kvcalloc(nr, sizeof(*array), GFP_KERNEL_ACCOUNT);
+	if (!array)
+		return -ENOMEM;
+	if (mmu->nr_ids[as_id])
+		memcpy(array, mmu->slot_by_id[as_id], mmu->nr_ids[as_id] * sizeof(*array));
+	kvfree(mmu->slot_by_id[as_id]);
+	mmu->slot_by_id[as_id] = array;
+	mmu->nr_ids[as_id] = nr;
+	return 0;
+}
+
+/* Makes room for one more slot in the sorted set. */
+static int reserve_room(struct mmu *mmu, struct slot_set *set)
+{
+	unsigned int room = max(set->room * 2, 8U);
+	struct slot **array;
+
+	if (set->nr < set->room)
+		return 0;
+	array = kvcalloc(room, sizeof(*array), GFP_KERNEL_ACCOUNT);
+	if (!array)
+		return -ENOMEM;
+	write_lock(&mmu->lock);
+	array = slots_set_room(set, array, room);
+	write_unlock(&mmu->lock);
+	kvfree(array);
+	return 0;
+}
+
+static int region_create(struct mmu *mmu, const struct slot *new)
+{
+	struct slot_set *set = &mmu->slots[new->as_id];
+	struct region *region;
+	int r;
+
+	r = reserve_id(mmu, new->as_id, new->id);
+	if (!r)
+		r = reserve_room(mmu, set);
+	if (r)
+		return r;
+	region = kzalloc(sizeof(*region), GFP_KERNEL_ACCOUNT);
+	if (!region)
+		return -ENOMEM;
+	region->slot = *new;
+	region->hva.start = new->hva;
+	region->hva.last = new->hva + (new->npages << PAGE_SHIFT) - 1;
+	write_lock(&mmu->lock);
+	slots_insert(set, &region->slot);
+	interval_tree_insert(&region->hva, &mmu->hva_tree);
+	write_unlock(&mmu->lock);
+	mmu->slot_by_id[new->as_id][new->id] = &region->slot;
+	return 0;
+}
+
+/* Takes a slot out of the set, with its mappings; faults under way will start over. */
+static void unlink_slot(struct mmu *mmu, struct slot *slot, struct list_head *cut)
+{
+	lockdep_assert_held_write(&mmu->lock);
+	slots_remove(&mmu->slots[slot->as_id], slot);
+	mmu->invalidate_seq++;
+	mmu_zap(mmu, slot->as_id, slot->gfn, slot->gfn + slot->npages, cut);
+}
+
+static void region_delete(struct mmu *mmu, struct slot *slot)
+{
+	LIST_HEAD(cut);
+
+	write_lock(&mmu->lock);
+	unlink_slot(mmu, slot, &cut);
+	interval_tree_remove(&to_region(slot)->hva, &mmu->hva_tree);
+	write_unlock(&mmu->lock);
+	mmu_free_cut(&cut, true);
+	mmu->slot_by_id[slot->as_id][slot->id] = NULL;
+	kfree(to_region(slot));
+}
+
+static void region_move(struct mmu *mmu, struct slot *slot, u64 gfn)
+{
+	LIST_HEAD(cut);
+
+	write_lock(&mmu->lock);
+	unlink_slot(mmu, slot, &cut);
+	slot->gfn = gfn;
+	slots_insert(&mmu->slots[slot->as_id], slot);
+	write_unlock(&mmu->lock);
+	mmu_free_cut(&cut, true);
+}
+
+static int region_change(struct mmu *mmu, const struct slot *new)
+{
+	struct slot *old = slot_by_id(mmu, new->as_id, new->id);
+	unsigned int gpa_bits = min_t(unsigned int, mmu->format.maxphyaddr, EPT_GPA_BITS);
+	int change = slot_classify(&mmu->slots[new->as_id], old, new,
+				   (1ULL << (gpa_bits - PAGE_SHIFT)) - 1);
+
+	switch (change) {
+	case SLOT_CREATE:
+		return region_create(mmu, new);
+	case SLOT_DELETE:
+		region_delete(mmu, old);
+		return 0;
+	case SLOT_MOVE:
+		region_move(mmu, old, new->gfn);
+		return 0;
+	default:
+		return change;	/* SLOT_NONE is 0 */
+	}
+}
+
+/**
+ * mmu_set_region() - KVM_SET_USER_MEMORY_REGION
+ * @mmu: guest memory
+ * @region: a copy of what user space passed, unchecked
+ *
+ * Once it returns, nothing reaches a deleted or moved slot's memory any more.
+ *
+ * Context: the process that created the VM; may sleep.
+ * Return: 0; -EINVAL a bad region or change, -EEXIST another slot is there, -ENOMEM, -EINTR a
+ * fatal signal, -EIO another process.
+ */
+int mmu_set_region(struct mmu *mmu, const struct kvm_userspace_memory_region *region)
+{
+	struct slot new = {
+		.gfn = region->guest_phys_addr >> PAGE_SHIFT,
+		.npages = region->memory_size >> PAGE_SHIFT,
+		.hva = region->userspace_addr,
+		.flags = region->flags,
+		.id = (u16)region->slot,
+	};
+	int r = slot_check_region(region, MMU_ADDRESS_SPACES);
+
+	if (current->mm != mmu->mm)
+		return -EIO;
+	if (r)
+		return r;
+	if (region->userspace_addr != untagged_addr(region->userspace_addr) ||
+	    !access_ok((void __user *)new.hva, region->memory_size))
+		return -EINVAL;
+	new.as_id = array_index_nospec(region->slot >> 16, MMU_ADDRESS_SPACES);
+	if (down_write_killable(&mmu->slots_lock))
+		return -EINTR;
+	r = region_change(mmu, &new);
+	up_write(&mmu->slots_lock);
+	return r;
+}
+
+/**
+ * mmu_free_regions() - free all slots
+ * @mmu: guest memory that nobody uses any more
+ */
+void mmu_free_regions(struct mmu *mmu)
+{
+	unsigned int as_id, i;
+
+	for (as_id = 0; as_id < MMU_ADDRESS_SPACES; as_id++) {
+		for (i = 0; i < mmu->slots[as_id].nr; i++)
+			kfree(to_region(mmu->slots[as_id].slot[i]));
+		kvfree(mmu->slots[as_id].slot);
+		kvfree(mmu->slot_by_id[as_id]);
+	}
+}
