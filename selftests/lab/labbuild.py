@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The lab's three small binaries, built on first use and kept in the cache by their sources' hash."""
+"""The lab's three small binaries, built on first use and cached by their sources' hash."""
 import hashlib
 import os
 import tempfile

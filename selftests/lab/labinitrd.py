@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The lab's root file system: a tree held in memory and its cpio archive, the same for the same input."""
+"""The lab's root file system: a tree in memory and its archive, the same for the same input."""
 import os
 import re
 import shutil
@@ -9,8 +9,8 @@ from labelf import Elf, NotElf
 from labkernel import LabError, tool
 
 CONSOLE = (5, 1)
-FOLDERS = ("bin", "dev", "etc", "lab", "lib", "proc", "root", "run", "sbin", "sys", "usr", "usr/bin",
-           "usr/sbin", "var")
+FOLDERS = ("bin", "dev", "etc", "lab", "lib", "proc", "root", "run", "sbin", "sys", "usr",
+           "usr/bin", "usr/sbin", "var")
 PASSWD = "root:x:0:0::/root:/bin/sh\nuser:x:1000:1000::/tmp:/bin/sh\n"
 GROUP = "root:x:0:\nuser:x:1000:\n"
 

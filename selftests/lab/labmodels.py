@@ -9,6 +9,8 @@ DEFAULT = "broadwell_ult"
 
 # These two hang on a stock boot with XSAVE and the newer features on.
 NO_XSAVE = "noxsave clearcpuid=fsrm,erms,smap,umip,pcid,invpcid,xsaves"
+# Its XSAVE area has a hole that Linux warns about before it drops XSAVE.
+BAD_XSAVE = "noxsave"
 # Without this Linux finds XSAVE's sizes inconsistent and drops XSAVE and AVX.
 NO_XSAVEC = "clearcpuid=xsavec,xsaves"
 
@@ -25,7 +27,7 @@ MODELS = {
     "corei7_haswell_4770": ((E, U, V, R, I), ""),
     "broadwell_ult": ((E, U, V, R, I), ""),
     "corei7_skylake_x": ((E, U, V, R, I, P, S), NO_XSAVEC),
-    "corei3_cnl": ((E, U, V, S), ""),
+    "corei3_cnl": ((E, U, V, S), BAD_XSAVE),
     "corei7_icelake_u": ((E, U, V, R, I, P, S, M), NO_XSAVE),
     "tigerlake": ((E, U, V, R, I, P, S, M), NO_XSAVE),
 }

@@ -11,7 +11,7 @@ STATUSES = (
     (CANNOT, "the lab cannot start: bad option, missing package, kernel, module or file"),
     (NO_DRIVER, "the driver did not load (the reason and the host's log are printed)"),
     (PANIC, "the host kernel oopsed, panicked or shut down by a triple fault"),
-    (WARNING, "the host kernel printed a WARN, BUG, lockdep or RCU complaint not on the allow-list"),
+    (WARNING, "the host kernel complained: a WARN, BUG, lockdep or RCU line not on the allow-list"),
     (HANG, "the limit of wall time (--limit) or of emulated time (--ticks) passed"),
     (ENTRY, "the number of failed VM entries is not the one expected (--expect entry-failure=N)"),
     (EMULATOR, "the emulator ended without a report (its reason is printed)"),

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """The lab keeps its promises: statuses, streams, files, determinism, verdicts, and no traces.
 
-TAP on standard output. Two labs run at a time, which also shows that they do not disturb each other.
+TAP on standard output. Two labs run at a time, which also shows that they do not disturb one
+another.
 """
 import concurrent.futures
 import os
@@ -122,10 +123,10 @@ def streams_and_files(tap, temp):
                shutil.which("bash"), "--add",
                f"{__file__}:/data/", "--get", f"/tmp/copy:{out}", "--", "sh", "-c",
                "printf 'a\\000b\\001\\377\\n'; echo wrong >&2; cp /data/test_lab.py /tmp/copy;"
-               " bash --version >/dev/null && su user -c id >&2; exit 42")
+               " bash --version >/dev/null && su user -c 'id -u' >&2; exit 42")
     tap.equal(done.status, 42, "COMMAND's status is the lab's", done.err)
     tap.equal(done.out, b"a\0b\1\xff\n", "standard output arrives byte for byte, and nothing else")
-    tap.equal(done.err.splitlines()[:2], ["wrong", "uid=1000(user) gid=1000(user)"],
+    tap.equal(done.err.splitlines()[:2], ["wrong", "1000"],
               "standard error is apart; a dynamic executable runs; su makes an ordinary user")
     with open(__file__, "rb") as f, open(out, "rb") as g:
         tap.equal(g.read() == f.read(), True, "--add and --get copy a file in and out unchanged")
@@ -212,7 +213,7 @@ def bad_usage(tap, temp):
 
 def log_reading(tap):
     oops = "[    1.000000] general protection fault, probably for non-canonical address: 0000 [#1]"
-    user = "[    1.000000] traps: test[71] general protection fault ip:401000 sp:7ff error:0 in test"
+    user = "[    1.000000] traps: test[71] general protection fault ip:401000 sp:7ff error:0"
     warn = ("[    1.000000] WARNING: CPU: 0 PID: 9 at kernel/events/core.c:1 "
             "perf_register_guest_info_callbacks+0x1")
     tap.equal(labverdict.complaints([oops, user, warn]), [oops],
@@ -238,7 +239,7 @@ def archive(tap):
     for tree, names in zip(trees, (("a/b", "c"), ("c", "a/b"))):
         for name in names:
             tree.put(name, name.encode())
-    tap.equal(trees[0].cpio(), trees[1].cpio(), "the archive does not depend on the order of adding")
+    tap.equal(trees[0].cpio(), trees[1].cpio(), "the archive does not depend on the order")
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run(("cpio", "-idm", "--quiet"), input=trees[0].cpio(), cwd=folder, check=True)
         with open(os.path.join(folder, "a", "b"), "rb") as f:
