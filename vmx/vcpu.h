@@ -24,6 +24,7 @@
 #include "vmx/cpu/msr.h"
 #include "vmx/cpu/xstate.h"
 #include "vmx/exit/mmio.h"
+#include "vmx/hw/switch.h"
 #include "vmx/hw/vmcs.h"
 #include "vmx/vm.h"
 
@@ -38,11 +39,10 @@ enum gpr {
 
 /* Bits of vcpu->requests: work another thread, or a handler, wants done before entry. */
 enum vcpu_request {
-	REQ_TLB_FLUSH,		/* EPT entries were removed: INVEPT before the next entry */
 	REQ_EVENT,		/* an interrupt, NMI or exception may be deliverable now */
+	REQ_TLB_FLUSH,		/* EPT entries were removed: INVEPT before the next entry */
 	REQ_CLOCK,		/* rewrite this vCPU's kvm-clock page */
 	REQ_TRIPLE_FAULT,	/* shut the guest down */
-	REQ_APIC_BASE,		/* the LAPIC's mode or address changed */
 	REQ_DEAD,		/* the VM is gone: leave with -EIO */
 };
 
@@ -69,26 +69,31 @@ struct vcpu {
 	unsigned long requests;			/* (-) atomic bits */
 	int mode;				/* (-) enum vcpu_mode */
 	int cpu;				/* (i) host CPU it is loaded on, -1: none */
-	int last_cpu;				/* (i) host CPU of the last load */
 	struct rcuwait wait;			/* (-) where its thread sleeps in HLT */
 	struct preempt_notifier preempt;	/* (i) */
-	struct pid __rcu *pid;			/* (v) thread of the last KVM_RUN */
 
 	/* The hardware side. */
 	struct vmcs_state vmcs01;		/* (i) the one it owns today */
 	struct vmcs_state *vmcs;		/* (i) the current one */
-	struct mmu_root *root;			/* (v) */
+	struct mmu_root *root;			/* (c) */
+	struct switch_state sw;			/* (i) host registers while the guest's are in */
 	u16 vpid;				/* (c) 0: none */
+	bool flush_l1d;				/* (i) the L1D cache may hold the host's data */
 	u32 exit_reason;			/* (i) full reason of the last exit */
-	unsigned long exit_qual;		/* (i) valid bits in vmcs->cached */
+	u32 exit_intr_info;			/* (i) of an exit by exception or NMI */
 
-	/* Architectural state that does not live in the VMCS, or lives there changed. */
-	unsigned long cr0, cr4;			/* (v) bits the guest owns are in the VMCS */
+	/*
+	 * Architectural state. What the VMCS holds is valid here by vmcs->cached; of CR0 and
+	 * CR4 that is the bits the guest owns. Segments and CR3 are only in the VMCS.
+	 */
+	unsigned long rip, rflags;		/* (v) regs.h */
+	u32 ss_ar;				/* (v) segment.c */
+	unsigned long cr0, cr4, cr8;		/* (v) cr.c; CR8 only without a LAPIC here */
 	u64 efer;				/* (v) */
 	u64 xcr0;				/* (v) */
 	unsigned long dr[4], dr6, dr7;		/* (v) */
 	u64 apic_base;				/* (v) IA32_APIC_BASE */
-	u32 mp_state;				/* (-) KVM_MP_STATE_*; others set it by SIPI */
+	u32 mp_state;				/* (v) KVM_MP_STATE_* */
 	struct vcpu_events ev;			/* (v) */
 	struct vcpu_cpuid cpuid;		/* (v) */
 	struct vcpu_msrs msr;			/* (v) */
@@ -99,7 +104,10 @@ struct vcpu {
 
 	/* KVM_RUN's own. */
 	int (*complete)(struct vcpu *vcpu);	/* (v) finishes the exit user space served */
-	bool sigset_active;			/* (v) KVM_SET_SIGNAL_MASK */
+	unsigned long io_rip;			/* (v) the I/O instruction it belongs to, */
+	u8 io_size;				/* (v) and its operand's size */
+	bool has_sigset;			/* (v) KVM_SET_SIGNAL_MASK */
+	bool ran;				/* (v) KVM_RUN has been called */
 	sigset_t sigset;			/* (v) */
 };
 
@@ -108,6 +116,11 @@ void vcpu_destroy(struct vcpu *vcpu);
 void vcpu_load(struct vcpu *vcpu);
 void vcpu_put(struct vcpu *vcpu);
 int vcpu_run(struct vcpu *vcpu);
+bool vcpu_runnable(struct vcpu *vcpu);
+unsigned long vcpu_cr8(struct vcpu *vcpu);
+int vcpu_set_cr8(struct vcpu *vcpu, unsigned long cr8);
+int vcpu_set_apic_base(struct vcpu *vcpu, u64 value, bool host);
+long vcpu_ioctl(struct vcpu *vcpu, unsigned int cmd, unsigned long arg);
 
 /* Others' way in. vcpu_kick() also wakes it from HLT; both may be called in any context. */
 void vcpu_kick(struct vcpu *vcpu);

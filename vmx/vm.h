@@ -43,7 +43,7 @@ struct vm {
 	enum irqchip_mode irqchip;		/* (L) fixed once a vCPU exists */
 	struct pic *pic;			/* (L) both or none with IRQCHIP_KERNEL */
 	struct ioapic *ioapic;
-	struct irq_routes __rcu *routes;	/* (L) SRCU of the mmu is not used: plain RCU */
+	struct irq_routes __rcu *routes;	/* (L) */
 	struct vm_clock clock;			/* (-) */
 	u32 boot_cpu_id;			/* (l) vCPU id of the bootstrap processor */
 	bool dead;				/* (-) an internal error ended it; ioctls get -EIO */
@@ -57,6 +57,8 @@ static inline unsigned int vm_nr_vcpus(struct vm *vm)
 /* Walks all vCPUs; those created meanwhile may or may not be seen. */
 #define vm_for_each_vcpu(i, vcpu, vm)						\
 	for ((i) = 0; (i) < vm_nr_vcpus(vm) && ((vcpu) = (vm)->vcpus[i], true); (i)++)
+
+#define VCPU_MMAP_PAGES	3	/* kvm_run, port I/O data, the ring of coalesced MMIO */
 
 struct vcpu *vm_vcpu_by_id(struct vm *vm, u32 id);
 void vm_get(struct vm *vm);

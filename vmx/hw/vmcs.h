@@ -7,9 +7,11 @@
 #ifndef KVMLET_VMX_HW_VMCS_H
 #define KVMLET_VMX_HW_VMCS_H
 
+#include <linux/bits.h>
 #include <linux/build_bug.h>
 #include <linux/list.h>
 #include <linux/types.h>
+#include <asm/asm.h>
 #include <asm/vmx.h>
 
 /* A VMCS region: 4 KiB at most, the revision in its first word (SDM 24.2). */
@@ -19,32 +21,35 @@ struct vmcs_region {
 	u8 data[];
 };
 
-/* Fields read once per exit; vmcs_forget() is the one invalidation point. */
+/*
+ * Guest fields that struct vcpu keeps a copy of. A bit in @cached says the copy is right, a
+ * bit in @dirty that the VMCS is not. vmcs_forget() is the one point that invalidates.
+ */
 enum vmcs_cached {
-	VMCS_CACHED_RIP,
-	VMCS_CACHED_RSP,
-	VMCS_CACHED_RFLAGS,
-	VMCS_CACHED_QUAL,
-	VMCS_CACHED_INTR_INFO,
-	VMCS_CACHED_CR0,
-	VMCS_CACHED_CR3,
-	VMCS_CACHED_CR4,
+	VMCS_CACHED_RIP		= BIT(0),
+	VMCS_CACHED_RSP		= BIT(1),
+	VMCS_CACHED_RFLAGS	= BIT(2),
+	VMCS_CACHED_QUAL	= BIT(3),
+	VMCS_CACHED_CR0		= BIT(4),
+	VMCS_CACHED_CR4		= BIT(5),
+	VMCS_CACHED_SS		= BIT(6),
+	VMCS_CACHED_SHADOW	= BIT(7),
 };
 
 /*
- * One VMCS and where it is. @cpu and @link change only on the CPU that has it loaded, with
- * interrupts off. The shadows of control words save VMREADs: they are what was last written.
+ * One VMCS and where it is. @cpu, @launched and @link change only on the CPU that has it
+ * active, with interrupts off; the rest belongs to the vCPU's thread. The copies of control
+ * words and host fields save VMREADs: they are what was last written.
  */
 struct vmcs_state {
-	struct vmcs_region *region;	/* (c) */
+	struct vmcs_region *region;
 	int cpu;			/* CPU where it is active, -1: cleared */
 	bool launched;			/* VMRESUME rather than VMLAUNCH */
 	struct list_head link;		/* in that CPU's list of active VMCSs */
-	u32 proc, proc2, entry, exit, pin;	/* control words as in the VMCS */
-	u32 exceptions;			/* exception bitmap as in the VMCS */
-	u16 host_fs, host_gs, host_ds, host_es;
-	unsigned long host_fs_base, host_gs_base, host_cr3, host_cr4;
-	unsigned long cached;		/* bits of enum vmcs_cached */
+	u32 cached, dirty;		/* enum vmcs_cached */
+	u32 pin, proc, proc2, entry, exit;
+	u32 exceptions;
+	unsigned long host_rsp, host_cr3, host_cr4, host_fs_base;
 };
 
 #define VMCS_WIDTH(field)	(((field) >> 13) & 3)
@@ -65,12 +70,18 @@ struct vmcs_state {
 void vmcs_read_failed(unsigned long field);
 void vmcs_write_failed(unsigned long field, unsigned long value);
 
+/*
+ * A reboot takes VMX operation away under a vCPU's feet, so each VMX instruction may fault
+ * then: it is skipped, and the vCPU finds out at its next entry.
+ */
+
 static __always_inline unsigned long __vmcs_read(unsigned long field)
 {
 	unsigned long value;
 	bool failed;
 
-	asm volatile("vmread %[field], %[value]"
+	asm volatile("1: vmread %[field], %[value]\n2:\n"
+		     _ASM_EXTABLE_TYPE_REG(1b, 2b, EX_TYPE_ZERO_REG, %[value])
 		     : [value] "=r" (value), "=@ccbe" (failed) : [field] "r" (field));
 	if (unlikely(failed)) {
 		vmcs_read_failed(field);
@@ -83,7 +94,8 @@ static __always_inline void __vmcs_write(unsigned long field, unsigned long valu
 {
 	bool failed;
 
-	asm volatile("vmwrite %[value], %[field]"
+	asm volatile("1: vmwrite %[value], %[field]\n2:\n"
+		     _ASM_EXTABLE(1b, 2b)
 		     : "=@ccbe" (failed) : [field] "r" (field), [value] "rm" (value));
 	if (unlikely(failed))
 		vmcs_write_failed(field, value);
@@ -136,5 +148,12 @@ static __always_inline void vmcs_writel(unsigned long field, unsigned long value
 	VMCS_CHECK(field, VMCS_WIDTH_NATURAL);
 	__vmcs_write(field, value);
 }
+
+int vmcs_alloc(struct vmcs_state *vmcs);
+void vmcs_free(struct vmcs_state *vmcs);
+bool vmcs_load(struct vmcs_state *vmcs, int cpu);
+void vmcs_clear(struct vmcs_state *vmcs);
+void vmcs_clear_all_local(void);
+void vmcs_cpu_init(int cpu);
 
 #endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * What kvmlet's interface has that <linux/kvm.h> of its oldest kernel does not. All of it is
+ * KVM's own of later kernels, under KVM's own numbers; kvmlet adds none of its own.
+ */
+#ifndef KVMLET_UAPI_H
+#define KVMLET_UAPI_H
+
+#include <linux/kvm.h>
+
+#ifndef KVM_EXIT_MEMORY_FAULT
+#define KVM_EXIT_MEMORY_FAULT		39
+#define KVM_MEMORY_EXIT_FLAG_PRIVATE	(1ULL << 3)
+#endif
+
+#ifndef KVM_CAP_MEMORY_FAULT_INFO
+#define KVM_CAP_MEMORY_FAULT_INFO	232
+#endif
+
+/*
+ * The part of struct kvm_run that belongs to KVM_EXIT_MEMORY_FAULT: KVM_RUN fails with
+ * EFAULT, and this says which guest-physical access could not be resolved.
+ */
+struct kvmlet_memory_fault {
+	__u64 flags;
+	__u64 gpa;
+	__u64 size;
+};
+
+_Static_assert(KVM_EXIT_MEMORY_FAULT == 39, "KVM's number of the exit");
+_Static_assert(KVM_CAP_MEMORY_FAULT_INFO == 232, "KVM's number of the capability");
+_Static_assert(sizeof(struct kvmlet_memory_fault) == 24, "KVM's layout of the exit");
+
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The only place that knows how kernels differ. Each entry says what changed; which form a
+ * kernel has is found by looking into its headers (Kbuild's HAVE_*), never by its version,
+ * because stable kernels get such changes too.
+ */
+#ifndef KVMLET_VMX_COMPAT_H
+#define KVMLET_VMX_COMPAT_H
+
+#include <linux/rcupdate.h>
+#include <linux/smp.h>
+#include <linux/syscore_ops.h>
+
+/* register_syscore() replaced register_syscore_ops(): constant operations, a data pointer. */
+#ifdef HAVE_REGISTER_SYSCORE
+#define COMPAT_SYSCORE_ARG	void *unused
+#define COMPAT_SYSCORE(name, suspend_fn, resume_fn)				\
+	static const struct syscore_ops name##_ops = {				\
+		.suspend = suspend_fn, .resume = resume_fn };			\
+	static struct syscore name = { .ops = &name##_ops }
+#define compat_register_syscore		register_syscore
+#define compat_unregister_syscore	unregister_syscore
+#else
+#define COMPAT_SYSCORE_ARG	void
+#define COMPAT_SYSCORE(name, suspend_fn, resume_fn)				\
+	static struct syscore_ops name = {					\
+		.suspend = suspend_fn, .resume = resume_fn }
+#define compat_register_syscore		register_syscore_ops
+#define compat_unregister_syscore	unregister_syscore_ops
+#endif
+
+/* rcu_virt_note_context_switch() lost its argument, the CPU. */
+#ifdef HAVE_RCU_NOTE_VOID
+#define compat_rcu_guest_enter()	rcu_virt_note_context_switch()
+#else
+#define compat_rcu_guest_enter()	rcu_virt_note_context_switch(smp_processor_id())
+#endif
+
+#endif

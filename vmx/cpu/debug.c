@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The guest's debug registers. MOV DR always exits, so the values here are right, but for
+ * DR7, which an entry loads from the VMCS, and DR6, which the processor changes while a
+ * breakpoint is armed: only then are DR0 to DR3 and DR6 switched around an entry.
+ *
+ * vcpu->mutex, vCPU loaded. SDM vol. 3B, 17.2.
+ */
+#include <linux/hw_breakpoint.h>
+#include <linux/nospec.h>
+#include <asm/debugreg.h>
+#include "vmx/cpu/cr.h"
+#include "vmx/cpu/debug.h"
+#include "vmx/cpu/regs.h"
+#include "vmx/vcpu.h"
+
+#define GUEST_DR6_FIXED_1	0xffff0ff0UL	/* reads as 1, without RTM */
+#define GUEST_DR6_WRITABLE	0x0000e00fUL	/* B0 to B3, BD, BS, BT */
+#define GUEST_DR7_FIXED_1	0x00000400UL
+#define GUEST_DR7_WRITABLE	0xffff23ffUL	/* L, G, LE, GE, GD, RW, LEN */
+#define GUEST_DR7_ARMED		0x000000ffUL	/* L0 to G3 */
+
+/**
+ * debug_reset() - values at power-on
+ * @vcpu: loaded
+ */
+void debug_reset(struct vcpu *vcpu)
+{
+	memset(vcpu->dr, 0, sizeof(vcpu->dr));
+	vcpu->dr6 = GUEST_DR6_FIXED_1;
+	vcpu->dr7 = GUEST_DR7_FIXED_1;
+	vmcs_writel(GUEST_DR7, vcpu->dr7);
+}
+
+/**
+ * debug_deliver() - a #DB is delivered
+ * @vcpu: loaded
+ * @dr6: the conditions that caused it
+ *
+ * Sets them in DR6 and clears DR7.GD (SDM 17.2.3, 17.2.4).
+ */
+void debug_deliver(struct vcpu *vcpu, unsigned long dr6)
+{
+	vcpu->dr6 &= ~DR_TRAP_BITS;
+	vcpu->dr6 |= GUEST_DR6_FIXED_1 | (dr6 & GUEST_DR6_WRITABLE);
+	if (vcpu->dr7 & DR7_GD) {
+		vcpu->dr7 &= ~DR7_GD;
+		vmcs_writel(GUEST_DR7, vcpu->dr7);
+	}
+}
+
+static bool is_alias(unsigned int nr)
+{
+	return nr == 4 || nr == 5;
+}
+
+/**
+ * debug_get_dr() - the guest reads a debug register
+ * @vcpu: loaded
+ * @nr: 0 to 7
+ * @value: set
+ *
+ * Return: 0, or 1 for #UD: DR4 and DR5 with CR4.DE.
+ */
+int debug_get_dr(struct vcpu *vcpu, unsigned int nr, unsigned long *value)
+{
+	if (is_alias(nr) && (cr4_get(vcpu) & X86_CR4_DE))
+		return 1;
+	if (nr < ARRAY_SIZE(vcpu->dr))
+		*value = vcpu->dr[array_index_nospec(nr, ARRAY_SIZE(vcpu->dr))];
+	else
+		*value = nr & 1 ? vcpu->dr7 : vcpu->dr6;
+	return 0;
+}
+
+static void set_dr7(struct vcpu *vcpu, unsigned long value)
+{
+	vcpu->dr7 = (value & GUEST_DR7_WRITABLE) | GUEST_DR7_FIXED_1;
+	vmcs_writel(GUEST_DR7, vcpu->dr7);
+}
+
+/**
+ * debug_set_dr() - the guest writes a debug register
+ * @vcpu: loaded
+ * @nr: 0 to 7
+ * @value: new value
+ *
+ * Return: 0; 1 for #UD: DR4 and DR5 with CR4.DE; 2 for #GP(0): bits 63:32 of DR6 or DR7.
+ */
+int debug_set_dr(struct vcpu *vcpu, unsigned int nr, unsigned long value)
+{
+	if (is_alias(nr) && (cr4_get(vcpu) & X86_CR4_DE))
+		return 1;
+	if (nr < ARRAY_SIZE(vcpu->dr)) {
+		vcpu->dr[array_index_nospec(nr, ARRAY_SIZE(vcpu->dr))] = value;
+		return 0;
+	}
+	if (upper_32_bits(value))
+		return 2;
+	if (nr & 1)
+		set_dr7(vcpu, value);
+	else
+		vcpu->dr6 = (value & GUEST_DR6_WRITABLE) | GUEST_DR6_FIXED_1;
+	return 0;
+}
+
+/**
+ * debug_enter() - arm the guest's breakpoints instead of the host's
+ * @vcpu: about to enter
+ *
+ * Context: interrupts off.
+ */
+void debug_enter(struct vcpu *vcpu)
+{
+	if (likely(!(vcpu->dr7 & GUEST_DR7_ARMED))) {
+		if (hw_breakpoint_active())
+			set_debugreg(0, 7);
+		return;
+	}
+	set_debugreg(0, 7);
+	set_debugreg(vcpu->dr[0], 0);
+	set_debugreg(vcpu->dr[1], 1);
+	set_debugreg(vcpu->dr[2], 2);
+	set_debugreg(vcpu->dr[3], 3);
+	set_debugreg(vcpu->dr6, 6);
+}
+
+/**
+ * debug_leave() - arm the host's breakpoints again
+ * @vcpu: that has just exited
+ *
+ * Context: interrupts off.
+ */
+void debug_leave(struct vcpu *vcpu)
+{
+	if (unlikely(vcpu->dr7 & GUEST_DR7_ARMED)) {
+		get_debugreg(vcpu->dr6, 6);
+		set_debugreg(DR6_RESERVED, 6);
+	}
+	if (hw_breakpoint_active())
+		hw_breakpoint_restore();
+}
+
+/**
+ * debug_get() - KVM_GET_DEBUGREGS
+ * @vcpu: loaded
+ * @regs: filled in, zeroed by the caller
+ */
+void debug_get(struct vcpu *vcpu, struct kvm_debugregs *regs)
+{
+	memcpy(regs->db, vcpu->dr, sizeof(regs->db));
+	regs->dr6 = vcpu->dr6;
+	regs->dr7 = vcpu->dr7;
+}
+
+/**
+ * debug_set() - KVM_SET_DEBUGREGS
+ * @vcpu: loaded
+ * @regs: new values
+ *
+ * Return: 0, or -EINVAL for flags or upper halves that are not zero.
+ */
+int debug_set(struct vcpu *vcpu, const struct kvm_debugregs *regs)
+{
+	if (regs->flags || upper_32_bits(regs->dr6) || upper_32_bits(regs->dr7))
+		return -EINVAL;
+	memcpy(vcpu->dr, regs->db, sizeof(vcpu->dr));
+	vcpu->dr6 = (regs->dr6 & GUEST_DR6_WRITABLE) | GUEST_DR6_FIXED_1;
+	set_dr7(vcpu, regs->dr7);
+	return 0;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The guest's debug registers. SDM vol. 3B, 17.2. vcpu->mutex, vCPU loaded.
+ */
+#ifndef KVMLET_VMX_CPU_DEBUG_H
+#define KVMLET_VMX_CPU_DEBUG_H
+
+#include <linux/bits.h>
+#include <linux/kvm.h>
+#include <linux/types.h>
+
+struct vcpu;
+
+/* What asm/debugreg.h does not name. */
+#define DR6_BD		BIT(13)		/* an access to a debug register, see DR7.GD */
+#define DR6_BS		BIT(14)		/* single step */
+#define DR6_BT		BIT(15)		/* task switch */
+#define DR7_GD		BIT(13)		/* the next access to a debug register traps */
+
+void debug_reset(struct vcpu *vcpu);
+void debug_deliver(struct vcpu *vcpu, unsigned long dr6);
+int debug_get_dr(struct vcpu *vcpu, unsigned int nr, unsigned long *value);
+int debug_set_dr(struct vcpu *vcpu, unsigned int nr, unsigned long value);
+void debug_enter(struct vcpu *vcpu);
+void debug_leave(struct vcpu *vcpu);
+void debug_get(struct vcpu *vcpu, struct kvm_debugregs *regs);
+int debug_set(struct vcpu *vcpu, const struct kvm_debugregs *regs);
+
+#endif

@@ -1,0 +1,479 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Events on their way into a guest: exceptions, NMIs, interrupts. Handlers queue exceptions,
+ * other threads add NMIs and interrupts; event_prepare() gives the processor the one that
+ * goes first and asks for an exit when the next may follow.
+ *
+ * vcpu->mutex, vCPU loaded, unless said otherwise.
+ * SDM vol. 3A, 6.9 (priorities), table 6-5 (double faults); vol. 3C, 26.6 and 27.2.4.
+ */
+#include <asm/debugreg.h>
+#include <asm/traps.h>
+#include <asm/vmx.h>
+#include "vmx/cpu/debug.h"
+#include "vmx/cpu/event.h"
+#include "vmx/cpu/regs.h"
+#include "vmx/irqchip/irqchip.h"
+#include "vmx/vcpu.h"
+
+#define NMI_QUEUE_MAX	2
+
+#define EVENT_TYPE(info)	((info) & INTR_INFO_INTR_TYPE_MASK)
+
+enum exception_class { CLASS_BENIGN, CLASS_CONTRIBUTORY, CLASS_PAGE_FAULT };
+
+static enum exception_class class_of(u8 vector)
+{
+	switch (vector) {
+	case X86_TRAP_PF:
+		return CLASS_PAGE_FAULT;
+	case X86_TRAP_DE:
+	case X86_TRAP_TS:
+	case X86_TRAP_NP:
+	case X86_TRAP_SS:
+	case X86_TRAP_GP:
+		return CLASS_CONTRIBUTORY;
+	default:
+		return CLASS_BENIGN;
+	}
+}
+
+/**
+ * event_reset() - nothing is on its way
+ * @vcpu: being created or reset
+ */
+void event_reset(struct vcpu *vcpu)
+{
+	memset(&vcpu->ev, 0, sizeof(vcpu->ev));
+	vcpu->ev.user_vector = -1;
+}
+
+/* A second fault while the first was being delivered (SDM table 6-5). */
+static bool promote(struct vcpu *vcpu, u8 vector)
+{
+	enum exception_class first = class_of(vcpu->ev.exception.vector);
+	enum exception_class second = class_of(vector);
+
+	if (vcpu->ev.exception.vector == X86_TRAP_DF && second != CLASS_BENIGN) {
+		vcpu->ev.exception.injected = false;
+		vcpu_request(vcpu, REQ_TRIPLE_FAULT);
+		return true;
+	}
+	if ((first == CLASS_CONTRIBUTORY && second == CLASS_CONTRIBUTORY) ||
+	    (first == CLASS_PAGE_FAULT && second != CLASS_BENIGN)) {
+		vcpu->ev.exception.vector = X86_TRAP_DF;
+		vcpu->ev.exception.has_error = true;
+		vcpu->ev.exception.error = 0;
+		vcpu->ev.exception.has_payload = false;
+		vcpu->ev.exception.soft = false;
+		vcpu->ev.exception.pending = true;
+		vcpu->ev.exception.injected = false;
+		return true;
+	}
+	return false;
+}
+
+static void queue(struct vcpu *vcpu, u8 vector, bool has_error, u32 error)
+{
+	vcpu_request(vcpu, REQ_EVENT);
+	if ((vcpu->ev.exception.pending || vcpu->ev.exception.injected) && promote(vcpu, vector))
+		return;
+	vcpu->ev.exception.pending = true;
+	vcpu->ev.exception.injected = false;
+	vcpu->ev.exception.vector = vector;
+	vcpu->ev.exception.has_error = has_error;
+	vcpu->ev.exception.error = error;
+	vcpu->ev.exception.has_payload = false;
+	vcpu->ev.exception.soft = false;
+}
+
+/**
+ * event_exception() - raise an exception without an error code
+ * @vcpu: loaded
+ * @vector: 0 to 31
+ */
+void event_exception(struct vcpu *vcpu, u8 vector)
+{
+	queue(vcpu, vector, false, 0);
+}
+
+/**
+ * event_exception_error() - raise an exception with an error code
+ * @vcpu: loaded
+ * @vector: 0 to 31
+ * @error: what it pushes
+ */
+void event_exception_error(struct vcpu *vcpu, u8 vector, u32 error)
+{
+	queue(vcpu, vector, true, error);
+}
+
+/**
+ * event_page_fault() - raise #PF
+ * @vcpu: loaded
+ * @address: linear address for CR2
+ * @error: what it pushes
+ */
+void event_page_fault(struct vcpu *vcpu, unsigned long address, u32 error)
+{
+	queue(vcpu, X86_TRAP_PF, true, error);
+	if (vcpu->ev.exception.vector == X86_TRAP_PF) {
+		vcpu->ev.exception.has_payload = true;
+		vcpu->ev.exception.payload = address;
+	}
+}
+
+/**
+ * event_debug() - raise #DB
+ * @vcpu: loaded
+ * @dr6: the bits of DR6 that it sets
+ */
+void event_debug(struct vcpu *vcpu, unsigned long dr6)
+{
+	queue(vcpu, X86_TRAP_DB, false, 0);
+	if (vcpu->ev.exception.vector == X86_TRAP_DB) {
+		vcpu->ev.exception.has_payload = true;
+		vcpu->ev.exception.payload = dr6;
+	}
+}
+
+/**
+ * vcpu_inject_nmi() - an NMI arrives at a vCPU
+ * @vcpu: any; the caller kicks it
+ *
+ * Context: any.
+ */
+void vcpu_inject_nmi(struct vcpu *vcpu)
+{
+	atomic_add_unless(&vcpu->ev.nmi.pending, 1, NMI_QUEUE_MAX);
+	vcpu_request(vcpu, REQ_EVENT);
+}
+
+static u32 interruptibility(struct vcpu *vcpu)
+{
+	return vmcs_read32(GUEST_INTERRUPTIBILITY_INFO);
+}
+
+/**
+ * event_interrupt_allowed() - would the guest take an interrupt at this instruction?
+ * @vcpu: loaded
+ *
+ * Return: RFLAGS.IF and no shadow of STI or MOV SS.
+ */
+bool event_interrupt_allowed(struct vcpu *vcpu)
+{
+	return (vcpu_rflags(vcpu) & X86_EFLAGS_IF) &&
+	       !(interruptibility(vcpu) & (GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS));
+}
+
+/**
+ * event_nmi_allowed() - would the guest take an NMI at this instruction?
+ * @vcpu: loaded
+ *
+ * Return: true unless an NMI's handler runs or STI or MOV SS blocks it.
+ */
+bool event_nmi_allowed(struct vcpu *vcpu)
+{
+	return !(interruptibility(vcpu) & (GUEST_INTR_STATE_NMI | GUEST_INTR_STATE_STI |
+					   GUEST_INTR_STATE_MOV_SS));
+}
+
+/**
+ * event_interrupt_waiting() - does an interrupt wait for this vCPU?
+ * @vcpu: loaded
+ *
+ * Return: true if one would be delivered as soon as the guest allows it.
+ */
+bool event_interrupt_waiting(struct vcpu *vcpu)
+{
+	if (vcpu->vm->irqchip == IRQCHIP_NONE)
+		return vcpu->ev.user_vector >= 0;
+	return irqchip_pending(vcpu) >= 0;
+}
+
+static int take_interrupt(struct vcpu *vcpu)
+{
+	int vector;
+
+	if (vcpu->vm->irqchip != IRQCHIP_NONE)
+		return irqchip_ack(vcpu);
+	vector = vcpu->ev.user_vector;
+	vcpu->ev.user_vector = -1;
+	return vector;
+}
+
+static void inject(u32 info, u8 vector, u8 insn_len)
+{
+	u32 type = EVENT_TYPE(info);
+
+	if (type == INTR_TYPE_SOFT_INTR || type == INTR_TYPE_SOFT_EXCEPTION ||
+	    type == INTR_TYPE_PRIV_SW_EXCEPTION)
+		vmcs_write32(VM_ENTRY_INSTRUCTION_LEN, insn_len);
+	vmcs_write32(VM_ENTRY_INTR_INFO_FIELD, info | vector | INTR_INFO_VALID_MASK);
+}
+
+static u32 exception_type(const struct vcpu *vcpu)
+{
+	if (!vcpu->ev.exception.soft)
+		return INTR_TYPE_HARD_EXCEPTION;
+	return vcpu->ev.exception.vector == X86_TRAP_DB ? INTR_TYPE_PRIV_SW_EXCEPTION :
+							  INTR_TYPE_SOFT_EXCEPTION;
+}
+
+static void inject_exception(struct vcpu *vcpu)
+{
+	u32 info = exception_type(vcpu);
+
+	/* Real mode has no error codes, and a VM entry refuses one there. */
+	if (vcpu->ev.exception.has_error && (vcpu->cr0 & X86_CR0_PE)) {
+		info |= INTR_INFO_DELIVER_CODE_MASK;
+		vmcs_write32(VM_ENTRY_EXCEPTION_ERROR_CODE, vcpu->ev.exception.error);
+	}
+	inject(info, vcpu->ev.exception.vector, vcpu->ev.exception.insn_len);
+}
+
+/* Delivery begins: only now may DR6, CR2 and RFLAGS.RF change. */
+static void deliver_exception(struct vcpu *vcpu)
+{
+	bool fault = vcpu->ev.exception.vector != X86_TRAP_DB &&
+		     vcpu->ev.exception.vector != X86_TRAP_BP &&
+		     vcpu->ev.exception.vector != X86_TRAP_OF;
+
+	if (vcpu->ev.exception.has_payload) {
+		if (vcpu->ev.exception.vector == X86_TRAP_PF)
+			vcpu->cr2 = vcpu->ev.exception.payload;
+		else if (vcpu->ev.exception.vector == X86_TRAP_DB)
+			debug_deliver(vcpu, vcpu->ev.exception.payload);
+	}
+	if (fault)
+		vcpu_set_rflags(vcpu, vcpu_rflags(vcpu) | X86_EFLAGS_RF);
+	vcpu->ev.exception.has_payload = false;
+	vcpu->ev.exception.pending = false;
+	vcpu->ev.exception.injected = true;
+	inject_exception(vcpu);
+}
+
+static void inject_nmi(struct vcpu *vcpu)
+{
+	vcpu->ev.nmi.injected = true;
+	inject(INTR_TYPE_NMI_INTR, NMI_VECTOR, 0);
+}
+
+static void inject_interrupt(struct vcpu *vcpu)
+{
+	inject(vcpu->ev.interrupt.soft ? INTR_TYPE_SOFT_INTR : INTR_TYPE_EXT_INTR,
+	       vcpu->ev.interrupt.vector, vcpu->ev.interrupt.insn_len);
+}
+
+/* What was begun comes first. True if there was something. */
+static bool reinject(struct vcpu *vcpu)
+{
+	if (vcpu->ev.exception.injected)
+		inject_exception(vcpu);
+	else if (vcpu->ev.nmi.injected)
+		inject_nmi(vcpu);
+	else if (vcpu->ev.interrupt.injected)
+		inject_interrupt(vcpu);
+	else
+		return false;
+	return true;
+}
+
+static void set_window(struct vcpu *vcpu, u32 control, bool on)
+{
+	u32 proc = on ? vcpu->vmcs->proc | control : vcpu->vmcs->proc & ~control;
+
+	if (proc == vcpu->vmcs->proc)
+		return;
+	vcpu->vmcs->proc = proc;
+	vmcs_write32(CPU_BASED_VM_EXEC_CONTROL, proc);
+}
+
+static bool start_nmi(struct vcpu *vcpu)
+{
+	if (!atomic_read(&vcpu->ev.nmi.pending) || !event_nmi_allowed(vcpu))
+		return false;
+	atomic_dec(&vcpu->ev.nmi.pending);
+	inject_nmi(vcpu);
+	return true;
+}
+
+static bool start_interrupt(struct vcpu *vcpu)
+{
+	int vector;
+
+	if (!event_interrupt_waiting(vcpu) || !event_interrupt_allowed(vcpu))
+		return false;
+	vector = take_interrupt(vcpu);
+	if (vector < 0)
+		return false;
+	vcpu->ev.interrupt.injected = true;
+	vcpu->ev.interrupt.soft = false;
+	vcpu->ev.interrupt.vector = vector;
+	inject_interrupt(vcpu);
+	return true;
+}
+
+/**
+ * event_prepare() - give the processor the event that goes first
+ * @vcpu: about to enter
+ *
+ * Of those that must wait, an NMI or interrupt gets a window: an exit as soon as the guest
+ * allows it. Context: interrupts off; nothing may keep the vCPU from entering after this.
+ */
+void event_prepare(struct vcpu *vcpu)
+{
+	if (!reinject(vcpu)) {
+		if (vcpu->ev.exception.pending)
+			deliver_exception(vcpu);
+		else if (!start_nmi(vcpu))
+			start_interrupt(vcpu);
+	}
+	set_window(vcpu, CPU_BASED_NMI_WINDOW_EXITING, atomic_read(&vcpu->ev.nmi.pending));
+	set_window(vcpu, CPU_BASED_INTR_WINDOW_EXITING,
+		   event_interrupt_waiting(vcpu) || vcpu->run->request_interrupt_window);
+}
+
+/**
+ * event_entered() - the processor took what event_prepare() gave it
+ * @vcpu: that has just exited
+ *
+ * If it could not deliver it, the exit says so and event_reclaim() follows.
+ */
+void event_entered(struct vcpu *vcpu)
+{
+	vcpu->ev.exception.injected = false;
+	vcpu->ev.nmi.injected = false;
+	vcpu->ev.interrupt.injected = false;
+}
+
+/**
+ * event_reclaim() - an exit came while an event was being delivered: deliver it again
+ * @vcpu: that has just exited
+ * @info: the VMCS's IDT-vectoring information, valid
+ * @error: IDT-vectoring error code
+ *
+ * SDM 27.2.4. Context: any.
+ */
+void event_reclaim(struct vcpu *vcpu, u32 info, u32 error)
+{
+	u8 vector = info & INTR_INFO_VECTOR_MASK;
+	u32 type = EVENT_TYPE(info);
+
+	vcpu_request(vcpu, REQ_EVENT);
+	switch (type) {
+	case INTR_TYPE_NMI_INTR:
+		vcpu->ev.nmi.injected = true;
+		/* The delivery blocked NMIs, and an entry that injects one insists on none. */
+		vmcs_write32(GUEST_INTERRUPTIBILITY_INFO,
+			     interruptibility(vcpu) & ~GUEST_INTR_STATE_NMI);
+		break;
+	case INTR_TYPE_EXT_INTR:
+	case INTR_TYPE_SOFT_INTR:
+		vcpu->ev.interrupt.injected = true;
+		vcpu->ev.interrupt.soft = type == INTR_TYPE_SOFT_INTR;
+		vcpu->ev.interrupt.vector = vector;
+		vcpu->ev.interrupt.insn_len = vmcs_read32(VM_EXIT_INSTRUCTION_LEN);
+		break;
+	default:
+		vcpu->ev.exception.injected = true;
+		vcpu->ev.exception.soft = type != INTR_TYPE_HARD_EXCEPTION;
+		vcpu->ev.exception.vector = vector & 31;
+		vcpu->ev.exception.has_error = info & INTR_INFO_DELIVER_CODE_MASK;
+		vcpu->ev.exception.error = error;
+		vcpu->ev.exception.insn_len = vmcs_read32(VM_EXIT_INSTRUCTION_LEN);
+		break;
+	}
+}
+
+/**
+ * event_get() - KVM_GET_VCPU_EVENTS
+ * @vcpu: loaded
+ * @events: filled in, zeroed by the caller
+ *
+ * An exception that is pending is shown as injected: without KVM_CAP_EXCEPTION_PAYLOAD the
+ * structure has no other way, so its payload is delivered to DR6 or CR2 now.
+ */
+void event_get(struct vcpu *vcpu, struct kvm_vcpu_events *events)
+{
+	u32 blocked = interruptibility(vcpu);
+
+	if (vcpu->ev.exception.pending && vcpu->ev.exception.has_payload) {
+		if (vcpu->ev.exception.vector == X86_TRAP_PF)
+			vcpu->cr2 = vcpu->ev.exception.payload;
+		else
+			debug_deliver(vcpu, vcpu->ev.exception.payload);
+		vcpu->ev.exception.has_payload = false;
+	}
+	events->exception.injected = vcpu->ev.exception.injected || vcpu->ev.exception.pending;
+	events->exception.nr = vcpu->ev.exception.vector;
+	events->exception.has_error_code = vcpu->ev.exception.has_error;
+	events->exception.error_code = vcpu->ev.exception.error;
+	events->interrupt.injected = vcpu->ev.interrupt.injected && !vcpu->ev.interrupt.soft;
+	events->interrupt.nr = vcpu->ev.interrupt.vector;
+	if (blocked & GUEST_INTR_STATE_MOV_SS)
+		events->interrupt.shadow |= KVM_X86_SHADOW_INT_MOV_SS;
+	if (blocked & GUEST_INTR_STATE_STI)
+		events->interrupt.shadow |= KVM_X86_SHADOW_INT_STI;
+	events->nmi.injected = vcpu->ev.nmi.injected;
+	events->nmi.pending = atomic_read(&vcpu->ev.nmi.pending) != 0;
+	events->nmi.masked = !!(blocked & GUEST_INTR_STATE_NMI);
+	events->flags = KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SHADOW;
+}
+
+static void set_interruptibility(struct vcpu *vcpu, const struct kvm_vcpu_events *events)
+{
+	u32 blocked = interruptibility(vcpu) & ~GUEST_INTR_STATE_NMI;
+
+	if (events->nmi.masked)
+		blocked |= GUEST_INTR_STATE_NMI;
+	if (events->flags & KVM_VCPUEVENT_VALID_SHADOW) {
+		blocked &= ~(GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS);
+		/* A VM entry refuses both at once. */
+		if (events->interrupt.shadow & KVM_X86_SHADOW_INT_MOV_SS)
+			blocked |= GUEST_INTR_STATE_MOV_SS;
+		else if (events->interrupt.shadow & KVM_X86_SHADOW_INT_STI)
+			blocked |= GUEST_INTR_STATE_STI;
+	}
+	vmcs_write32(GUEST_INTERRUPTIBILITY_INFO, blocked);
+}
+
+/**
+ * event_set() - KVM_SET_VCPU_EVENTS
+ * @vcpu: loaded
+ * @events: new state; parts whose flag is absent stay as they are
+ *
+ * Return: 0, or -EINVAL for an unknown flag, an SMM state (there is no SMM) or an exception
+ * that is none.
+ */
+int event_set(struct vcpu *vcpu, const struct kvm_vcpu_events *events)
+{
+	const u32 known = KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SIPI_VECTOR |
+			  KVM_VCPUEVENT_VALID_SHADOW | KVM_VCPUEVENT_VALID_SMM;
+
+	if (events->flags & ~known)
+		return -EINVAL;
+	if ((events->exception.injected && events->exception.nr > 31) ||
+	    events->exception.nr == X86_TRAP_NMI)
+		return -EINVAL;
+	if ((events->flags & KVM_VCPUEVENT_VALID_SMM) &&
+	    (events->smi.smm || events->smi.pending))
+		return -EINVAL;
+
+	vcpu->ev.exception.pending = false;
+	vcpu->ev.exception.has_payload = false;
+	vcpu->ev.exception.soft = false;
+	vcpu->ev.exception.injected = events->exception.injected;
+	vcpu->ev.exception.vector = events->exception.nr;
+	vcpu->ev.exception.has_error = events->exception.has_error_code;
+	vcpu->ev.exception.error = events->exception.error_code;
+	vcpu->ev.interrupt.injected = events->interrupt.injected;
+	vcpu->ev.interrupt.vector = events->interrupt.nr;
+	vcpu->ev.interrupt.soft = events->interrupt.soft;
+	vcpu->ev.nmi.injected = events->nmi.injected;
+	if (events->flags & KVM_VCPUEVENT_VALID_NMI_PENDING)
+		atomic_set(&vcpu->ev.nmi.pending, !!events->nmi.pending);
+	set_interruptibility(vcpu, events);
+	vcpu_request(vcpu, REQ_EVENT);
+	return 0;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Events on their way into a guest: exceptions, NMIs, interrupts. SDM vol. 3C, 26.6
+ * (injection), 27.2.4 (what was being delivered when an exit came), 6.7 to 6.9 (priorities).
+ */
+#ifndef KVMLET_VMX_CPU_EVENT_H
+#define KVMLET_VMX_CPU_EVENT_H
+
+#include <linux/atomic.h>
+#include <linux/kvm.h>
+#include <linux/types.h>
+
+struct vcpu;
+
+/*
+ * At most one event is @injected: given to the processor, which may not have delivered it
+ * yet. An exception may be @pending besides, and NMIs and interrupts wait for their turn.
+ */
+struct vcpu_events {
+	struct {
+		bool pending;		/* to be delivered; DR6 and CR2 not written yet */
+		bool injected;
+		bool has_error;
+		bool has_payload;	/* @payload goes to DR6 (#DB) or CR2 (#PF) at delivery */
+		bool soft;		/* INT3, INTO, INT1: delivered with @insn_len */
+		u8 vector;
+		u8 insn_len;
+		u32 error;
+		unsigned long payload;
+	} exception;
+	struct {
+		bool injected;
+		bool soft;		/* INT n: delivered with @insn_len */
+		u8 vector;
+		u8 insn_len;
+	} interrupt;
+	struct {
+		bool injected;
+		atomic_t pending;	/* (-) others add; at most two wait, as on hardware */
+	} nmi;
+	int user_vector;		/* KVM_INTERRUPT's, -1: none */
+};
+
+void event_reset(struct vcpu *vcpu);
+void event_exception(struct vcpu *vcpu, u8 vector);
+void event_exception_error(struct vcpu *vcpu, u8 vector, u32 error);
+void event_page_fault(struct vcpu *vcpu, unsigned long address, u32 error);
+void event_debug(struct vcpu *vcpu, unsigned long dr6);
+void vcpu_inject_nmi(struct vcpu *vcpu);
+void event_prepare(struct vcpu *vcpu);
+void event_entered(struct vcpu *vcpu);
+void event_reclaim(struct vcpu *vcpu, u32 info, u32 error);
+bool event_interrupt_allowed(struct vcpu *vcpu);
+bool event_interrupt_waiting(struct vcpu *vcpu);
+bool event_nmi_allowed(struct vcpu *vcpu);
+void event_get(struct vcpu *vcpu, struct kvm_vcpu_events *events);
+int event_set(struct vcpu *vcpu, const struct kvm_vcpu_events *events);
+
+#endif

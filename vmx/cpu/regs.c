@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * KVM_GET/SET_REGS and KVM_GET/SET_SREGS: the general registers, and the system's.
+ *
+ * vcpu->mutex, vCPU loaded.
+ */
+#include <linux/string.h>
+#include "vmx/cpu/cr.h"
+#include "vmx/cpu/event.h"
+#include "vmx/cpu/regs.h"
+#include "vmx/cpu/segment.h"
+#include "vmx/irqchip/irqchip.h"
+
+/* Where struct kvm_regs keeps the register that instructions number so. */
+static const u8 kvm_regs_offset[NR_GPRS] = {
+#define AT(reg)	offsetof(struct kvm_regs, reg)
+	AT(rax), AT(rcx), AT(rdx), AT(rbx), AT(rsp), AT(rbp), AT(rsi), AT(rdi),
+	AT(r8), AT(r9), AT(r10), AT(r11), AT(r12), AT(r13), AT(r14), AT(r15),
+#undef AT
+};
+
+/**
+ * regs_get() - KVM_GET_REGS
+ * @vcpu: loaded
+ * @regs: filled in
+ *
+ * Return: 0.
+ */
+int regs_get(struct vcpu *vcpu, struct kvm_regs *regs)
+{
+	unsigned int i;
+
+	for (i = 0; i < NR_GPRS; i++)
+		*(u64 *)((char *)regs + kvm_regs_offset[i]) = vcpu_gpr(vcpu, i);
+	regs->rip = vcpu_rip(vcpu);
+	regs->rflags = vcpu_rflags(vcpu);
+	return 0;
+}
+
+/**
+ * regs_set() - KVM_SET_REGS; an exception on its way is dropped, as upstream does
+ * @vcpu: loaded
+ * @regs: new values
+ *
+ * Return: 0.
+ */
+int regs_set(struct vcpu *vcpu, const struct kvm_regs *regs)
+{
+	unsigned int i;
+
+	for (i = 0; i < NR_GPRS; i++)
+		vcpu_set_gpr(vcpu, i, *(const u64 *)((const char *)regs + kvm_regs_offset[i]));
+	vcpu_set_rip(vcpu, regs->rip);
+	vcpu_set_rflags(vcpu, regs->rflags);
+	vcpu->ev.exception.pending = false;
+	vcpu_request(vcpu, REQ_EVENT);
+	return 0;
+}
+
+/* struct kvm_sregs names its segments; ours are numbered. */
+static const struct { u8 nr; u16 offset; } kvm_segments[] = {
+	{ SEG_CS, offsetof(struct kvm_sregs, cs) }, { SEG_DS, offsetof(struct kvm_sregs, ds) },
+	{ SEG_ES, offsetof(struct kvm_sregs, es) }, { SEG_FS, offsetof(struct kvm_sregs, fs) },
+	{ SEG_GS, offsetof(struct kvm_sregs, gs) }, { SEG_SS, offsetof(struct kvm_sregs, ss) },
+	{ SEG_TR, offsetof(struct kvm_sregs, tr) }, { SEG_LDTR, offsetof(struct kvm_sregs, ldt) },
+};
+
+static void *segment_in(const struct kvm_sregs *sregs, unsigned int i)
+{
+	return (char *)sregs + kvm_segments[i].offset;
+}
+
+/**
+ * sregs_get() - KVM_GET_SREGS
+ * @vcpu: loaded
+ * @sregs: filled in, zeroed by the caller
+ *
+ * Return: 0.
+ */
+int sregs_get(struct vcpu *vcpu, struct kvm_sregs *sregs)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(kvm_segments); i++)
+		segment_get(vcpu, kvm_segments[i].nr, segment_in(sregs, i));
+	dtable_get(vcpu, false, &sregs->gdt);
+	dtable_get(vcpu, true, &sregs->idt);
+	sregs->cr0 = cr0_get(vcpu);
+	sregs->cr2 = vcpu->cr2;
+	sregs->cr3 = cr3_get(vcpu);
+	sregs->cr4 = cr4_get(vcpu);
+	sregs->cr8 = vcpu_cr8(vcpu);
+	sregs->efer = vcpu->efer;
+	sregs->apic_base = vcpu->apic_base;
+	if (vcpu->ev.interrupt.injected && !vcpu->ev.interrupt.soft)
+		__set_bit(vcpu->ev.interrupt.vector, (unsigned long *)sregs->interrupt_bitmap);
+	return 0;
+}
+
+static void set_interrupt_bitmap(struct vcpu *vcpu, const struct kvm_sregs *sregs)
+{
+	unsigned long vector = find_first_bit((const unsigned long *)sregs->interrupt_bitmap,
+					      KVM_NR_INTERRUPTS);
+
+	if (vector >= KVM_NR_INTERRUPTS)
+		return;
+	vcpu->ev.interrupt.injected = true;
+	vcpu->ev.interrupt.soft = false;
+	vcpu->ev.interrupt.vector = vector;
+}
+
+/**
+ * sregs_set() - KVM_SET_SREGS
+ * @vcpu: loaded
+ * @sregs: new values
+ *
+ * Return: 0, or -EINVAL with nothing changed: a combination of control registers that the
+ * processor does not allow, or a mode of the LAPIC.
+ */
+int sregs_set(struct vcpu *vcpu, const struct kvm_sregs *sregs)
+{
+	unsigned int i;
+
+	if (!cr_sregs_valid(vcpu, sregs) || vcpu_set_apic_base(vcpu, sregs->apic_base, true))
+		return -EINVAL;
+	dtable_set(vcpu, false, &sregs->gdt);
+	dtable_set(vcpu, true, &sregs->idt);
+	vcpu->cr2 = sregs->cr2;
+	vmcs_writel(GUEST_CR3, sregs->cr3);
+	vcpu_set_cr8(vcpu, sregs->cr8);
+	cr_force(vcpu, sregs->cr0, sregs->cr4, sregs->efer);
+	for (i = 0; i < ARRAY_SIZE(kvm_segments); i++)
+		segment_set(vcpu, kvm_segments[i].nr, segment_in(sregs, i));
+	if (vcpu->efer & EFER_LMA)
+		segment_fix_tr(vcpu);
+	else if ((vcpu->cr0 & X86_CR0_PG) && (vcpu->cr4 & X86_CR4_PAE))
+		/* Upstream takes bad PDPTEs here; the entry refuses them if they stay so. */
+		cr_load_pdptrs(vcpu);
+	set_interrupt_bitmap(vcpu, sregs);
+	vcpu_request(vcpu, REQ_EVENT);
+	return 0;
+}

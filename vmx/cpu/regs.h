@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * General registers, RIP, RSP and RFLAGS. The last three live in the VMCS: they are read at
+ * most once an exit and written back at most once an entry. vcpu->mutex, vCPU loaded.
+ */
+#ifndef KVMLET_VMX_CPU_REGS_H
+#define KVMLET_VMX_CPU_REGS_H
+
+#include <linux/nospec.h>
+#include <asm/processor-flags.h>
+#include "vmx/vcpu.h"
+
+static inline unsigned long vcpu_rip(struct vcpu *vcpu)
+{
+	if (!(vcpu->vmcs->cached & VMCS_CACHED_RIP)) {
+		vcpu->rip = vmcs_readl(GUEST_RIP);
+		vcpu->vmcs->cached |= VMCS_CACHED_RIP;
+	}
+	return vcpu->rip;
+}
+
+static inline void vcpu_set_rip(struct vcpu *vcpu, unsigned long rip)
+{
+	vcpu->rip = rip;
+	vcpu->vmcs->cached |= VMCS_CACHED_RIP;
+	vcpu->vmcs->dirty |= VMCS_CACHED_RIP;
+}
+
+static inline unsigned long vcpu_rflags(struct vcpu *vcpu)
+{
+	if (!(vcpu->vmcs->cached & VMCS_CACHED_RFLAGS)) {
+		vcpu->rflags = vmcs_readl(GUEST_RFLAGS);
+		vcpu->vmcs->cached |= VMCS_CACHED_RFLAGS;
+	}
+	return vcpu->rflags;
+}
+
+static inline void vcpu_set_rflags(struct vcpu *vcpu, unsigned long rflags)
+{
+	vcpu->rflags = rflags | X86_EFLAGS_FIXED;
+	vcpu->vmcs->cached |= VMCS_CACHED_RFLAGS;
+	vcpu->vmcs->dirty |= VMCS_CACHED_RFLAGS;
+}
+
+static inline unsigned long vcpu_gpr(struct vcpu *vcpu, unsigned int nr)
+{
+	nr = array_index_nospec(nr, NR_GPRS);
+	if (nr == GPR_RSP && !(vcpu->vmcs->cached & VMCS_CACHED_RSP)) {
+		vcpu->gpr[GPR_RSP] = vmcs_readl(GUEST_RSP);
+		vcpu->vmcs->cached |= VMCS_CACHED_RSP;
+	}
+	return vcpu->gpr[nr];
+}
+
+static inline void vcpu_set_gpr(struct vcpu *vcpu, unsigned int nr, unsigned long value)
+{
+	nr = array_index_nospec(nr, NR_GPRS);
+	vcpu->gpr[nr] = value;
+	if (nr == GPR_RSP) {
+		vcpu->vmcs->cached |= VMCS_CACHED_RSP;
+		vcpu->vmcs->dirty |= VMCS_CACHED_RSP;
+	}
+}
+
+/* EDX:EAX as RDMSR, WRMSR and XSETBV use them. */
+static inline u64 vcpu_edx_eax(struct vcpu *vcpu)
+{
+	return (u32)vcpu->gpr[GPR_RAX] | ((u64)(u32)vcpu->gpr[GPR_RDX] << 32);
+}
+
+static inline void vcpu_set_edx_eax(struct vcpu *vcpu, u64 value)
+{
+	vcpu->gpr[GPR_RAX] = (u32)value;
+	vcpu->gpr[GPR_RDX] = value >> 32;
+}
+
+/* The one invalidation point of what an exit changed behind our back. */
+static inline void vmcs_forget(struct vmcs_state *vmcs)
+{
+	vmcs->cached = 0;
+}
+
+/* Write back what handlers changed. Context: about to enter, interrupts off. */
+static inline void regs_flush(struct vcpu *vcpu)
+{
+	u32 dirty = vcpu->vmcs->dirty;
+
+	if (!dirty)
+		return;
+	if (dirty & VMCS_CACHED_RIP)
+		vmcs_writel(GUEST_RIP, vcpu->rip);
+	if (dirty & VMCS_CACHED_RSP)
+		vmcs_writel(GUEST_RSP, vcpu->gpr[GPR_RSP]);
+	if (dirty & VMCS_CACHED_RFLAGS)
+		vmcs_writel(GUEST_RFLAGS, vcpu->rflags);
+	vcpu->vmcs->dirty = 0;
+}
+
+int regs_get(struct vcpu *vcpu, struct kvm_regs *regs);
+int regs_set(struct vcpu *vcpu, const struct kvm_regs *regs);
+int sregs_get(struct vcpu *vcpu, struct kvm_sregs *sregs);
+int sregs_set(struct vcpu *vcpu, const struct kvm_sregs *sregs);
+
+#endif

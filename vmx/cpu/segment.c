@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Segment and descriptor-table registers, as the guest sees them. Today they are kept in the
+ * VMCS as they are; a processor without unrestricted guest will need another copy for real
+ * mode, and only this file will know.
+ *
+ * vcpu->mutex, vCPU loaded. SDM vol. 3C, 24.4.1 (fields), 26.3.1.2 (what an entry accepts).
+ */
+#include <linux/nospec.h>
+#include "vmx/cpu/cr.h"
+#include "vmx/cpu/regs.h"
+#include "vmx/cpu/segment.h"
+#include "vmx/vcpu.h"
+
+/* Access-rights field: as a descriptor's bits 40 to 55, and one bit of VMX's own. */
+#define SEG_AR_TYPE		0x000f
+#define SEG_AR_S		BIT(4)
+#define SEG_AR_DPL_SHIFT	5
+#define SEG_AR_P		BIT(7)
+#define SEG_AR_AVL		BIT(12)
+#define SEG_AR_L		BIT(13)
+#define SEG_AR_DB		BIT(14)
+#define SEG_AR_G		BIT(15)
+#define SEG_AR_UNUSABLE	BIT(16)
+
+#define SEG_AR_TYPE_TSS_64_BUSY	11
+
+static const struct segment_fields {
+	u32 selector, base, limit, ar;
+} segment_fields[NR_SEGMENTS] = {
+#define FIELDS(name)	{ GUEST_##name##_SELECTOR, GUEST_##name##_BASE,		\
+			  GUEST_##name##_LIMIT, GUEST_##name##_AR_BYTES }
+	[SEG_ES] = FIELDS(ES), [SEG_CS] = FIELDS(CS), [SEG_SS] = FIELDS(SS), [SEG_DS] = FIELDS(DS),
+	[SEG_FS] = FIELDS(FS), [SEG_GS] = FIELDS(GS), [SEG_LDTR] = FIELDS(LDTR),
+	[SEG_TR] = FIELDS(TR),
+#undef FIELDS
+};
+
+static const struct segment_fields *fields_of(unsigned int nr)
+{
+	return &segment_fields[array_index_nospec(nr, NR_SEGMENTS)];
+}
+
+/**
+ * segment_get() - read a segment register
+ * @vcpu: loaded
+ * @nr: SEG_*
+ * @seg: filled in
+ */
+void segment_get(struct vcpu *vcpu, unsigned int nr, struct kvm_segment *seg)
+{
+	const struct segment_fields *f = fields_of(nr);
+	u32 ar = vmcs_read32(f->ar);
+
+	*seg = (struct kvm_segment) {
+		.base		= vmcs_readl(f->base),
+		.limit		= vmcs_read32(f->limit),
+		.selector	= vmcs_read16(f->selector),
+		.type		= ar & SEG_AR_TYPE,
+		.s		= !!(ar & SEG_AR_S),
+		.dpl		= (ar >> SEG_AR_DPL_SHIFT) & 3,
+		.present	= !(ar & SEG_AR_UNUSABLE),
+		.avl		= !!(ar & SEG_AR_AVL),
+		.l		= !!(ar & SEG_AR_L),
+		.db		= !!(ar & SEG_AR_DB),
+		.g		= !!(ar & SEG_AR_G),
+		.unusable	= !!(ar & SEG_AR_UNUSABLE),
+	};
+}
+
+static u32 ar_of(const struct kvm_segment *seg)
+{
+	if (seg->unusable || !seg->present)
+		return SEG_AR_UNUSABLE;
+	return (seg->type & SEG_AR_TYPE) | (seg->s ? SEG_AR_S : 0) | SEG_AR_P |
+	       (seg->dpl & 3) << SEG_AR_DPL_SHIFT | (seg->avl ? SEG_AR_AVL : 0) |
+	       (seg->l ? SEG_AR_L : 0) | (seg->db ? SEG_AR_DB : 0) | (seg->g ? SEG_AR_G : 0);
+}
+
+/**
+ * segment_set() - write a segment register
+ * @vcpu: loaded
+ * @nr: SEG_*
+ * @seg: taken as it is; what the processor refuses fails the VM entry
+ */
+void segment_set(struct vcpu *vcpu, unsigned int nr, const struct kvm_segment *seg)
+{
+	const struct segment_fields *f = fields_of(nr);
+	u32 ar = ar_of(seg);
+
+	/* Loading a code or data segment accesses it; an entry insists on the bit. */
+	if (nr < SEG_LDTR && !(ar & SEG_AR_UNUSABLE))
+		ar |= 1;
+	vmcs_write16(f->selector, seg->selector);
+	vmcs_writel(f->base, seg->base);
+	vmcs_write32(f->limit, seg->limit);
+	vmcs_write32(f->ar, ar);
+	if (nr == SEG_SS)
+		vcpu->vmcs->cached &= ~VMCS_CACHED_SS;
+}
+
+/**
+ * segment_base() - base of a segment
+ * @vcpu: loaded
+ * @nr: SEG_*
+ *
+ * Return: linear address.
+ */
+unsigned long segment_base(struct vcpu *vcpu, unsigned int nr)
+{
+	return vmcs_readl(fields_of(nr)->base);
+}
+
+/**
+ * dtable_get() - read GDTR or IDTR
+ * @vcpu: loaded
+ * @idt: IDTR rather than GDTR
+ * @table: filled in
+ */
+void dtable_get(struct vcpu *vcpu, bool idt, struct kvm_dtable *table)
+{
+	*table = (struct kvm_dtable) {
+		.base	= vmcs_readl(idt ? GUEST_IDTR_BASE : GUEST_GDTR_BASE),
+		.limit	= vmcs_read32(idt ? GUEST_IDTR_LIMIT : GUEST_GDTR_LIMIT),
+	};
+}
+
+/**
+ * dtable_set() - write GDTR or IDTR
+ * @vcpu: loaded
+ * @idt: IDTR rather than GDTR
+ * @table: taken as it is
+ */
+void dtable_set(struct vcpu *vcpu, bool idt, const struct kvm_dtable *table)
+{
+	vmcs_writel(idt ? GUEST_IDTR_BASE : GUEST_GDTR_BASE, table->base);
+	vmcs_write32(idt ? GUEST_IDTR_LIMIT : GUEST_GDTR_LIMIT, table->limit);
+}
+
+/**
+ * segment_cpl() - the current privilege level: SS.DPL, whatever the mode (SDM 24.4.1)
+ * @vcpu: loaded
+ *
+ * Return: 0 to 3; real mode has 0.
+ */
+unsigned int segment_cpl(struct vcpu *vcpu)
+{
+	if (!(vcpu->vmcs->cached & VMCS_CACHED_SS)) {
+		vcpu->ss_ar = vmcs_read32(GUEST_SS_AR_BYTES);
+		vcpu->vmcs->cached |= VMCS_CACHED_SS;
+	}
+	return cr_protected(vcpu) ? (vcpu->ss_ar >> SEG_AR_DPL_SHIFT) & 3 : 0;
+}
+
+/**
+ * segment_cs_long() - does the guest execute 64-bit code?
+ * @vcpu: loaded
+ *
+ * Return: true in 64-bit mode, false in compatibility mode and outside long mode.
+ */
+bool segment_cs_long(struct vcpu *vcpu)
+{
+	return (vcpu->efer & EFER_LMA) && (vmcs_read32(GUEST_CS_AR_BYTES) & SEG_AR_L);
+}
+
+/**
+ * segment_cs_32() - is the default operand size 32 bits, outside 64-bit mode?
+ * @vcpu: loaded
+ *
+ * Return: CS.D.
+ */
+bool segment_cs_32(struct vcpu *vcpu)
+{
+	return vmcs_read32(GUEST_CS_AR_BYTES) & SEG_AR_DB;
+}
+
+/**
+ * segment_fix_tr() - long mode begins: make TR what an entry insists on
+ * @vcpu: loaded
+ *
+ * Software may enter long mode with any TR and load a 64-bit one afterwards; the VM-entry
+ * checks (SDM 26.3.1.2) want a busy 64-bit TSS at once.
+ */
+void segment_fix_tr(struct vcpu *vcpu)
+{
+	u32 ar = vmcs_read32(GUEST_TR_AR_BYTES);
+
+	if ((ar & SEG_AR_TYPE) != SEG_AR_TYPE_TSS_64_BUSY)
+		vmcs_write32(GUEST_TR_AR_BYTES, (ar & ~SEG_AR_TYPE) | SEG_AR_TYPE_TSS_64_BUSY);
+}

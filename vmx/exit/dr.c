@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * MOV to and from debug registers. SDM vol. 3D, table 27-4; vol. 3B, 17.2.
+ */
+#include <asm/debugreg.h>
+#include <asm/traps.h>
+#include "vmx/cpu/cr.h"
+#include "vmx/cpu/debug.h"
+#include "vmx/cpu/event.h"
+#include "vmx/cpu/regs.h"
+#include "vmx/cpu/segment.h"
+#include "vmx/exit/exit.h"
+
+/* Exit qualification for MOV DR. */
+#define DR_NUMBER(qual)		((qual) & 7)
+#define DR_IS_READ(qual)	((qual) & BIT(4))
+#define DR_GPR(qual)		(((qual) >> 8) & 15)
+
+static int undefined(struct vcpu *vcpu)
+{
+	event_exception(vcpu, X86_TRAP_UD);
+	return 1;
+}
+
+static int read_dr(struct vcpu *vcpu, unsigned int dr, unsigned int gpr)
+{
+	unsigned long value;
+
+	if (debug_get_dr(vcpu, dr, &value))
+		return undefined(vcpu);
+	vcpu_set_gpr(vcpu, gpr, value);
+	return skip_instruction(vcpu);
+}
+
+static int write_dr(struct vcpu *vcpu, unsigned int dr, unsigned long value)
+{
+	if (!segment_cs_long(vcpu))
+		value = (u32)value;
+	switch (debug_set_dr(vcpu, dr, value)) {
+	case 0:
+		return skip_instruction(vcpu);
+	case 1:
+		return undefined(vcpu);
+	default:
+		return raise_gp(vcpu);
+	}
+}
+
+/**
+ * exit_dr() - MOV DR
+ * @vcpu: loaded
+ *
+ * The exit comes before the instruction's own checks (SDM 25.1.1). Return: 1.
+ */
+int exit_dr(struct vcpu *vcpu)
+{
+	unsigned long qual = vmcs_readl(EXIT_QUALIFICATION);
+	unsigned int dr = DR_NUMBER(qual);
+
+	if ((dr == 4 || dr == 5) && (cr4_get(vcpu) & X86_CR4_DE))
+		return undefined(vcpu);
+	if (segment_cpl(vcpu))
+		return raise_gp(vcpu);
+	if (vcpu->dr7 & DR7_GD) {
+		event_debug(vcpu, DR6_BD);
+		return 1;
+	}
+	if (DR_IS_READ(qual))
+		return read_dr(vcpu, dr, DR_GPR(qual));
+	return write_dr(vcpu, dr, vcpu_gpr(vcpu, DR_GPR(qual)));
+}

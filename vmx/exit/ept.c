@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * EPT violations: a page is mapped, or there is none and the access is emulated.
+ * SDM vol. 3C, 28.2.3; vol. 3D, table 27-7.
+ */
+#include <asm/vmx.h>
+#include "vmx/cpu/event.h"
+#include "vmx/cpu/regs.h"
+#include "vmx/exit/exit.h"
+#include "vmx/exit/mmio.h"
+#include "vmx/vcpu.h"
+
+#define QUAL_NMI_UNBLOCKED	BIT(12)
+
+static bool event_interrupted(const struct vcpu *vcpu)
+{
+	return vcpu->ev.exception.injected || vcpu->ev.nmi.injected ||
+	       vcpu->ev.interrupt.injected;
+}
+
+static enum mmu_access access_of(unsigned long qual)
+{
+	if (qual & EPT_VIOLATION_ACC_WRITE)
+		return MMU_WRITE;
+	return qual & EPT_VIOLATION_ACC_INSTR ? MMU_EXEC : MMU_READ;
+}
+
+/**
+ * exit_ept_violation() - the guest accessed what EPT does not map, or not so
+ * @vcpu: loaded
+ *
+ * Return: see exit.h.
+ */
+int exit_ept_violation(struct vcpu *vcpu)
+{
+	unsigned long qual = vmcs_readl(EXIT_QUALIFICATION);
+	gpa_t gpa = vmcs_read64(GUEST_PHYSICAL_ADDRESS);
+	int r;
+
+	/* An IRET that faulted here has unblocked NMIs already; it will do so again. */
+	if ((qual & QUAL_NMI_UNBLOCKED) && !event_interrupted(vcpu))
+		vmcs_write32(GUEST_INTERRUPTIBILITY_INFO,
+			     vmcs_read32(GUEST_INTERRUPTIBILITY_INFO) | GUEST_INTR_STATE_NMI);
+
+	r = mmu_fault(&vcpu->vm->mmu, vcpu->root, gpa, access_of(qual));
+	if (likely(r == MMU_FAULT_MAPPED))
+		return 1;
+	if (r == MMU_FAULT_MMIO)
+		return event_interrupted(vcpu) ? exit_delivery_error(vcpu) : mmio_emulate(vcpu);
+	if (r == -EINTR) {
+		vcpu->run->exit_reason = KVM_EXIT_INTR;
+		return r;
+	}
+	return r == -ENOMEM ? r : exit_memory_fault(vcpu, gpa & PAGE_MASK, PAGE_SIZE);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * VM exits. A handler runs with interrupts and preemption on, the vCPU loaded, and returns 1
+ * to re-enter the guest, 0 to return to user space with the run page filled in, or a
+ * negative errno for KVM_RUN.
+ */
+#ifndef KVMLET_VMX_EXIT_EXIT_H
+#define KVMLET_VMX_EXIT_EXIT_H
+
+#include <linux/bits.h>
+#include <linux/types.h>
+#include "vmx/exit/reasons.h"
+
+struct vcpu;
+
+/* Not a reason of the processor's: VMLAUNCH or VMRESUME itself failed. */
+#define EXIT_ENTRY_REFUSED	BIT(30)
+
+#define X(nr, name, handler, traits)	int handler(struct vcpu *vcpu);
+EXIT_REASONS(X)
+#undef X
+
+int exit_handle(struct vcpu *vcpu);
+const char *exit_name(u32 reason);
+
+/* What several handlers need. */
+int skip_instruction(struct vcpu *vcpu);
+int raise_gp(struct vcpu *vcpu);
+int exit_memory_fault(struct vcpu *vcpu, u64 gpa, u64 size);
+int exit_emulation_error(struct vcpu *vcpu, const u8 *bytes, unsigned int nr);
+int exit_delivery_error(struct vcpu *vcpu);
+int exit_mode_unsupported(struct vcpu *vcpu);
+
+#endif

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * I/O instructions: a controller in the kernel answers, or user space does. RIP stays at the
+ * instruction until user space has answered. SDM vol. 3D, table 27-5.
+ */
+#include <linux/string.h>
+#include "vmx/cpu/regs.h"
+#include "vmx/exit/exit.h"
+#include "vmx/exit/mmio.h"
+#include "vmx/irqchip/irqchip.h"
+#include "vmx/vcpu.h"
+
+/* Exit qualification for I/O instructions. */
+#define IO_SIZE(qual)		(((qual) & 7) + 1)
+#define IO_IS_IN(qual)		((qual) & BIT(3))
+#define IO_IS_STRING(qual)	((qual) & BIT(4))
+#define IO_PORT(qual)		((u16)((qual) >> 16))
+
+/* AL and AX leave the rest of RAX; EAX clears its upper half. */
+static void set_rax(struct vcpu *vcpu, const void *data, unsigned int size)
+{
+	u64 rax = size == 4 ? 0 : vcpu->gpr[GPR_RAX];
+
+	memcpy(&rax, data, size);
+	vcpu->gpr[GPR_RAX] = rax;
+}
+
+/* User space may have moved RIP, by a reset say: then this instruction is no more. */
+static int complete_out(struct vcpu *vcpu)
+{
+	return vcpu_rip(vcpu) == vcpu->io_rip ? skip_instruction(vcpu) : 1;
+}
+
+static int complete_in(struct vcpu *vcpu)
+{
+	if (vcpu_rip(vcpu) != vcpu->io_rip)
+		return 1;
+	set_rax(vcpu, vcpu->pio_data, vcpu->io_size);
+	return skip_instruction(vcpu);
+}
+
+static int to_user(struct vcpu *vcpu, u16 port, unsigned int size, bool in)
+{
+	struct kvm_run *run = vcpu->run;
+
+	run->exit_reason = KVM_EXIT_IO;
+	run->io.direction = in ? KVM_EXIT_IO_IN : KVM_EXIT_IO_OUT;
+	run->io.size = size;
+	run->io.port = port;
+	run->io.count = 1;
+	run->io.data_offset = KVM_PIO_PAGE_OFFSET * PAGE_SIZE;
+	if (!in)
+		memcpy(vcpu->pio_data, &vcpu->gpr[GPR_RAX], size);
+	vcpu->io_rip = vcpu_rip(vcpu);
+	vcpu->io_size = size;
+	vcpu->complete = in ? complete_in : complete_out;
+	return 0;
+}
+
+/**
+ * exit_io() - IN, OUT, INS, OUTS
+ * @vcpu: loaded
+ *
+ * Return: 1, or 0 with KVM_EXIT_IO.
+ */
+int exit_io(struct vcpu *vcpu)
+{
+	unsigned long qual = vmcs_readl(EXIT_QUALIFICATION);
+	unsigned int size = IO_SIZE(qual);
+	bool in = IO_IS_IN(qual);
+	u32 data = vcpu->gpr[GPR_RAX];
+
+	if (IO_IS_STRING(qual))
+		return mmio_emulate(vcpu);
+	if (vcpu->vm->irqchip != IRQCHIP_KERNEL ||
+	    !irqchip_pio(vcpu, IO_PORT(qual), size, &data, !in))
+		return to_user(vcpu, IO_PORT(qual), size, in);
+	if (in)
+		set_rax(vcpu, &data, size);
+	return skip_instruction(vcpu);
+}

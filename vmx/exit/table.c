@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * From an exit's reason to its handler, and the exits that go to user space because nothing
+ * else can be done.
+ *
+ * vcpu->mutex, vCPU loaded. SDM vol. 3D, appendix C.
+ */
+#define pr_fmt(fmt) "kvmlet: " fmt
+
+#include <linux/kernel.h>
+#include <linux/nospec.h>
+#include <linux/printk.h>
+#include <asm/traps.h>
+#include "uapi/kvmlet.h"
+#include "vmx/cpu/debug.h"
+#include "vmx/cpu/event.h"
+#include "vmx/cpu/regs.h"
+#include "vmx/cpu/segment.h"
+#include "vmx/exit/exit.h"
+#include "vmx/hw/enable.h"
+#include "vmx/vcpu.h"
+
+#define VECTORING	BIT(0)
+
+struct exit_row {
+	const char *name;
+	int (*handler)(struct vcpu *vcpu);
+	u8 traits;
+};
+
+static const struct exit_row exit_table[] = {
+#define X(nr, name, handler, traits)	[nr] = { #name, handler, traits },
+	EXIT_REASONS(X)
+#undef X
+};
+
+/* Our numbers are the kernel's where it has one; a wrong row could not be found by a test. */
+static_assert(EXIT_REASON_CPUID == 10 && EXIT_REASON_CR_ACCESS == 28 &&
+	      EXIT_REASON_IO_INSTRUCTION == 30 && EXIT_REASON_MSR_WRITE == 32 &&
+	      EXIT_REASON_EPT_VIOLATION == 48 && EXIT_REASON_XSETBV == 55 &&
+	      EXIT_REASON_PML_FULL == 62 && EXIT_REASON_NOTIFY == 75);
+
+static const struct exit_row *row_of(u32 reason)
+{
+	u32 nr = (u16)reason;
+
+	if (nr >= ARRAY_SIZE(exit_table))
+		return NULL;
+	nr = array_index_nospec(nr, ARRAY_SIZE(exit_table));
+	return exit_table[nr].handler ? &exit_table[nr] : NULL;
+}
+
+/**
+ * exit_name() - name of an exit reason
+ * @reason: full reason; only the basic reason counts
+ *
+ * Return: the SDM's name, or "unknown".
+ */
+const char *exit_name(u32 reason)
+{
+	const struct exit_row *row = row_of(reason);
+
+	return row ? row->name : "unknown";
+}
+
+static int internal_error(struct vcpu *vcpu, u32 suberror)
+{
+	vcpu->run->exit_reason = KVM_EXIT_INTERNAL_ERROR;
+	vcpu->run->internal.suberror = suberror;
+	vcpu->run->internal.ndata = 0;
+	return 0;
+}
+
+static void add_error_data(struct vcpu *vcpu, u64 value)
+{
+	vcpu->run->internal.data[vcpu->run->internal.ndata++] = value;
+}
+
+/**
+ * exit_unexpected() - an exit that nobody asked for: KVM_EXIT_INTERNAL_ERROR
+ * @vcpu: loaded
+ *
+ * Data: the full exit reason, the CPU. Return: 0.
+ */
+int exit_unexpected(struct vcpu *vcpu)
+{
+	int r = internal_error(vcpu, KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON);
+
+	vcpu->run->internal.ndata = 2;
+	vcpu->run->internal.data[0] = vcpu->exit_reason;
+	vcpu->run->internal.data[1] = vcpu->cpu;
+	return r;
+}
+
+/**
+ * exit_delivery_error() - an event cannot be delivered, since its delivery needs an access
+ * without memory: KVM_EXIT_INTERNAL_ERROR
+ * @vcpu: loaded
+ *
+ * Data: IDT-vectoring information, full exit reason, qualification, guest-physical address,
+ * CPU. Return: 0.
+ */
+int exit_delivery_error(struct vcpu *vcpu)
+{
+	int r = internal_error(vcpu, KVM_INTERNAL_ERROR_DELIVERY_EV);
+
+	add_error_data(vcpu, vmcs_read32(IDT_VECTORING_INFO_FIELD));
+	add_error_data(vcpu, vcpu->exit_reason);
+	add_error_data(vcpu, vmcs_readl(EXIT_QUALIFICATION));
+	add_error_data(vcpu, vmcs_read64(GUEST_PHYSICAL_ADDRESS));
+	add_error_data(vcpu, vcpu->cpu);
+	return r;
+}
+
+/**
+ * exit_emulation_error() - an instruction that is not emulated: KVM_EXIT_INTERNAL_ERROR
+ * @vcpu: loaded
+ * @bytes: the instruction
+ * @nr: bytes known, at most 15
+ *
+ * Return: 0.
+ */
+int exit_emulation_error(struct vcpu *vcpu, const u8 *bytes, unsigned int nr)
+{
+	struct kvm_run *run = vcpu->run;
+
+	nr = min_t(unsigned int, nr, sizeof(run->emulation_failure.insn_bytes));
+	run->exit_reason = KVM_EXIT_INTERNAL_ERROR;
+	run->emulation_failure.suberror = KVM_INTERNAL_ERROR_EMULATION;
+	run->emulation_failure.ndata = 0;
+	run->emulation_failure.flags = 0;
+	if (nr) {
+		run->emulation_failure.flags =
+			KVM_INTERNAL_ERROR_EMULATION_FLAG_INSTRUCTION_BYTES;
+		run->emulation_failure.ndata = 3;
+		run->emulation_failure.insn_size = nr;
+		memset(run->emulation_failure.insn_bytes, 0x90,
+		       sizeof(run->emulation_failure.insn_bytes));
+		memcpy(run->emulation_failure.insn_bytes, bytes, nr);
+	}
+	return 0;
+}
+
+/**
+ * exit_mode_unsupported() - the guest's mode needs unrestricted guest, which is missing
+ * @vcpu: loaded
+ *
+ * Return: 0, with KVM_EXIT_INTERNAL_ERROR.
+ */
+int exit_mode_unsupported(struct vcpu *vcpu)
+{
+	pr_warn_ratelimited("vCPU %u: real mode or no paging, but this processor lacks %s (bit 7 of IA32_VMX_PROCBASED_CTLS2)\n",
+			    vcpu->id, caps_table[VMX_CAP_UNRESTRICTED_GUEST].name);
+	return exit_emulation_error(vcpu, NULL, 0);
+}
+
+/**
+ * exit_memory_fault() - no host memory can be had for an access: -EFAULT, and where
+ * @vcpu: loaded
+ * @gpa: guest-physical address
+ * @size: bytes
+ *
+ * Return: -EFAULT, with KVM_EXIT_MEMORY_FAULT in the run page.
+ */
+int exit_memory_fault(struct vcpu *vcpu, u64 gpa, u64 size)
+{
+	struct kvmlet_memory_fault *fault = (void *)vcpu->run->padding;
+
+	vcpu->run->exit_reason = KVM_EXIT_MEMORY_FAULT;
+	fault->flags = 0;
+	fault->gpa = gpa;
+	fault->size = size;
+	return -EFAULT;
+}
+
+static int entry_failed(struct vcpu *vcpu)
+{
+	bool refused = vcpu->exit_reason & EXIT_ENTRY_REFUSED;
+	u64 reason = refused ? vmcs_read32(VM_INSTRUCTION_ERROR) : vcpu->exit_reason;
+
+	if (enable_rebooting())
+		return -EIO;
+	pr_warn_ratelimited("vCPU %u: VM entry failed: %s %#llx (%s), qualification %#lx\n",
+			    vcpu->id, refused ? "VM-instruction error" : "exit reason", reason,
+			    refused ? "control or host state" : exit_name(vcpu->exit_reason),
+			    vmcs_readl(EXIT_QUALIFICATION));
+	vcpu->run->exit_reason = KVM_EXIT_FAIL_ENTRY;
+	vcpu->run->fail_entry.hardware_entry_failure_reason = reason;
+	vcpu->run->fail_entry.cpu = vcpu->cpu;
+	return 0;
+}
+
+static void reclaim_event(struct vcpu *vcpu)
+{
+	u32 info = vmcs_read32(IDT_VECTORING_INFO_FIELD);
+	u32 error = 0;
+
+	if (!(info & VECTORING_INFO_VALID_MASK))
+		return;
+	if (info & VECTORING_INFO_DELIVER_CODE_MASK)
+		error = vmcs_read32(IDT_VECTORING_ERROR_CODE);
+	event_reclaim(vcpu, info, error);
+}
+
+/**
+ * exit_handle() - handle the exit that vcpu->exit_reason tells
+ * @vcpu: loaded
+ *
+ * Return: see exit.h.
+ */
+int exit_handle(struct vcpu *vcpu)
+{
+	const struct exit_row *row;
+
+	if (unlikely(vcpu->exit_reason & (VMX_EXIT_REASONS_FAILED_VMENTRY | EXIT_ENTRY_REFUSED)))
+		return entry_failed(vcpu);
+	row = row_of(vcpu->exit_reason);
+	if (unlikely(!row))
+		return exit_unexpected(vcpu);
+	if (row->traits & VECTORING)
+		reclaim_event(vcpu);
+	return row->handler(vcpu);
+}
+
+/**
+ * skip_instruction() - the instruction that exited is done
+ * @vcpu: loaded
+ *
+ * Ends a shadow of STI or MOV SS, and raises the trap of RFLAGS.TF. Return: 1.
+ */
+int skip_instruction(struct vcpu *vcpu)
+{
+	const u32 shadows = GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS;
+	u32 blocked = vmcs_read32(GUEST_INTERRUPTIBILITY_INFO);
+	unsigned long old = vcpu_rip(vcpu);
+	unsigned long rip = old + vmcs_read32(VM_EXIT_INSTRUCTION_LEN);
+
+	/* Outside 64-bit mode EIP wraps at 4 GiB. */
+	if (unlikely((old ^ rip) & BIT_ULL(32)) && !segment_cs_long(vcpu))
+		rip = (u32)rip;
+	vcpu_set_rip(vcpu, rip);
+	if (unlikely(blocked & shadows))
+		vmcs_write32(GUEST_INTERRUPTIBILITY_INFO, blocked & ~shadows);
+	if (unlikely(vcpu_rflags(vcpu) & X86_EFLAGS_TF))
+		event_debug(vcpu, DR6_BS);
+	return 1;
+}
+
+/**
+ * raise_gp() - #GP(0)
+ * @vcpu: loaded
+ *
+ * Return: 1.
+ */
+int raise_gp(struct vcpu *vcpu)
+{
+	event_exception_error(vcpu, X86_TRAP_GP, 0);
+	return 1;
+}

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What a VMCS is told once: control words, bitmaps, pointers. The words come from the
+ * capability table; here stand the few decisions that depend on the VM or on a parameter.
+ *
+ * All state is constant after controls_init(). SDM vol. 3C, 24.6 to 24.8.
+ */
+#include <linux/gfp.h>
+#include <linux/moduleparam.h>
+#include <asm/msr-index.h>
+#include <asm/traps.h>
+#include "vmx/hw/controls.h"
+#include "vmx/hw/enable.h"
+#include "vmx/hw/switch.h"
+#include "vmx/vcpu.h"
+
+static uint slice;
+module_param(slice, uint, 0444);
+MODULE_PARM_DESC(slice, "bound a stay in the guest, in VMX-preemption-timer ticks; 0: none. Only for the emulated host, which may lose its interrupts in a guest");
+
+/*
+ * MSRs that the guest may access itself: the VMCS or switch.c holds its values, and no value
+ * that the processor accepts harms the host.
+ */
+static const u32 passed_through[] = {
+	MSR_FS_BASE, MSR_GS_BASE, MSR_KERNEL_GS_BASE,
+	MSR_IA32_SYSENTER_CS, MSR_IA32_SYSENTER_ESP, MSR_IA32_SYSENTER_EIP,
+};
+
+/* A loop of PAUSEs no further apart than the gap, and longer than the window, waits for another. */
+#define PAUSE_GAP	128
+#define PAUSE_WINDOW	4096
+
+static unsigned long *msr_bitmap;
+
+/* SDM 24.6.9: four bitmaps of 1 KiB: reads low, reads high, writes low, writes high. */
+static void allow(u32 msr, bool write)
+{
+	unsigned long bit = msr & 0x1fff;
+
+	if (msr >= 0xc0000000)
+		bit += 1024 * 8;
+	if (write)
+		bit += 2048 * 8;
+	__clear_bit(bit, msr_bitmap);
+}
+
+/**
+ * controls_init() - make the MSR bitmap
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int controls_init(void)
+{
+	unsigned int i;
+
+	msr_bitmap = (void *)__get_free_page(GFP_KERNEL);
+	if (!msr_bitmap)
+		return -ENOMEM;
+	memset(msr_bitmap, 0xff, PAGE_SIZE);
+	for (i = 0; i < ARRAY_SIZE(passed_through); i++) {
+		allow(passed_through[i], false);
+		allow(passed_through[i], true);
+	}
+	/* A read has the TSC offset applied; a write must change that, so it exits. */
+	allow(MSR_IA32_TSC, false);
+	return 0;
+}
+
+/**
+ * controls_exit() - undo controls_init()
+ */
+void controls_exit(void)
+{
+	free_page((unsigned long)msr_bitmap);
+}
+
+/**
+ * controls_eptp() - the EPT pointer for a root table
+ * @root_hpa: its host-physical address
+ *
+ * Return: the VMCS field's value (SDM 24.6.11).
+ */
+u64 controls_eptp(u64 root_hpa)
+{
+	u64 eptp = root_hpa | VMX_EPTP_MT_WB | VMX_EPTP_PWL_4;
+
+	if (caps_has(&vmx_caps, VMX_CAP_EPT_AD))
+		eptp |= VMX_EPTP_AD_ENABLE_BIT;
+	return eptp;
+}
+
+static void choose(struct vcpu *vcpu)
+{
+	struct vmcs_state *vmcs = vcpu->vmcs;
+
+	vmcs->pin = vmx_caps.pin;
+	/* The LAPIC's TPR is not shadowed, so each MOV CR8 must reach it. */
+	vmcs->proc = (vmx_caps.proc & ~CPU_BASED_TPR_SHADOW) | CPU_BASED_MOV_DR_EXITING |
+		     CPU_BASED_CR8_LOAD_EXITING | CPU_BASED_CR8_STORE_EXITING;
+	vmcs->proc2 = vmx_caps.proc2;
+	vmcs->exit = vmx_caps.exit;
+	vmcs->entry = vmx_caps.entry;
+	if (!vcpu->vpid)
+		vmcs->proc2 &= ~SECONDARY_EXEC_ENABLE_VPID;
+	if (slice && caps_has(&vmx_caps, VMX_CAP_PREEMPTION_TIMER))
+		vmcs->pin |= PIN_BASED_VMX_PREEMPTION_TIMER;
+	/*
+	 * #DB and #AC always: a guest that makes the delivery of one raise the next would
+	 * keep the core for ever. #MC is the host's. #PF never: EPT needs none.
+	 */
+	vmcs->exceptions = BIT(X86_TRAP_DB) | BIT(X86_TRAP_AC) | BIT(X86_TRAP_MC);
+}
+
+/**
+ * controls_setup() - write the fields that stay as they are
+ * @vcpu: loaded, its VMCS new, its root made
+ */
+void controls_setup(struct vcpu *vcpu)
+{
+	struct vmcs_state *vmcs = vcpu->vmcs;
+
+	choose(vcpu);
+	vmcs_write32(PIN_BASED_VM_EXEC_CONTROL, vmcs->pin);
+	vmcs_write32(CPU_BASED_VM_EXEC_CONTROL, vmcs->proc);
+	vmcs_write32(SECONDARY_VM_EXEC_CONTROL, vmcs->proc2);
+	vmcs_write32(VM_EXIT_CONTROLS, vmcs->exit);
+	vmcs_write32(VM_ENTRY_CONTROLS, vmcs->entry);
+	vmcs_write32(EXCEPTION_BITMAP, vmcs->exceptions);
+	vmcs_write32(PAGE_FAULT_ERROR_CODE_MASK, 0);
+	vmcs_write32(PAGE_FAULT_ERROR_CODE_MATCH, 0);
+	vmcs_write32(CR3_TARGET_COUNT, 0);
+	vmcs_write32(VM_EXIT_MSR_STORE_COUNT, 0);
+	vmcs_write32(VM_EXIT_MSR_LOAD_COUNT, 0);
+	vmcs_write32(VM_ENTRY_MSR_LOAD_COUNT, 0);
+	vmcs_write32(VM_ENTRY_INTR_INFO_FIELD, 0);
+	vmcs_write64(VMCS_LINK_POINTER, ~0ULL);
+	vmcs_write64(EPT_POINTER, controls_eptp(vcpu->root->hpa));
+	if (vcpu->vpid)
+		vmcs_write16(VIRTUAL_PROCESSOR_ID, vcpu->vpid);
+	if (vmcs->proc & CPU_BASED_USE_MSR_BITMAPS)
+		vmcs_write64(MSR_BITMAP, __pa(msr_bitmap));
+	if (vmcs->proc2 & SECONDARY_EXEC_XSAVES)
+		vmcs_write64(XSS_EXIT_BITMAP, 0);
+	if (vmcs->proc2 & SECONDARY_EXEC_PAUSE_LOOP_EXITING) {
+		vmcs_write32(PLE_GAP, PAUSE_GAP);
+		vmcs_write32(PLE_WINDOW, PAUSE_WINDOW);
+	}
+	if (vmcs->pin & PIN_BASED_VMX_PREEMPTION_TIMER)
+		vmcs_write32(VMX_PREEMPTION_TIMER_VALUE, slice);
+	switch_setup(vcpu);
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The VM entry and the VM exit: the general registers, which the VMCS does not hold, and
+ * what must happen between the guest's last instruction and the host's first branch.
+ * SDM vol. 3C, 26 (VM entries) and 27 (VM exits).
+ */
+#include <linux/linkage.h>
+#include <asm/alternative.h>
+#include <asm/asm.h>
+#include <asm/cpufeatures.h>
+#include <asm/msr-index.h>
+#include <asm/nospec-branch.h>
+#include <asm/percpu.h>
+#include <asm/unwind_hints.h>
+#include "offsets.h"
+
+/* Where the arguments that are needed again lie below the saved registers. */
+#define SAVED_SPEC_CTRL	0
+#define SAVED_VCPU	8
+#define SAVED_SIZE	16
+
+.section .noinstr.text, "ax"
+
+/*
+ * u32 vmx_enter(struct vcpu *vcpu, bool launched, u64 guest_spec_ctrl,
+ *		 unsigned long *host_rsp)
+ *
+ * @host_rsp is what the VMCS field HOST_RSP holds; the VMWRITE is saved while it is right.
+ * Interrupts are off. Returns 0 after a VM exit, 1 if the entry instruction failed, 2 if it
+ * faulted (a reboot took VMX operation away).
+ */
+SYM_FUNC_START(vmx_enter)
+	push	%rbp
+	mov	%rsp, %rbp
+	push	%r15
+	push	%r14
+	push	%r13
+	push	%r12
+	push	%rbx
+	push	%rdi				/* SAVED_VCPU */
+	push	%rdx				/* SAVED_SPEC_CTRL */
+
+	cmp	%rsp, (%rcx)
+	je	.Lhost_rsp_right
+	mov	%rsp, (%rcx)
+	mov	$FIELD_HOST_RSP, %eax
+	vmwrite	%rsp, %rax
+.Lhost_rsp_right:
+
+	/* The guest runs under its own speculation controls, the host under its own. */
+	ALTERNATIVE "jmp .Lguest_spec_ctrl_set", "", X86_FEATURE_MSR_SPEC_CTRL
+	mov	PER_CPU_VAR(x86_spec_ctrl_current), %rax
+	cmp	%rax, %rdx
+	je	.Lguest_spec_ctrl_set
+	mov	%edx, %eax
+	xor	%edx, %edx
+	mov	$MSR_IA32_SPEC_CTRL, %ecx
+	wrmsr
+.Lguest_spec_ctrl_set:
+
+	/* CF chooses the instruction below: neither MOV nor VERW changes it. */
+	bt	$0, %esi
+
+	mov	VCPU_RAX(%rdi), %rax
+	mov	VCPU_RCX(%rdi), %rcx
+	mov	VCPU_RDX(%rdi), %rdx
+	mov	VCPU_RBX(%rdi), %rbx
+	mov	VCPU_RBP(%rdi), %rbp
+	mov	VCPU_RSI(%rdi), %rsi
+	mov	VCPU_R8(%rdi), %r8
+	mov	VCPU_R9(%rdi), %r9
+	mov	VCPU_R10(%rdi), %r10
+	mov	VCPU_R11(%rdi), %r11
+	mov	VCPU_R12(%rdi), %r12
+	mov	VCPU_R13(%rdi), %r13
+	mov	VCPU_R14(%rdi), %r14
+	mov	VCPU_R15(%rdi), %r15
+	mov	VCPU_RDI(%rdi), %rdi
+
+	/* MDS and its kin: nothing of the host may be left in the CPU's buffers. */
+	VM_CLEAR_CPU_BUFFERS
+
+	jnc	.Lvmlaunch
+
+	/* The unwinder finds the frame again at the exit, where only RSP is as it was here. */
+	UNWIND_HINT_SAVE
+.Lvmresume:
+	vmresume
+	jmp	.Lentry_failed
+.Lvmlaunch:
+	vmlaunch
+	jmp	.Lentry_failed
+
+	_ASM_EXTABLE(.Lvmresume, .Lentry_faulted)
+	_ASM_EXTABLE(.Lvmlaunch, .Lentry_faulted)
+
+SYM_INNER_LABEL(vmx_exit, SYM_L_GLOBAL)
+	UNWIND_HINT_RESTORE
+	ENDBR
+
+	push	%rdi
+	mov	8 + SAVED_VCPU(%rsp), %rdi
+	mov	%rax, VCPU_RAX(%rdi)
+	mov	%rcx, VCPU_RCX(%rdi)
+	mov	%rdx, VCPU_RDX(%rdi)
+	mov	%rbx, VCPU_RBX(%rdi)
+	mov	%rbp, VCPU_RBP(%rdi)
+	mov	%rsi, VCPU_RSI(%rdi)
+	mov	%r8, VCPU_R8(%rdi)
+	mov	%r9, VCPU_R9(%rdi)
+	mov	%r10, VCPU_R10(%rdi)
+	mov	%r11, VCPU_R11(%rdi)
+	mov	%r12, VCPU_R12(%rdi)
+	mov	%r13, VCPU_R13(%rdi)
+	mov	%r14, VCPU_R14(%rdi)
+	mov	%r15, VCPU_R15(%rdi)
+	pop	VCPU_RDI(%rdi)
+
+	xor	%ebx, %ebx
+
+.Lhost_state:
+	/* The guest chose these values: leave none of them to be speculated with. */
+	xor	%eax, %eax
+	xor	%ecx, %ecx
+	xor	%edx, %edx
+	xor	%ebp, %ebp
+	xor	%esi, %esi
+	xor	%edi, %edi
+	xor	%r8d, %r8d
+	xor	%r9d, %r9d
+	xor	%r10d, %r10d
+	xor	%r11d, %r11d
+	xor	%r12d, %r12d
+	xor	%r13d, %r13d
+	xor	%r14d, %r14d
+	xor	%r15d, %r15d
+
+	/* Before the first RET: the guest may have filled the return stack buffer. */
+	FILL_RETURN_BUFFER %rcx, RSB_CLEAR_LOOPS, X86_FEATURE_RSB_VMEXIT, \
+			   X86_FEATURE_RSB_VMEXIT_LITE
+
+	/* With IBRS in the kernel the write itself is the barrier, so it is never saved. */
+	ALTERNATIVE "jmp .Lhost_spec_ctrl_set", "", X86_FEATURE_MSR_SPEC_CTRL
+	mov	PER_CPU_VAR(x86_spec_ctrl_current), %rax
+	ALTERNATIVE "", "jmp .Lwrite_host_spec_ctrl", X86_FEATURE_KERNEL_IBRS
+	cmp	%rax, SAVED_SPEC_CTRL(%rsp)
+	je	.Lspec_ctrl_fence
+.Lwrite_host_spec_ctrl:
+	xor	%edx, %edx
+	mov	$MSR_IA32_SPEC_CTRL, %ecx
+	wrmsr
+.Lspec_ctrl_fence:
+	lfence
+.Lhost_spec_ctrl_set:
+
+	CLEAR_BRANCH_HISTORY_VMEXIT
+
+	mov	%ebx, %eax
+	add	$SAVED_SIZE, %rsp
+	pop	%rbx
+	pop	%r12
+	pop	%r13
+	pop	%r14
+	pop	%r15
+	pop	%rbp
+	RET
+
+.Lentry_faulted:
+	mov	$2, %ebx
+	jmp	.Lhost_state
+.Lentry_failed:
+	mov	$1, %ebx
+	jmp	.Lhost_state
+SYM_FUNC_END(vmx_enter)

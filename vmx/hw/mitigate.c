@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Protections against speculative-execution problems that are run from C: the L1D flush
+ * (L1TF), the branch predictor barrier between guests is in vmcs_load(), and the request for
+ * one before the monitor's own code (VMSCAPE). They follow the kernel's own switches.
+ *
+ * All state is constant after mitigate_init().
+ */
+#include <linux/gfp.h>
+#include <linux/jump_label.h>
+#include <linux/mm.h>
+#include <linux/percpu.h>
+#include <asm/cpufeature.h>
+#include <asm/hardirq.h>
+#include <asm/msr.h>
+#include <asm/nospec-branch.h>
+#include <asm/processor.h>
+#include <asm/vmx.h>
+#include "vmx/hw/mitigate.h"
+#include "vmx/vcpu.h"
+
+/* The software flush reads this much, which displaces the whole of any L1D cache. */
+#define L1D_ORDER	4
+#define L1D_BYTES	(PAGE_SIZE << L1D_ORDER)
+#define L1D_LINE	64
+
+static DEFINE_STATIC_KEY_FALSE(l1d_flush);
+static DEFINE_STATIC_KEY_FALSE(l1d_flush_always);
+static char *l1d_pages;
+
+static enum vmx_l1d_flush_state l1d_policy(void)
+{
+	u64 arch_caps = 0;
+
+	if (boot_cpu_has(X86_FEATURE_ARCH_CAPABILITIES))
+		rdmsrl(MSR_IA32_ARCH_CAPABILITIES, arch_caps);
+	if (!boot_cpu_has_bug(X86_BUG_L1TF) || (arch_caps & ARCH_CAP_SKIP_VMENTRY_L1DFLUSH))
+		return VMENTER_L1D_FLUSH_NOT_REQUIRED;
+
+	switch (l1tf_mitigation) {
+	case L1TF_MITIGATION_OFF:
+		return VMENTER_L1D_FLUSH_NEVER;
+	case L1TF_MITIGATION_FULL:
+	case L1TF_MITIGATION_FULL_FORCE:
+		return VMENTER_L1D_FLUSH_ALWAYS;
+	default:
+		return VMENTER_L1D_FLUSH_COND;
+	}
+}
+
+/**
+ * mitigate_init() - choose what this machine needs, and tell the kernel's sysfs pages
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int mitigate_init(void)
+{
+	enum vmx_l1d_flush_state policy = l1d_policy();
+	struct page *page;
+
+	if (policy == VMENTER_L1D_FLUSH_COND || policy == VMENTER_L1D_FLUSH_ALWAYS) {
+		page = alloc_pages(GFP_KERNEL | __GFP_ZERO, L1D_ORDER);
+		if (!page)
+			return -ENOMEM;
+		l1d_pages = page_address(page);
+		static_branch_enable(&l1d_flush);
+		if (policy == VMENTER_L1D_FLUSH_ALWAYS)
+			static_branch_enable(&l1d_flush_always);
+	}
+	l1tf_vmx_mitigation = policy;
+	return 0;
+}
+
+/**
+ * mitigate_exit() - undo mitigate_init()
+ */
+void mitigate_exit(void)
+{
+	l1tf_vmx_mitigation = VMENTER_L1D_FLUSH_AUTO;
+	free_pages((unsigned long)l1d_pages, L1D_ORDER);
+}
+
+static noinstr void flush_l1d(void)
+{
+	size_t i;
+
+	if (static_cpu_has(X86_FEATURE_FLUSH_L1D)) {
+		native_wrmsrl(MSR_IA32_FLUSH_CMD, L1D_FLUSH);
+		return;
+	}
+	/* Once a page for the TLB, so that the second pass has no page walks in between. */
+	for (i = 0; i < L1D_BYTES; i += PAGE_SIZE)
+		READ_ONCE(l1d_pages[i]);
+	barrier_nospec();
+	for (i = 0; i < L1D_BYTES; i += L1D_LINE)
+		READ_ONCE(l1d_pages[i]);
+	barrier_nospec();
+}
+
+/**
+ * mitigate_enter() - what must be done right before a VM entry
+ * @vcpu: about to enter
+ *
+ * The conditional flush is for entries after which the L1D cache may hold what is not the
+ * guest's: the vCPU was loaded anew, the kernel emulated for it, an interrupt came by.
+ * Context: interrupts off; last C code but the entry itself.
+ */
+noinstr void mitigate_enter(struct vcpu *vcpu)
+{
+	if (!static_branch_unlikely(&l1d_flush))
+		return;
+	if (!static_branch_unlikely(&l1d_flush_always)) {
+		if (!vcpu->flush_l1d && !kvm_get_cpu_l1tf_flush_l1d())
+			return;
+		vcpu->flush_l1d = false;
+		kvm_clear_cpu_l1tf_flush_l1d();
+	}
+	flush_l1d();
+}
+
+/**
+ * mitigate_left() - after a VM exit: the monitor's process may not be steered by its guest
+ *
+ * Context: interrupts off.
+ */
+noinstr void mitigate_left(void)
+{
+	if (cpu_feature_enabled(X86_FEATURE_IBPB_EXIT_TO_USER))
+		this_cpu_write(x86_ibpb_exit_to_user, true);
+}

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Host state that a VM entry and exit do not switch, or that the VMCS must be told: constant
+ * fields, fields of a host CPU, segment registers and the MSRs of SYSCALL.
+ *
+ * The guest's values stay in the registers from its first entry until vcpu_put(), because
+ * the kernel itself uses none of them. SDM vol. 3C, 24.5 and 27.5.
+ */
+#include <linux/percpu.h>
+#include <linux/preempt.h>
+#include <asm/cpu_entry_area.h>
+#include <asm/debugreg.h>
+#include <asm/desc.h>
+#include <asm/mmu_context.h>
+#include <asm/msr.h>
+#include <asm/pgtable.h>
+#include <asm/segment.h>
+#include <asm/tlbflush.h>
+#include "vmx/hw/enable.h"
+#include "vmx/hw/switch.h"
+#include "vmx/vcpu.h"
+
+extern char vmx_exit[];		/* entry.S: where the host goes on */
+
+static const u32 switched_index[NR_SWITCHED_MSRS] = {
+	[SWITCHED_STAR]		= MSR_STAR,
+	[SWITCHED_LSTAR]	= MSR_LSTAR,
+	[SWITCHED_SYSCALL_MASK]	= MSR_SYSCALL_MASK,
+	[SWITCHED_TSC_AUX]	= MSR_TSC_AUX,
+};
+
+/* The host never changes these after a CPU's start, so each CPU reads them once. */
+struct host_msrs {
+	bool read;
+	u64 value[NR_SWITCHED_MSRS];
+};
+
+static DEFINE_PER_CPU(struct host_msrs, host_msrs);
+
+static u64 *host_msr_values(void)
+{
+	struct host_msrs *host = this_cpu_ptr(&host_msrs);
+	unsigned int i;
+
+	if (!host->read) {
+		for (i = 0; i < NR_SWITCHED_MSRS; i++)
+			rdmsrl_safe(switched_index[i], &host->value[i]);
+		host->read = true;
+	}
+	return host->value;
+}
+
+/**
+ * switch_setup() - write the host fields that are the same on every CPU
+ * @vcpu: loaded
+ */
+void switch_setup(struct vcpu *vcpu)
+{
+	struct vmcs_state *vmcs = vcpu->vmcs;
+	struct desc_ptr idt;
+	u64 value;
+
+	vmcs_writel(HOST_CR0, read_cr0() & ~X86_CR0_TS);
+	vmcs_write16(HOST_CS_SELECTOR, __KERNEL_CS);
+	vmcs_write16(HOST_SS_SELECTOR, __KERNEL_DS);
+	vmcs_write16(HOST_DS_SELECTOR, 0);
+	vmcs_write16(HOST_ES_SELECTOR, 0);
+	vmcs_write16(HOST_FS_SELECTOR, 0);
+	vmcs_write16(HOST_GS_SELECTOR, 0);
+	vmcs_write16(HOST_TR_SELECTOR, GDT_ENTRY_TSS * 8);
+	store_idt(&idt);
+	vmcs_writel(HOST_IDTR_BASE, idt.address);
+	vmcs_writel(HOST_RIP, (unsigned long)vmx_exit);
+	rdmsrl(MSR_IA32_SYSENTER_CS, value);
+	vmcs_write32(HOST_IA32_SYSENTER_CS, value);
+	rdmsrl(MSR_IA32_SYSENTER_EIP, value);
+	vmcs_writel(HOST_IA32_SYSENTER_EIP, value);
+	rdmsrl(MSR_EFER, value);
+	vmcs_write64(HOST_IA32_EFER, value);
+	if (vmcs->exit & VM_EXIT_LOAD_IA32_PAT) {
+		rdmsrl(MSR_IA32_CR_PAT, value);
+		vmcs_write64(HOST_IA32_PAT, value);
+	}
+	vmcs->host_cr3 = 0;
+	vmcs->host_cr4 = 0;
+	vmcs->host_rsp = 0;
+	vmcs->host_fs_base = 0;
+	vmcs_writel(HOST_FS_BASE, 0);
+}
+
+/**
+ * switch_cpu() - write the host fields that name a CPU
+ * @vcpu: its VMCS is current
+ * @cpu: this CPU
+ */
+void switch_cpu(struct vcpu *vcpu, int cpu)
+{
+	u64 value;
+
+	vmcs_writel(HOST_TR_BASE, (unsigned long)&get_cpu_entry_area(cpu)->tss.x86_tss);
+	vmcs_writel(HOST_GDTR_BASE, (unsigned long)get_cpu_gdt_ro(cpu));
+	vmcs_writel(HOST_GS_BASE, cpu_kernelmode_gs_base(cpu));
+	rdmsrl(MSR_IA32_SYSENTER_ESP, value);
+	vmcs_writel(HOST_IA32_SYSENTER_ESP, value);
+}
+
+static void save_host_segments(struct switch_state *sw)
+{
+	savesegment(ds, sw->ds);
+	savesegment(es, sw->es);
+	savesegment(fs, sw->fs);
+	savesegment(gs, sw->gs);
+	asm volatile("sldt %0" : "=m" (sw->ldt));
+}
+
+/* A VM exit leaves the selectors 0; only 32-bit or LDT-using monitors have others. */
+static void restore_host_segments(struct switch_state *sw)
+{
+	if (sw->ldt)
+		asm volatile("lldt %0" : : "rm" (sw->ldt));
+	if (sw->fs)
+		loadsegment(fs, sw->fs);
+	if (sw->gs)
+		load_gs_index(sw->gs);
+	if (sw->ds | sw->es) {
+		loadsegment(ds, sw->ds);
+		loadsegment(es, sw->es);
+	}
+}
+
+static void load_switched_msrs(struct vcpu *vcpu)
+{
+	const u64 *host = host_msr_values();
+	unsigned int i;
+
+	vcpu->sw.switched = 0;
+	for (i = 0; i < NR_SWITCHED_MSRS; i++) {
+		/* SYSCALL's are dead while the guest cannot use it. */
+		if (i != SWITCHED_TSC_AUX && !(vcpu->efer & EFER_SCE))
+			continue;
+		if (i == SWITCHED_TSC_AUX && !(vcpu->vmcs->proc2 & SECONDARY_EXEC_ENABLE_RDTSCP))
+			continue;
+		if (vcpu->msr.switched[i] == host[i])
+			continue;
+		wrmsrl(switched_index[i], vcpu->msr.switched[i]);
+		vcpu->sw.switched |= BIT(i);
+	}
+}
+
+/**
+ * switch_to_guest() - put the guest's values in, the first time after vcpu_load()
+ * @vcpu: loaded
+ *
+ * Context: preemption off.
+ */
+void switch_to_guest(struct vcpu *vcpu)
+{
+	struct switch_state *sw = &vcpu->sw;
+	unsigned long fs_base;
+
+	if (sw->guest)
+		return;
+	save_host_segments(sw);
+	rdmsrl(MSR_FS_BASE, fs_base);
+	if (fs_base != vcpu->vmcs->host_fs_base) {
+		vcpu->vmcs->host_fs_base = fs_base;
+		vmcs_writel(HOST_FS_BASE, fs_base);
+	}
+	rdmsrl(MSR_KERNEL_GS_BASE, sw->kernel_gs_base);
+	wrmsrl(MSR_KERNEL_GS_BASE, vcpu->msr.kernel_gs_base);
+	load_switched_msrs(vcpu);
+	sw->guest = true;
+}
+
+/**
+ * switch_to_host() - put the host's values back
+ * @vcpu: its VMCS is current
+ *
+ * Context: preemption off; also as the thread is scheduled out.
+ */
+void switch_to_host(struct vcpu *vcpu)
+{
+	struct switch_state *sw = &vcpu->sw;
+	const u64 *host = host_msr_values();
+	unsigned int i;
+
+	if (!sw->guest)
+		return;
+	rdmsrl(MSR_KERNEL_GS_BASE, vcpu->msr.kernel_gs_base);
+	wrmsrl(MSR_KERNEL_GS_BASE, sw->kernel_gs_base);
+	for (i = 0; i < NR_SWITCHED_MSRS; i++)
+		if (sw->switched & BIT(i))
+			wrmsrl(switched_index[i], host[i]);
+	/* An exit leaves the limits of GDT and TSS at 64 KiB and 0x67. */
+	invalidate_tss_limit();
+	load_fixmap_gdt(raw_smp_processor_id());
+	restore_host_segments(sw);
+	sw->guest = false;
+}
+
+/**
+ * switch_reload_msrs() - a value in vcpu->msr.switched[], or EFER.SCE, has changed
+ * @vcpu: loaded
+ */
+void switch_reload_msrs(struct vcpu *vcpu)
+{
+	preempt_disable();
+	switch_to_host(vcpu);
+	preempt_enable();
+}
+
+/**
+ * switch_kernel_gs_base() - the guest's IA32_KERNEL_GS_BASE, wherever it is
+ * @vcpu: loaded
+ *
+ * Return: pointer to its storage, from which the next entry takes it.
+ */
+u64 *switch_kernel_gs_base(struct vcpu *vcpu)
+{
+	switch_reload_msrs(vcpu);
+	return &vcpu->msr.kernel_gs_base;
+}
+
+/**
+ * switch_refresh() - host CR3 and CR4, which the scheduler and others change at any time
+ * @vcpu: about to enter
+ *
+ * Context: interrupts off.
+ */
+void switch_refresh(struct vcpu *vcpu)
+{
+	struct vmcs_state *vmcs = vcpu->vmcs;
+	unsigned long cr3 = __get_current_cr3_fast();
+	unsigned long cr4 = cr4_read_shadow();
+
+	if (unlikely(cr3 != vmcs->host_cr3)) {
+		vmcs_writel(HOST_CR3, cr3);
+		vmcs->host_cr3 = cr3;
+	}
+	if (unlikely(cr4 != vmcs->host_cr4)) {
+		vmcs_writel(HOST_CR4, cr4);
+		vmcs->host_cr4 = cr4;
+	}
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Host state that a VM entry and exit do not switch, or that the VMCS must be told.
+ * SDM vol. 3C, 24.5 (host-state area), 27.5 (loading host state).
+ */
+#ifndef KVMLET_VMX_HW_SWITCH_H
+#define KVMLET_VMX_HW_SWITCH_H
+
+#include <linux/types.h>
+
+struct vcpu;
+
+/* MSRs that only matter to code outside the kernel: the guest's stay in until vcpu_put(). */
+enum switched_msr {
+	SWITCHED_STAR,
+	SWITCHED_LSTAR,
+	SWITCHED_SYSCALL_MASK,
+	SWITCHED_TSC_AUX,
+	NR_SWITCHED_MSRS
+};
+
+struct switch_state {
+	bool guest;			/* the guest's values are in the registers */
+	u16 ds, es, fs, gs, ldt;	/* the host's selectors meanwhile */
+	u64 kernel_gs_base;		/* likewise: user space's GS base */
+	u32 switched;			/* bit per switched_msr that differs from the host's */
+};
+
+void switch_setup(struct vcpu *vcpu);
+void switch_cpu(struct vcpu *vcpu, int cpu);
+void switch_to_guest(struct vcpu *vcpu);
+void switch_to_host(struct vcpu *vcpu);
+void switch_reload_msrs(struct vcpu *vcpu);
+u64 *switch_kernel_gs_base(struct vcpu *vcpu);
+void switch_refresh(struct vcpu *vcpu);
+
+#endif

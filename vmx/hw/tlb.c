@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Guest translations in the TLB: VPIDs, INVEPT and INVVPID. Flushes are as narrow as the
+ * processor offers, and only on the CPU that calls; who must flush where is the caller's.
+ *
+ * vpid_lock guards the VPIDs in use. SDM vol. 3C, 28.3.
+ */
+#include <linux/bitmap.h>
+#include <linux/spinlock.h>
+#include <asm/asm.h>
+#include <asm/vmx.h>
+#include "vmx/hw/controls.h"
+#include "vmx/hw/enable.h"
+#include "vmx/hw/tlb.h"
+#include "vmx/vcpu.h"
+
+#define NR_VPIDS	4096	/* more vCPUs than that run without one, at a TLB flush an exit */
+
+static DECLARE_BITMAP(vpids, NR_VPIDS) = { 1 };	/* 0 is the host's */
+static DEFINE_SPINLOCK(vpid_lock);
+
+/**
+ * vpid_alloc() - take a virtual-processor identifier
+ *
+ * Return: 0 if the processor has none, or all are in use: run without VPID then.
+ */
+u16 vpid_alloc(void)
+{
+	unsigned long vpid;
+
+	if (!(vmx_caps.proc2 & SECONDARY_EXEC_ENABLE_VPID))
+		return 0;
+	spin_lock(&vpid_lock);
+	vpid = find_first_zero_bit(vpids, NR_VPIDS);
+	if (vpid < NR_VPIDS)
+		__set_bit(vpid, vpids);
+	else
+		vpid = 0;
+	spin_unlock(&vpid_lock);
+	return vpid;
+}
+
+/**
+ * vpid_free() - give a VPID back
+ * @vpid: from vpid_alloc(), 0 is fine
+ *
+ * Translations tagged with it may still be cached; whoever gets it next starts on each CPU
+ * with a flush of its own EPT, and combined translations are tagged with that as well.
+ */
+void vpid_free(u16 vpid)
+{
+	if (!vpid)
+		return;
+	spin_lock(&vpid_lock);
+	__clear_bit(vpid, vpids);
+	spin_unlock(&vpid_lock);
+}
+
+static void invept(unsigned long type, u64 eptp)
+{
+	struct { u64 eptp, reserved; } operand = { eptp, 0 };
+
+	asm volatile("1: invept %[operand], %[type]\n2:\n" _ASM_EXTABLE(1b, 2b)
+		     : : [operand] "m" (operand), [type] "r" (type) : "cc", "memory");
+}
+
+static void invvpid(unsigned long type, u16 vpid)
+{
+	struct { u64 vpid, address; } operand = { vpid, 0 };
+
+	asm volatile("1: invvpid %[operand], %[type]\n2:\n" _ASM_EXTABLE(1b, 2b)
+		     : : [operand] "m" (operand), [type] "r" (type) : "cc", "memory");
+}
+
+/**
+ * tlb_flush_ept() - drop every translation made through an EPT, on this CPU
+ * @eptp: the EPT pointer as in the VMCS
+ *
+ * Context: preemption off, in VMX operation.
+ */
+void tlb_flush_ept(u64 eptp)
+{
+	if (caps_has(&vmx_caps, VMX_CAP_INVEPT_SINGLE))
+		invept(VMX_EPT_EXTENT_CONTEXT, eptp);
+	else
+		invept(VMX_EPT_EXTENT_GLOBAL, 0);
+}
+
+/**
+ * tlb_flush_guest() - drop a vCPU's translations, as its own write to a CR would have
+ * @vcpu: loaded; moving to another CPU flushes there
+ */
+void tlb_flush_guest(struct vcpu *vcpu)
+{
+	/* Without a VPID each entry and exit flushes. */
+	if (!vcpu->vpid)
+		return;
+	if (caps_has(&vmx_caps, VMX_CAP_INVVPID_SINGLE))
+		invvpid(VMX_VPID_EXTENT_SINGLE_CONTEXT, vcpu->vpid);
+	else
+		tlb_flush_ept(controls_eptp(vcpu->root->hpa));
+}

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Ioctls whose argument is a counted list: CPUID entries, MSRs, MSR indices. The count comes
+ * from user space, so it is bounded before anything is allocated; the two protocols for a
+ * list that is too short are KVM's: CPUID says only -E2BIG, MSR indices say how many.
+ */
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include "vmx/cpu/cpuid.h"
+#include "vmx/cpu/msr.h"
+#include "vmx/list_ioctl.h"
+#include "vmx/vcpu.h"
+
+#define MAX_IO_MSRS	256
+
+/* Lends @fill an array of the size user space has room for, and copies out what it filled. */
+static int cpuid_out(struct vcpu *vcpu, struct kvm_cpuid2 __user *arg,
+		     int (*fill)(struct vcpu *vcpu, struct kvm_cpuid_entry2 *out, u32 *nent))
+{
+	struct kvm_cpuid_entry2 *entries;
+	struct kvm_cpuid2 head;
+	int r;
+
+	if (copy_from_user(&head, arg, sizeof(head)))
+		return -EFAULT;
+	if (!head.nent)
+		return -E2BIG;
+	head.nent = min_t(u32, head.nent, CPUID_MAX_ENTRIES);
+	entries = kvcalloc(head.nent, sizeof(*entries), GFP_KERNEL_ACCOUNT);
+	if (!entries)
+		return -ENOMEM;
+	r = fill(vcpu, entries, &head.nent);
+	if (!r && (copy_to_user(arg->entries, entries, head.nent * sizeof(*entries)) ||
+		   copy_to_user(arg, &head, sizeof(head))))
+		r = -EFAULT;
+	kvfree(entries);
+	return r;
+}
+
+static int fill_supported(struct vcpu *vcpu, struct kvm_cpuid_entry2 *out, u32 *nent)
+{
+	return cpuid_supported(out, nent);
+}
+
+static int fill_emulated(struct vcpu *vcpu, struct kvm_cpuid_entry2 *out, u32 *nent)
+{
+	return cpuid_emulated(out, nent);
+}
+
+/**
+ * list_supported_cpuid() - KVM_GET_SUPPORTED_CPUID
+ * @arg: struct kvm_cpuid2
+ *
+ * Return: 0, -E2BIG if the list has no room, -EFAULT, -ENOMEM.
+ */
+int list_supported_cpuid(void __user *arg)
+{
+	return cpuid_out(NULL, arg, fill_supported);
+}
+
+/**
+ * list_emulated_cpuid() - KVM_GET_EMULATED_CPUID
+ * @arg: struct kvm_cpuid2
+ *
+ * Return: as list_supported_cpuid().
+ */
+int list_emulated_cpuid(void __user *arg)
+{
+	return cpuid_out(NULL, arg, fill_emulated);
+}
+
+/**
+ * list_get_cpuid2() - KVM_GET_CPUID2
+ * @vcpu: loaded
+ * @arg: struct kvm_cpuid2
+ *
+ * Return: as list_supported_cpuid().
+ */
+int list_get_cpuid2(struct vcpu *vcpu, void __user *arg)
+{
+	return cpuid_out(vcpu, arg, cpuid_get);
+}
+
+/**
+ * list_set_cpuid2() - KVM_SET_CPUID2
+ * @vcpu: loaded
+ * @arg: struct kvm_cpuid2
+ *
+ * Return: 0, -E2BIG for more than 256 entries, -EINVAL, -EFAULT, -ENOMEM.
+ */
+int list_set_cpuid2(struct vcpu *vcpu, void __user *arg)
+{
+	struct kvm_cpuid2 __user *user = arg;
+	struct kvm_cpuid_entry2 *entries;
+	struct kvm_cpuid2 head;
+	int r;
+
+	if (copy_from_user(&head, user, sizeof(head)))
+		return -EFAULT;
+	if (head.nent > CPUID_MAX_ENTRIES)
+		return -E2BIG;
+	entries = vmemdup_user(user->entries, head.nent * sizeof(*entries));
+	if (IS_ERR(entries))
+		return PTR_ERR(entries);
+	r = cpuid_set(vcpu, entries, head.nent);
+	kvfree(entries);
+	return r;
+}
+
+static int indices_out(struct kvm_msr_list __user *arg, u32 (*list)(u32 *out))
+{
+	u32 room, nr, *indices;
+	int r = 0;
+
+	if (get_user(room, &arg->nmsrs))
+		return -EFAULT;
+	indices = kcalloc(MSR_LIST_MAX, sizeof(*indices), GFP_KERNEL_ACCOUNT);
+	if (!indices)
+		return -ENOMEM;
+	nr = list(indices);
+	if (put_user(nr, &arg->nmsrs))
+		r = -EFAULT;
+	else if (room < nr)
+		r = -E2BIG;
+	else if (copy_to_user(arg->indices, indices, nr * sizeof(*indices)))
+		r = -EFAULT;
+	kfree(indices);
+	return r;
+}
+
+/**
+ * list_msr_indices() - KVM_GET_MSR_INDEX_LIST
+ * @arg: struct kvm_msr_list
+ *
+ * Return: 0, -E2BIG with the count set if the list has no room, -EFAULT, -ENOMEM.
+ */
+int list_msr_indices(void __user *arg)
+{
+	return indices_out(arg, msr_save_list);
+}
+
+/**
+ * list_msr_features() - KVM_GET_MSR_FEATURE_INDEX_LIST
+ * @arg: struct kvm_msr_list
+ *
+ * Return: as list_msr_indices().
+ */
+int list_msr_features(void __user *arg)
+{
+	return indices_out(arg, msr_feature_list);
+}
+
+static int get_one(struct vcpu *vcpu, struct kvm_msr_entry *entry)
+{
+	return msr_get(vcpu, entry->index, &entry->data, true);
+}
+
+static int set_one(struct vcpu *vcpu, struct kvm_msr_entry *entry)
+{
+	return msr_set(vcpu, entry->index, entry->data, true);
+}
+
+static int get_one_feature(struct vcpu *vcpu, struct kvm_msr_entry *entry)
+{
+	return msr_get_feature(entry->index, &entry->data);
+}
+
+/* Goes on to the first that fails, and returns how many did not. */
+static int msr_io(struct vcpu *vcpu, struct kvm_msrs __user *arg, bool out,
+		  int (*one)(struct vcpu *vcpu, struct kvm_msr_entry *entry))
+{
+	struct kvm_msr_entry *entries;
+	struct kvm_msrs head;
+	int done;
+
+	if (copy_from_user(&head, arg, sizeof(head)))
+		return -EFAULT;
+	if (head.nmsrs >= MAX_IO_MSRS)
+		return -E2BIG;
+	entries = memdup_user(arg->entries, head.nmsrs * sizeof(*entries));
+	if (IS_ERR(entries))
+		return PTR_ERR(entries);
+	for (done = 0; done < head.nmsrs; done++)
+		if (one(vcpu, &entries[done]))
+			break;
+	if (out && copy_to_user(arg->entries, entries, head.nmsrs * sizeof(*entries)))
+		done = -EFAULT;
+	kfree(entries);
+	return done;
+}
+
+/**
+ * list_get_feature_msrs() - KVM_GET_MSRS on the system descriptor
+ * @arg: struct kvm_msrs
+ *
+ * Return: number of MSRs read, up to the first that is none; -E2BIG, -EFAULT, -ENOMEM.
+ */
+int list_get_feature_msrs(void __user *arg)
+{
+	return msr_io(NULL, arg, true, get_one_feature);
+}
+
+/**
+ * list_get_msrs() - KVM_GET_MSRS
+ * @vcpu: loaded
+ * @arg: struct kvm_msrs
+ *
+ * Return: as list_get_feature_msrs().
+ */
+int list_get_msrs(struct vcpu *vcpu, void __user *arg)
+{
+	return msr_io(vcpu, arg, true, get_one);
+}
+
+/**
+ * list_set_msrs() - KVM_SET_MSRS
+ * @vcpu: loaded
+ * @arg: struct kvm_msrs
+ *
+ * Return: number of MSRs written, up to the first that is refused; -E2BIG, -EFAULT, -ENOMEM.
+ */
+int list_set_msrs(struct vcpu *vcpu, void __user *arg)
+{
+	return msr_io(vcpu, arg, false, set_one);
+}

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The module: its parts started in order, its device, and the ioctls of that device.
+ */
+#define pr_fmt(fmt) "kvmlet: " fmt
+
+#include <linux/fs.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/preempt.h>
+#include "vmx/cap.h"
+#include "vmx/clock/clock.h"
+#include "vmx/cpu/cpuid.h"
+#include "vmx/cpu/msr.h"
+#include "vmx/cpu/xstate.h"
+#include "vmx/hw/controls.h"
+#include "vmx/hw/enable.h"
+#include "vmx/hw/mitigate.h"
+#include "vmx/ioctl.h"
+#include "vmx/list_ioctl.h"
+#include "vmx/vcpu.h"
+
+static char *device = "kvmlet";
+module_param(device, charp, 0444);
+MODULE_PARM_DESC(device, "name of the device: kvmlet, or kvm for programs that know only /dev/kvm");
+
+static int get_api_version(void *unused, void *data)
+{
+	return data ? -EINVAL : KVM_API_VERSION;
+}
+
+static int create_vm(void *unused, void *data)
+{
+	return vm_create((unsigned long)data);
+}
+
+static int check_extension(void *unused, void *data)
+{
+	return cap_check((unsigned long)data);
+}
+
+static int get_mmap_size(void *unused, void *data)
+{
+	return data ? -EINVAL : VCPU_MMAP_PAGES * PAGE_SIZE;
+}
+
+static int supported_cpuid(void *unused, void *data)
+{
+	return list_supported_cpuid(data);
+}
+
+static int emulated_cpuid(void *unused, void *data)
+{
+	return list_emulated_cpuid(data);
+}
+
+static int msr_indices(void *unused, void *data)
+{
+	return list_msr_indices(data);
+}
+
+static int msr_features(void *unused, void *data)
+{
+	return list_msr_features(data);
+}
+
+static int feature_msrs(void *unused, void *data)
+{
+	return list_get_feature_msrs(data);
+}
+
+static const struct ioctl_op system_ops[] = {
+	{ KVM_GET_API_VERSION, false, get_api_version },
+	{ KVM_CREATE_VM, false, create_vm },
+	{ KVM_CHECK_EXTENSION, false, check_extension },
+	{ KVM_GET_VCPU_MMAP_SIZE, false, get_mmap_size },
+	{ KVM_GET_SUPPORTED_CPUID, true, supported_cpuid },
+	{ KVM_GET_EMULATED_CPUID, true, emulated_cpuid },
+	{ KVM_GET_MSR_INDEX_LIST, true, msr_indices },
+	{ KVM_GET_MSR_FEATURE_INDEX_LIST, true, msr_features },
+	{ KVM_GET_MSRS, true, feature_msrs },
+};
+
+static long device_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	return ioctl_call(system_ops, ARRAY_SIZE(system_ops), NULL, cmd, arg, -EINVAL);
+}
+
+static const struct file_operations device_fops = {
+	.owner		= THIS_MODULE,
+	.unlocked_ioctl	= device_ioctl,
+	.compat_ioctl	= compat_ptr_ioctl,
+	.llseek		= noop_llseek,
+};
+
+static struct miscdevice miscdev = { .fops = &device_fops };
+
+static int register_device(void)
+{
+	bool kvm = !strcmp(device, "kvm");
+
+	if (!kvm && strcmp(device, "kvmlet")) {
+		pr_err("device=%s: the name is kvmlet or kvm\n", device);
+		return -EINVAL;
+	}
+	miscdev.name = device;
+	miscdev.minor = kvm ? KVM_MINOR : MISC_DYNAMIC_MINOR;
+	return misc_register(&miscdev);
+}
+
+/* Started in order, stopped in reverse. */
+static const struct part {
+	int (*start)(void);
+	void (*stop)(void);
+} parts[] = {
+	{ enable_init, enable_exit },
+	{ mitigate_init, mitigate_exit },
+	{ controls_init, controls_exit },
+	{ xstate_init },
+	{ cpuid_init },
+	{ msr_init },
+	{ clock_init, clock_exit },
+};
+
+static void stop_parts(unsigned int nr)
+{
+	while (nr--)
+		if (parts[nr].stop)
+			parts[nr].stop();
+}
+
+static int __init kvmlet_init(void)
+{
+	unsigned int i;
+	int err;
+
+	for (i = 0; i < ARRAY_SIZE(parts); i++) {
+		err = parts[i].start();
+		if (err)
+			goto err_parts;
+	}
+	preempt_notifier_inc();
+	err = register_device();
+	if (!err)
+		return 0;
+	preempt_notifier_dec();
+err_parts:
+	stop_parts(i);
+	return err;
+}
+
+static void __exit kvmlet_exit(void)
+{
+	misc_deregister(&miscdev);
+	preempt_notifier_dec();
+	stop_parts(ARRAY_SIZE(parts));
+}
+
+module_init(kvmlet_init);
+module_exit(kvmlet_exit);
+MODULE_DESCRIPTION("kvmlet: KVM's interface on Intel VT-x, in a driver that can be read");
+MODULE_AUTHOR("The kvmlet authors");
+MODULE_LICENSE("GPL");

@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * KVM_RUN: the loop of VM entries and exits, what must be settled before each entry, and
+ * when the thread sleeps or goes back to user space.
+ *
+ * vcpu->mutex throughout. Other threads reach a vCPU by vcpu_request() and vcpu_kick(): the
+ * request is seen either before the entry, or its kick makes the guest exit. For that
+ * vcpu->mode is written before the requests are looked at, and read after one was made.
+ */
+#define pr_fmt(fmt) "kvmlet: " fmt
+
+#include <linux/entry-common.h>
+#include <linux/sched/signal.h>
+#include <linux/signal.h>
+#include <asm/mce.h>
+#include <asm/traps.h>
+#include "vmx/clock/clock.h"
+#include "vmx/cpu/cr.h"
+#include "vmx/cpu/debug.h"
+#include "vmx/cpu/event.h"
+#include "vmx/cpu/regs.h"
+#include "vmx/cpu/reset.h"
+#include "vmx/exit/exit.h"
+#include "vmx/hw/context.h"
+#include "vmx/hw/controls.h"
+#include "vmx/hw/enable.h"
+#include "vmx/hw/mitigate.h"
+#include "vmx/hw/switch.h"
+#include "vmx/hw/tlb.h"
+#include "vmx/irqchip/irqchip.h"
+#include "vmx/vcpu.h"
+
+/* Work that must be done outside the guest, by returning to the scheduler or user space. */
+#define THREAD_WORK	(_TIF_NEED_RESCHED | _TIF_SIGPENDING | _TIF_NOTIFY_SIGNAL | _TIF_NOTIFY_RESUME)
+
+u32 vmx_enter(struct vcpu *vcpu, bool launched, u64 guest_spec_ctrl, unsigned long *host_rsp);
+
+/* The part of an entry in which nothing may be traced: RCU does not watch. */
+static noinstr u32 enter_guest(struct vcpu *vcpu)
+{
+	struct vmcs_state *vmcs = vcpu->vmcs;
+	u32 failed;
+
+	context_enter_guest();
+	mitigate_enter(vcpu);
+	if (vcpu->cr2 != native_read_cr2())
+		native_write_cr2(vcpu->cr2);
+	failed = vmx_enter(vcpu, vmcs->launched, vcpu->msr.spec_ctrl, &vmcs->host_rsp);
+	vcpu->cr2 = native_read_cr2();
+	mitigate_left();
+	context_leave_guest();
+	return failed;
+}
+
+static bool request_waits(struct vcpu *vcpu)
+{
+	/* Events are looked at with interrupts off, at the very last. */
+	return READ_ONCE(vcpu->requests) & ~BIT(REQ_EVENT);
+}
+
+static bool must_not_enter(struct vcpu *vcpu)
+{
+	return READ_ONCE(vcpu->mode) != VCPU_ENTERING || request_waits(vcpu) ||
+	       (read_thread_flags() & THREAD_WORK);
+}
+
+/* The NMI and the machine check that ended the guest's run are the host's to handle, now. */
+static void hand_to_host(struct vcpu *vcpu)
+{
+	struct pt_regs regs = { .cs = 3, .flags = X86_EFLAGS_IF };
+	u32 info;
+
+	if ((u16)vcpu->exit_reason != EXIT_REASON_EXCEPTION_NMI)
+		return;
+	info = vmcs_read32(VM_EXIT_INTR_INFO);
+	vcpu->exit_intr_info = info;
+	if ((info & INTR_INFO_INTR_TYPE_MASK) == INTR_TYPE_NMI_INTR)
+		/* NMIs are blocked since the exit; the handler's IRET unblocks them. */
+		asm volatile("int $2");
+	else if ((info & INTR_INFO_VECTOR_MASK) == X86_TRAP_MC)
+		do_machine_check(&regs);
+}
+
+static void before_entry(struct vcpu *vcpu)
+{
+	if (vcpu_test_request(vcpu, REQ_EVENT))
+		event_prepare(vcpu);
+	regs_flush(vcpu);
+	switch_refresh(vcpu);
+	xstate_enter(vcpu);
+	debug_enter(vcpu);
+}
+
+static void after_exit(struct vcpu *vcpu, u32 failed)
+{
+	debug_leave(vcpu);
+	xstate_leave(vcpu);
+	vmcs_forget(vcpu->vmcs);
+	event_entered(vcpu);
+	if (unlikely(failed)) {
+		vcpu->exit_reason = EXIT_ENTRY_REFUSED;
+		return;
+	}
+	vcpu->exit_reason = vmcs_read32(VM_EXIT_REASON);
+	if (likely(!(vcpu->exit_reason & VMX_EXIT_REASONS_FAILED_VMENTRY)))
+		vcpu->vmcs->launched = true;
+	hand_to_host(vcpu);
+}
+
+/* Interrupts are off. The host's DEBUGCTL does not survive an exit, and an IRQ may change it. */
+static void enter_and_exit(struct vcpu *vcpu)
+{
+	unsigned long debugctl = get_debugctlmsr();
+	u32 failed;
+
+	before_entry(vcpu);
+	context_start_time();
+	failed = enter_guest(vcpu);
+	if (debugctl)
+		update_debugctlmsr(debugctl);
+	after_exit(vcpu, failed);
+	/* A kick from here on is not needed; whoever waits for an IPI's answer gets it below. */
+	WRITE_ONCE(vcpu->mode, VCPU_OUTSIDE);
+	if ((u16)vcpu->exit_reason == EXIT_REASON_EXTERNAL_INTERRUPT) {
+		/* Not acknowledged: it is taken here, and a tick finds the guest's time running. */
+		local_irq_enable();
+		nop();
+		local_irq_disable();
+	}
+	context_stop_time();
+}
+
+/* Return: 1 after an exit, or to try again. */
+static int enter(struct vcpu *vcpu)
+{
+	preempt_disable();
+	switch_to_guest(vcpu);
+	local_irq_disable();
+	/* Orders the mode before the requests; pairs with vcpu_kick() and vm_flush(). */
+	smp_store_mb(vcpu->mode, VCPU_ENTERING);
+	if (must_not_enter(vcpu)) {
+		WRITE_ONCE(vcpu->mode, VCPU_OUTSIDE);
+		local_irq_enable();
+		preempt_enable();
+		return 1;
+	}
+	enter_and_exit(vcpu);
+	local_irq_enable();
+	preempt_enable();
+	return exit_handle(vcpu);
+}
+
+/* Return: 1 to go on, 0 to user space, or a negative errno. */
+static int handle_requests(struct vcpu *vcpu)
+{
+	if (likely(!request_waits(vcpu)))
+		return 1;
+	if (test_bit(REQ_DEAD, &vcpu->requests))
+		return -EIO;
+	if (vcpu_test_request(vcpu, REQ_TRIPLE_FAULT)) {
+		vcpu->run->exit_reason = KVM_EXIT_SHUTDOWN;
+		return 0;
+	}
+	if (vcpu_test_request(vcpu, REQ_CLOCK))
+		clock_update(vcpu);
+	if (vcpu_test_request(vcpu, REQ_TLB_FLUSH))
+		tlb_flush_ept(controls_eptp(vcpu->root->hpa));
+	return 1;
+}
+
+/* INIT and SIPI are taken between instructions, whatever the vCPU does. */
+static void take_startup(struct vcpu *vcpu)
+{
+	u8 vector;
+
+	if (!vcpu->lapic)
+		return;
+	if (lapic_take_init(vcpu)) {
+		reset_vcpu(vcpu, true);
+		vcpu->mp_state = vcpu->id == vcpu->vm->boot_cpu_id ? KVM_MP_STATE_RUNNABLE :
+								     KVM_MP_STATE_INIT_RECEIVED;
+	}
+	if (vcpu->mp_state == KVM_MP_STATE_INIT_RECEIVED && lapic_take_sipi(vcpu, &vector)) {
+		reset_sipi(vcpu, vector);
+		vcpu->mp_state = KVM_MP_STATE_RUNNABLE;
+	}
+}
+
+/**
+ * vcpu_runnable() - may the vCPU go on, or must it wait?
+ * @vcpu: loaded
+ *
+ * A halted vCPU that may go on becomes runnable.
+ */
+bool vcpu_runnable(struct vcpu *vcpu)
+{
+	take_startup(vcpu);
+	if (vcpu->mp_state == KVM_MP_STATE_HALTED &&
+	    ((atomic_read(&vcpu->ev.nmi.pending) && event_nmi_allowed(vcpu)) ||
+	     (event_interrupt_waiting(vcpu) && event_interrupt_allowed(vcpu))))
+		vcpu->mp_state = KVM_MP_STATE_RUNNABLE;
+	return vcpu->mp_state == KVM_MP_STATE_RUNNABLE || request_waits(vcpu);
+}
+
+static void block(struct vcpu *vcpu)
+{
+	prepare_to_rcuwait(&vcpu->wait);
+	for (;;) {
+		set_current_state(TASK_INTERRUPTIBLE);
+		if (vcpu_runnable(vcpu) || signal_pending(current))
+			break;
+		schedule();
+	}
+	finish_rcuwait(&vcpu->wait);
+}
+
+static bool window_open(struct vcpu *vcpu)
+{
+	return vcpu->vm->irqchip == IRQCHIP_NONE && vcpu->ev.user_vector < 0 &&
+	       !vcpu->ev.interrupt.injected && !vcpu->ev.exception.pending &&
+	       !vcpu->ev.exception.injected && event_interrupt_allowed(vcpu);
+}
+
+/* Return: 1 to go on, 0 to user space, or -EINTR. */
+static int between_entries(struct vcpu *vcpu)
+{
+	unsigned long work = read_thread_flags() & THREAD_WORK;
+
+	if (vcpu->run->request_interrupt_window && window_open(vcpu)) {
+		vcpu->run->exit_reason = KVM_EXIT_IRQ_WINDOW_OPEN;
+		return 0;
+	}
+	if (likely(!work))
+		return 1;
+	if (work & ~_TIF_NEED_RESCHED) {
+		vcpu->run->exit_reason = KVM_EXIT_INTR;
+		return -EINTR;
+	}
+	schedule();
+	return 1;
+}
+
+static int step(struct vcpu *vcpu)
+{
+	int r = handle_requests(vcpu);
+
+	if (r <= 0)
+		return r;
+	if (vcpu->mp_state != KVM_MP_STATE_RUNNABLE || (vcpu->lapic && lapic_startup(vcpu))) {
+		if (!vcpu_runnable(vcpu))
+			block(vcpu);
+		return 1;
+	}
+	return enter(vcpu);
+}
+
+static int run_loop(struct vcpu *vcpu)
+{
+	int r;
+
+	if (!cr_state_runs(vcpu))
+		return exit_mode_unsupported(vcpu);
+	do {
+		r = step(vcpu);
+		if (r > 0)
+			r = between_entries(vcpu);
+	} while (r > 0);
+	return r;
+}
+
+/* An application processor that has not been started waits here, once a KVM_RUN. */
+static int wait_for_startup(struct vcpu *vcpu)
+{
+	if (vcpu->run->immediate_exit)
+		return -EINTR;
+	block(vcpu);
+	if (!signal_pending(current))
+		return -EAGAIN;
+	vcpu->run->exit_reason = KVM_EXIT_INTR;
+	return -EINTR;
+}
+
+static int finish_last_exit(struct vcpu *vcpu)
+{
+	int (*complete)(struct vcpu *) = vcpu->complete;
+
+	if (!complete)
+		return 1;
+	vcpu->complete = NULL;
+	return complete(vcpu);
+}
+
+static int run(struct vcpu *vcpu)
+{
+	int r;
+
+	if (vcpu->mp_state == KVM_MP_STATE_UNINITIALIZED ||
+	    vcpu->mp_state == KVM_MP_STATE_INIT_RECEIVED)
+		return wait_for_startup(vcpu);
+	if (!vcpu->lapic && vcpu_set_cr8(vcpu, vcpu->run->cr8))
+		return -EINVAL;
+	r = finish_last_exit(vcpu);
+	if (r <= 0)
+		return r;
+	if (READ_ONCE(vcpu->run->immediate_exit)) {
+		vcpu->run->exit_reason = KVM_EXIT_INTR;
+		return -EINTR;
+	}
+	return run_loop(vcpu);
+}
+
+static void report_state(struct vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->run;
+
+	run->if_flag = !!(vcpu_rflags(vcpu) & X86_EFLAGS_IF);
+	run->cr8 = vcpu_cr8(vcpu);
+	run->apic_base = vcpu->apic_base;
+	run->ready_for_interrupt_injection =
+		vcpu->vm->irqchip == IRQCHIP_KERNEL || window_open(vcpu);
+}
+
+/**
+ * vcpu_run() - KVM_RUN
+ * @vcpu: loaded, under vcpu->mutex
+ *
+ * Return: 0 with an exit reason in the run page; -EINTR for a signal or immediate_exit;
+ * -EAGAIN after an application processor was started; -EFAULT with KVM_EXIT_MEMORY_FAULT;
+ * -EINVAL; -EIO for a VM that is dead.
+ */
+int vcpu_run(struct vcpu *vcpu)
+{
+	sigset_t saved;
+	int r;
+
+	if (vcpu->run->kvm_valid_regs || vcpu->run->kvm_dirty_regs)
+		return -EINVAL;
+	if (vcpu->has_sigset)
+		sigprocmask(SIG_SETMASK, &vcpu->sigset, &saved);
+	vcpu->run->flags = 0;
+	vcpu->ran = true;
+	xstate_load_fpu(vcpu);
+	r = run(vcpu);
+	xstate_put_fpu(vcpu);
+	report_state(vcpu);
+	if (vcpu->has_sigset)
+		sigprocmask(SIG_SETMASK, &saved, NULL);
+	return r;
+}

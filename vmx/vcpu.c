@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A virtual CPU's life: creation, its place on a host CPU, how others reach it, its
+ * descriptor. Its ioctls are in vcpu_ioctl.c, KVM_RUN in run.c.
+ *
+ * vcpu->mutex is held by each of its ioctls. Loading and unloading also happen from the
+ * scheduler's notifier, with preemption off.
+ */
+#include <linux/anon_inodes.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <asm/apicdef.h>
+#include <asm/msr-index.h>
+#include "vmx/clock/clock.h"
+#include "vmx/cpu/event.h"
+#include "vmx/cpu/reset.h"
+#include "vmx/hw/controls.h"
+#include "vmx/hw/switch.h"
+#include "vmx/hw/tlb.h"
+#include "vmx/irqchip/irqchip.h"
+#include "vmx/vcpu.h"
+
+/* Makes the vCPU this CPU's. Preemption is off. */
+static void load_on(struct vcpu *vcpu, int cpu)
+{
+	if (vmcs_load(vcpu->vmcs, cpu)) {
+		switch_cpu(vcpu, cpu);
+		/* Its translations may be in this TLB from an earlier stay, out of date. */
+		vcpu_request(vcpu, REQ_TLB_FLUSH);
+		clock_vcpu_load(vcpu, cpu);
+	}
+	WRITE_ONCE(vcpu->cpu, cpu);
+	vcpu->flush_l1d = true;
+}
+
+static void unload(struct vcpu *vcpu)
+{
+	switch_to_host(vcpu);
+	WRITE_ONCE(vcpu->cpu, -1);
+}
+
+static void on_sched_in(struct preempt_notifier *notifier, int cpu)
+{
+	load_on(container_of(notifier, struct vcpu, preempt), cpu);
+}
+
+static void on_sched_out(struct preempt_notifier *notifier, struct task_struct *next)
+{
+	unload(container_of(notifier, struct vcpu, preempt));
+}
+
+static struct preempt_ops preempt_ops = {
+	.sched_in	= on_sched_in,
+	.sched_out	= on_sched_out,
+};
+
+/**
+ * vcpu_load() - bind a vCPU to this thread: its VMCS is current until vcpu_put()
+ * @vcpu: its mutex is held
+ */
+void vcpu_load(struct vcpu *vcpu)
+{
+	int cpu = get_cpu();
+
+	preempt_notifier_register(&vcpu->preempt);
+	load_on(vcpu, cpu);
+	put_cpu();
+}
+
+/**
+ * vcpu_put() - undo vcpu_load()
+ * @vcpu: loaded
+ */
+void vcpu_put(struct vcpu *vcpu)
+{
+	preempt_disable();
+	unload(vcpu);
+	preempt_notifier_unregister(&vcpu->preempt);
+	preempt_enable();
+}
+
+/**
+ * vcpu_wake() - end its sleep in HLT
+ * @vcpu: any
+ *
+ * Context: any.
+ */
+void vcpu_wake(struct vcpu *vcpu)
+{
+	rcuwait_wake_up(&vcpu->wait);
+}
+
+/**
+ * vcpu_kick() - have a request seen soon: wake the vCPU, or make the guest exit
+ * @vcpu: any
+ *
+ * Context: any.
+ */
+void vcpu_kick(struct vcpu *vcpu)
+{
+	int cpu;
+
+	vcpu_wake(vcpu);
+	preempt_disable();
+	/* Full order after the request was made; pairs with smp_store_mb() in enter(). */
+	if (cmpxchg(&vcpu->mode, VCPU_ENTERING, VCPU_EXITING) == VCPU_ENTERING) {
+		cpu = READ_ONCE(vcpu->cpu);
+		if (cpu >= 0 && cpu != smp_processor_id())
+			smp_send_reschedule(cpu);
+	}
+	preempt_enable();
+}
+
+/**
+ * vcpu_cr8() - the guest's CR8, bits 7:4 of the TPR
+ * @vcpu: loaded
+ */
+unsigned long vcpu_cr8(struct vcpu *vcpu)
+{
+	return vcpu->lapic ? lapic_get_tpr(vcpu) : vcpu->cr8;
+}
+
+/**
+ * vcpu_set_cr8() - write the guest's CR8
+ * @vcpu: loaded
+ * @cr8: new value
+ *
+ * Return: 0, or 1 for #GP(0): reserved bits.
+ */
+int vcpu_set_cr8(struct vcpu *vcpu, unsigned long cr8)
+{
+	if (cr8 & ~15UL)
+		return 1;
+	if (vcpu->lapic)
+		lapic_set_tpr(vcpu, cr8);
+	else
+		vcpu->cr8 = cr8;
+	return 0;
+}
+
+/**
+ * vcpu_set_apic_base() - write IA32_APIC_BASE
+ * @vcpu: loaded
+ * @value: new value
+ * @host: by user space, which may set any; the guest keeps to the modes' order
+ *
+ * Return: 0, or 1 for #GP(0).
+ */
+int vcpu_set_apic_base(struct vcpu *vcpu, u64 value, bool host)
+{
+	if (vcpu->lapic)
+		return lapic_set_base(vcpu, value, host);
+	vcpu->apic_base = value;
+	return 0;
+}
+
+static int vcpu_release(struct inode *inode, struct file *file)
+{
+	struct vcpu *vcpu = file->private_data;
+
+	vm_put(vcpu->vm);
+	return 0;
+}
+
+static vm_fault_t vcpu_page_fault(struct vm_fault *vmf)
+{
+	struct vcpu *vcpu = vmf->vma->vm_file->private_data;
+	struct page *page;
+
+	if (vmf->pgoff == 0)
+		page = virt_to_page(vcpu->run);
+	else if (vmf->pgoff == KVM_PIO_PAGE_OFFSET)
+		page = virt_to_page(vcpu->pio_data);
+	else
+		return VM_FAULT_SIGBUS;
+	get_page(page);
+	vmf->page = page;
+	return 0;
+}
+
+static const struct vm_operations_struct vcpu_vm_ops = { .fault = vcpu_page_fault };
+
+static int vcpu_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	if (vma->vm_pgoff + vma_pages(vma) > VCPU_MMAP_PAGES || (vma->vm_flags & VM_EXEC))
+		return -EINVAL;
+	vma->vm_ops = &vcpu_vm_ops;
+	return 0;
+}
+
+static long vcpu_file_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	return vcpu_ioctl(file->private_data, cmd, arg);
+}
+
+static const struct file_operations vcpu_fops = {
+	.owner		= THIS_MODULE,
+	.release	= vcpu_release,
+	.unlocked_ioctl	= vcpu_file_ioctl,
+	.compat_ioctl	= compat_ptr_ioctl,
+	.mmap		= vcpu_mmap,
+	.llseek		= noop_llseek,
+};
+
+static int alloc_pages_of(struct vcpu *vcpu)
+{
+	vcpu->run = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	vcpu->pio_data = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	return vcpu->run && vcpu->pio_data ? 0 : -ENOMEM;
+}
+
+static int alloc_parts(struct vcpu *vcpu)
+{
+	int err = alloc_pages_of(vcpu) ?: vmcs_alloc(&vcpu->vmcs01) ?: xstate_create(vcpu);
+
+	if (err)
+		return err;
+	vcpu->root = mmu_root_get(&vcpu->vm->mmu, 0, 0);
+	if (IS_ERR(vcpu->root)) {
+		err = PTR_ERR(vcpu->root);
+		vcpu->root = NULL;
+		return err;
+	}
+	vcpu->vpid = vpid_alloc();
+	return vcpu->vm->irqchip == IRQCHIP_NONE ? 0 : lapic_create(vcpu);
+}
+
+static bool is_boot_cpu(const struct vcpu *vcpu)
+{
+	return vcpu->id == vcpu->vm->boot_cpu_id;
+}
+
+static void first_state(struct vcpu *vcpu)
+{
+	vcpu_load(vcpu);
+	controls_setup(vcpu);
+	cpuid_create(vcpu);
+	clock_vcpu_init(vcpu);
+	vcpu->apic_base = APIC_DEFAULT_PHYS_BASE | MSR_IA32_APICBASE_ENABLE |
+			  (is_boot_cpu(vcpu) ? MSR_IA32_APICBASE_BSP : 0);
+	reset_vcpu(vcpu, false);
+	vcpu_put(vcpu);
+	/* Without a LAPIC here user space starts each vCPU itself. */
+	vcpu->mp_state = is_boot_cpu(vcpu) || !vcpu->lapic ? KVM_MP_STATE_RUNNABLE :
+							     KVM_MP_STATE_UNINITIALIZED;
+}
+
+/**
+ * vcpu_destroy() - free a vCPU that nobody can reach any more
+ * @vcpu: its VM's last reference is gone, or its creation failed
+ */
+void vcpu_destroy(struct vcpu *vcpu)
+{
+	if (vcpu->lapic)
+		lapic_destroy(vcpu);
+	cpuid_destroy(vcpu);
+	vmcs_free(&vcpu->vmcs01);
+	vpid_free(vcpu->vpid);
+	if (vcpu->root)
+		mmu_root_put(&vcpu->vm->mmu, vcpu->root);
+	xstate_destroy(vcpu);
+	free_page((unsigned long)vcpu->pio_data);
+	free_page((unsigned long)vcpu->run);
+	kfree(vcpu);
+}
+
+static struct vcpu *vcpu_new(struct vm *vm, u32 id)
+{
+	struct vcpu *vcpu = kzalloc(sizeof(*vcpu), GFP_KERNEL_ACCOUNT);
+	int err;
+
+	if (!vcpu)
+		return ERR_PTR(-ENOMEM);
+	vcpu->vm = vm;
+	vcpu->id = id;
+	vcpu->cpu = -1;
+	vcpu->vmcs = &vcpu->vmcs01;
+	vcpu->vmcs01.cpu = -1;
+	mutex_init(&vcpu->mutex);
+	rcuwait_init(&vcpu->wait);
+	preempt_notifier_init(&vcpu->preempt, &preempt_ops);
+	err = alloc_parts(vcpu);
+	if (err) {
+		vcpu_destroy(vcpu);
+		return ERR_PTR(err);
+	}
+	first_state(vcpu);
+	return vcpu;
+}
+
+/* The descriptor is installed last: from then on user space can use the vCPU. */
+static int publish(struct vm *vm, struct vcpu *vcpu)
+{
+	struct file *file;
+	int fd = get_unused_fd_flags(O_CLOEXEC);
+
+	if (fd < 0)
+		return fd;
+	file = anon_inode_getfile("kvm-vcpu", &vcpu_fops, vcpu, O_RDWR);
+	if (IS_ERR(file)) {
+		put_unused_fd(fd);
+		return PTR_ERR(file);
+	}
+	vm_get(vm);
+	vcpu->index = vm->nr_vcpus;
+	vm->vcpus[vcpu->index] = vcpu;
+	/* Pairs with vm_nr_vcpus(). */
+	smp_store_release(&vm->nr_vcpus, vcpu->index + 1);
+	fd_install(fd, file);
+	return fd;
+}
+
+/**
+ * vcpu_create() - KVM_CREATE_VCPU
+ * @vm: its lock is held
+ * @id: the vCPU's id, also its initial APIC id
+ *
+ * Return: a descriptor; -EINVAL for an id or a number of vCPUs over the limit, -EEXIST for an
+ * id in use, -ENOMEM, -EMFILE.
+ */
+int vcpu_create(struct vm *vm, u32 id)
+{
+	struct vcpu *vcpu;
+	int fd;
+
+	lockdep_assert_held(&vm->lock);
+	if (id >= VM_MAX_VCPU_ID || vm->nr_vcpus >= VM_MAX_VCPUS)
+		return -EINVAL;
+	if (vm_vcpu_by_id(vm, id))
+		return -EEXIST;
+	vcpu = vcpu_new(vm, id);
+	if (IS_ERR(vcpu))
+		return PTR_ERR(vcpu);
+	fd = publish(vm, vcpu);
+	if (fd < 0)
+		vcpu_destroy(vcpu);
+	return fd;
+}

@@ -1,0 +1,358 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A virtual machine's life: creation, the way to all its vCPUs, its descriptor and that
+ * descriptor's ioctls.
+ *
+ * vm->lock serializes what changes the machine's shape: vCPUs and interrupt controllers.
+ */
+#include <linux/anon_inodes.h>
+#include <linux/cpumask.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+#include <linux/smp.h>
+#include <linux/uaccess.h>
+#include "uapi/kvmlet.h"
+#include "vmx/cap.h"
+#include "vmx/clock/clock.h"
+#include "vmx/hw/enable.h"
+#include "vmx/ioctl.h"
+#include "vmx/irqchip/irqchip.h"
+#include "vmx/vcpu.h"
+#include "vmx/vm.h"
+
+static void acknowledge(void *unused)
+{
+}
+
+/*
+ * Every vCPU that is in the guest leaves it, and flushes before it enters again. Those
+ * outside see the request, because they set their mode before they look.
+ */
+static void flush_all(struct mmu *mmu)
+{
+	struct vm *vm = container_of(mmu, struct vm, mmu);
+	struct vcpu *vcpu;
+	unsigned int i;
+
+	vm_for_each_vcpu(i, vcpu, vm)
+		vcpu_request(vcpu, REQ_TLB_FLUSH);
+	/* Pairs with smp_store_mb() in enter(). */
+	smp_mb();
+	vm_for_each_vcpu(i, vcpu, vm) {
+		/* In this order: if the mode has ended since, any CPU will do. */
+		bool inside = smp_load_acquire(&vcpu->mode) != VCPU_OUTSIDE;
+		int cpu = READ_ONCE(vcpu->cpu);
+
+		if (inside && cpu >= 0)
+			smp_call_function_single(cpu, acknowledge, NULL, 1);
+	}
+}
+
+static const struct mmu_ops mmu_ops = { .flush = flush_all };
+
+/**
+ * vm_request_all() - make a request of every vCPU, and see to it that it is noticed
+ * @vm: any
+ * @request: REQ_*
+ *
+ * Context: any.
+ */
+void vm_request_all(struct vm *vm, unsigned int request)
+{
+	struct vcpu *vcpu;
+	unsigned int i;
+
+	vm_for_each_vcpu(i, vcpu, vm) {
+		vcpu_request(vcpu, request);
+		vcpu_kick(vcpu);
+	}
+}
+
+/**
+ * vm_vcpu_by_id() - find a vCPU
+ * @vm: any
+ * @id: KVM_CREATE_VCPU's argument
+ *
+ * Return: the vCPU or NULL.
+ */
+struct vcpu *vm_vcpu_by_id(struct vm *vm, u32 id)
+{
+	struct vcpu *vcpu;
+	unsigned int i;
+
+	vm_for_each_vcpu(i, vcpu, vm)
+		if (vcpu->id == id)
+			return vcpu;
+	return NULL;
+}
+
+static void vm_free(struct vm *vm)
+{
+	unsigned int i;
+
+	irqchip_destroy(vm);
+	for (i = 0; i < vm->nr_vcpus; i++)
+		vcpu_destroy(vm->vcpus[i]);
+	clock_vm_destroy(vm);
+	mmu_destroy(&vm->mmu);
+	mmdrop(vm->mm);
+	enable_put();
+	kfree(vm);
+}
+
+/**
+ * vm_get() - one more reference
+ * @vm: held
+ */
+void vm_get(struct vm *vm)
+{
+	refcount_inc(&vm->users);
+}
+
+/**
+ * vm_put() - one reference less; the last one frees the VM with its vCPUs
+ * @vm: held
+ *
+ * Context: process, may sleep.
+ */
+void vm_put(struct vm *vm)
+{
+	if (refcount_dec_and_test(&vm->users))
+		vm_free(vm);
+}
+
+static int set_region(void *object, void *data)
+{
+	struct vm *vm = object;
+
+	return mmu_set_region(&vm->mmu, data);
+}
+
+static int check_extension(void *object, void *data)
+{
+	return cap_check((unsigned long)data);
+}
+
+static int create_vcpu(void *object, void *data)
+{
+	unsigned long id = (unsigned long)data;
+	struct vm *vm = object;
+	int r;
+
+	if (id != (u32)id)
+		return -EINVAL;
+	mutex_lock(&vm->lock);
+	r = vcpu_create(vm, id);
+	mutex_unlock(&vm->lock);
+	return r;
+}
+
+static int create_irqchip(void *object, void *data)
+{
+	struct vm *vm = object;
+	int r = -EINVAL;
+
+	mutex_lock(&vm->lock);
+	if (vm->irqchip != IRQCHIP_NONE)
+		r = -EEXIST;
+	else if (!vm->nr_vcpus)
+		r = irqchip_create(vm);
+	mutex_unlock(&vm->lock);
+	return r;
+}
+
+/* Both addresses are for processors without unrestricted guest; the rest only checks them. */
+static int set_tss_addr(void *object, void *data)
+{
+	return (unsigned long)data > UINT_MAX - 3 * PAGE_SIZE ? -EINVAL : 0;
+}
+
+static int set_identity_map_addr(void *object, void *data)
+{
+	struct vm *vm = object;
+	int r;
+
+	mutex_lock(&vm->lock);
+	r = vm->nr_vcpus ? -EINVAL : 0;
+	mutex_unlock(&vm->lock);
+	return r;
+}
+
+static int set_boot_cpu_id(void *object, void *data)
+{
+	struct vm *vm = object;
+	int r = -EBUSY;
+
+	mutex_lock(&vm->lock);
+	if (!vm->nr_vcpus) {
+		vm->boot_cpu_id = (unsigned long)data;
+		r = 0;
+	}
+	mutex_unlock(&vm->lock);
+	return r;
+}
+
+static bool has_irqchip(struct vm *vm)
+{
+	return smp_load_acquire(&vm->irqchip) == IRQCHIP_KERNEL;
+}
+
+static int get_irqchip(void *object, void *data)
+{
+	return has_irqchip(object) ? irqchip_get(object, data) : -ENXIO;
+}
+
+static int set_irqchip(void *object, void *data)
+{
+	return has_irqchip(object) ? irqchip_set(object, data) : -ENXIO;
+}
+
+static int irq_line_status(void *object, void *data)
+{
+	struct kvm_irq_level *line = data;
+
+	if (!has_irqchip(object))
+		return -ENXIO;
+	line->status = irqchip_irq_line(object, line->irq, line->level);
+	return 0;
+}
+
+static int signal_msi(void *object, void *data)
+{
+	struct vm *vm = object;
+
+	return vm->irqchip != IRQCHIP_NONE ? irqchip_signal_msi(vm, data) : -EINVAL;
+}
+
+static int get_clock(void *vm, void *data)
+{
+	pvclock_get(vm, data);
+	return 0;
+}
+
+static int set_clock(void *vm, void *data)
+{
+	return pvclock_set(vm, data);
+}
+
+/* No capability of this driver needs to be enabled; programs rely on hearing so. */
+static int enable_cap(void *vm, void *data)
+{
+	return -EINVAL;
+}
+
+static const struct ioctl_op vm_ops[] = {
+	{ KVM_IRQ_LINE, false, irq_line_status },
+	{ KVM_IRQ_LINE_STATUS, false, irq_line_status },
+	{ KVM_SIGNAL_MSI, false, signal_msi },
+	{ KVM_SET_USER_MEMORY_REGION, false, set_region },
+	{ KVM_CHECK_EXTENSION, false, check_extension },
+	{ KVM_CREATE_VCPU, false, create_vcpu },
+	{ KVM_CREATE_IRQCHIP, false, create_irqchip },
+	{ KVM_GET_IRQCHIP, false, get_irqchip },
+	{ KVM_SET_IRQCHIP, false, set_irqchip },
+	{ KVM_SET_TSS_ADDR, false, set_tss_addr },
+	{ KVM_SET_IDENTITY_MAP_ADDR, false, set_identity_map_addr },
+	{ KVM_SET_BOOT_CPU_ID, false, set_boot_cpu_id },
+	{ KVM_GET_CLOCK, false, get_clock },
+	{ KVM_SET_CLOCK, false, set_clock },
+	{ KVM_ENABLE_CAP, false, enable_cap },
+};
+
+static long vm_file_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	struct vm *vm = file->private_data;
+
+	if (vm->mm != current->mm || READ_ONCE(vm->dead))
+		return -EIO;
+	return ioctl_call(vm_ops, ARRAY_SIZE(vm_ops), vm, cmd, arg, -ENOTTY);
+}
+
+static int vm_release(struct inode *inode, struct file *file)
+{
+	vm_put(file->private_data);
+	return 0;
+}
+
+static const struct file_operations vm_fops = {
+	.owner		= THIS_MODULE,
+	.release	= vm_release,
+	.unlocked_ioctl	= vm_file_ioctl,
+	.compat_ioctl	= compat_ptr_ioctl,
+	.llseek		= noop_llseek,
+};
+
+static int init_mmu(struct vm *vm)
+{
+	const struct mmu_format format = {
+		.exec_only	= caps_has(&vmx_caps, VMX_CAP_EPT_EXEC_ONLY),
+		.level_2m	= caps_has(&vmx_caps, VMX_CAP_EPT_2M),
+		.level_1g	= caps_has(&vmx_caps, VMX_CAP_EPT_1G),
+		.accessed_dirty	= caps_has(&vmx_caps, VMX_CAP_EPT_AD),
+		.maxphyaddr	= boot_cpu_data.x86_phys_bits,
+	};
+
+	return mmu_init(&vm->mmu, &mmu_ops, &format);
+}
+
+static struct vm *vm_new(void)
+{
+	struct vm *vm = kzalloc(sizeof(*vm), GFP_KERNEL_ACCOUNT);
+	int err;
+
+	if (!vm)
+		return ERR_PTR(-ENOMEM);
+	err = enable_get();
+	if (err)
+		goto err_free;
+	refcount_set(&vm->users, 1);
+	mutex_init(&vm->lock);
+	vm->mm = current->mm;
+	mmgrab(vm->mm);
+	err = init_mmu(vm);
+	if (err)
+		goto err_disable;
+	clock_vm_init(vm);
+	return vm;
+
+err_disable:
+	mmdrop(vm->mm);
+	enable_put();
+err_free:
+	kfree(vm);
+	return ERR_PTR(err);
+}
+
+/**
+ * vm_create() - KVM_CREATE_VM
+ * @type: must be 0, the only type there is
+ *
+ * Return: a descriptor; -EINVAL for another type; -EBUSY (VT-x in use), -ENOMEM, -EMFILE.
+ */
+int vm_create(unsigned long type)
+{
+	struct file *file;
+	struct vm *vm;
+	int fd;
+
+	if (type)
+		return -EINVAL;
+	fd = get_unused_fd_flags(O_CLOEXEC);
+	if (fd < 0)
+		return fd;
+	vm = vm_new();
+	if (IS_ERR(vm)) {
+		put_unused_fd(fd);
+		return PTR_ERR(vm);
+	}
+	file = anon_inode_getfile("kvm-vm", &vm_fops, vm, O_RDWR);
+	if (IS_ERR(file)) {
+		put_unused_fd(fd);
+		vm_put(vm);
+		return PTR_ERR(file);
+	}
+	fd_install(fd, file);
+	return fd;
+}
