@@ -7,6 +7,7 @@
  * vcpu->mutex, vCPU loaded, unless said otherwise.
  * SDM vol. 3A, 6.9 (priorities), table 6-5 (double faults); vol. 3C, 26.6 and 27.2.4.
  */
+#include <linux/sched.h>
 #include <asm/debugreg.h>
 #include <asm/traps.h>
 #include <asm/vmx.h>

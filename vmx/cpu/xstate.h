@@ -9,6 +9,7 @@
 
 #include <linux/kvm.h>
 #include <linux/types.h>
+#include <asm/page_types.h>
 #include <asm/fpu/types.h>
 
 struct vcpu;

@@ -2,6 +2,7 @@
 /*
  * MOV to and from debug registers. SDM vol. 3D, table 27-4; vol. 3B, 17.2.
  */
+#include <linux/sched.h>
 #include <asm/debugreg.h>
 #include <asm/traps.h>
 #include "vmx/cpu/cr.h"
