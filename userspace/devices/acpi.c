@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * ACPI tables that describe this machine: "hardware-reduced", so that a kernel needs neither an
+ * 8254 nor an 8259 nor an ACPI event register, with one LAPIC, one IO-APIC, a serial port, a clock,
+ * power-off and reset. ACPI specification 6.5, chapters 5 and 20 (AML).
+ */
+#include "userspace/loader.h"
+#include "userspace/devices/devices.h"
+
+#define __packed	__attribute__((packed))
+#define OEM_ID		"KVMLET"
+#define OEM_TABLE	"KVMLETVM"
+#define LAPIC_BASE	0xfee00000
+#define IOAPIC_BASE	0xfec00000
+#define FADT_WBINVD	BIT(0)
+#define FADT_NO_BUTTONS	(BIT(4) | BIT(5))	/* none that are fixed hardware */
+#define FADT_RESET	BIT(10)
+#define FADT_REDUCED	BIT(20)
+#define BOOT_NO_VGA	BIT(2)
+#define BOOT_NO_ASPM	BIT(4)
+
+struct rsdp {
+	char signature[8];
+	u8 checksum;
+	char oem[6];
+	u8 revision;
+	u32 rsdt, length;
+	u64 xsdt;
+	u8 checksum_all, reserved[3];
+} __packed;
+
+struct header {
+	char signature[4];
+	u32 length;
+	u8 revision, checksum;
+	char oem[6], oem_table[8];
+	u32 oem_revision;
+	char creator[4];
+	u32 creator_revision;
+} __packed;
+
+struct address {
+	u8 space, width, offset, access;
+	u64 addr;
+} __packed;
+
+struct fadt {
+	struct header h;
+	u8 legacy1[73];			/* offsets 36 to 108: fixed hardware that is not here */
+	u16 boot_flags;
+	u8 reserved;
+	u32 flags;
+	struct address reset;
+	u8 reset_value;
+	u16 arm_flags;
+	u8 minor;
+	u64 x_facs, x_dsdt;
+	struct address legacy2[8];
+	struct address sleep_control, sleep_status;
+	u64 hypervisor;
+} __packed;
+
+struct madt {
+	struct header h;
+	u32 lapic_base, flags;
+	struct {
+		u8 type, length, uid, id;
+		u32 flags;
+	} __packed lapic;
+	struct {
+		u8 type, length, id, reserved;
+		u32 base, gsi;
+	} __packed ioapic;
+} __packed;
+
+struct tables {
+	struct rsdp rsdp;
+	struct {
+		struct header h;
+		u64 table[2];
+	} __packed xsdt;
+	struct fadt fadt;
+	struct madt madt;
+	struct header dsdt;		/* the code follows */
+} __packed;
+
+_Static_assert(sizeof(struct fadt) == 276, "the FADT of ACPI 6 has 276 bytes");
+
+/*
+ * Scope (\_SB) {
+ *	Device (COM1) { Name (_HID, EisaId ("PNP0501")) Name (_UID, 0) Name (_CRS, ResourceTemplate () {
+ *		IO (Decode16, 0x3f8, 0x3f8, 0, 8) IRQNoFlags () {4} }) }
+ *	Device (RTC0) { Name (_HID, EisaId ("PNP0B00")) Name (_CRS, ResourceTemplate () {
+ *		IO (Decode16, 0x70, 0x70, 0, 2) }) }
+ * }
+ * Name (\_S5, Package () {SLEEP_OFF, 0})
+ */
+static const u8 dsdt_code[] = {
+	0x10, 0x48, 0x05, '\\', '_', 'S', 'B', '_',
+	0x5b, 0x82, 0x2b, 'C', 'O', 'M', '1',
+	0x08, '_', 'H', 'I', 'D', 0x0c, 0x41, 0xd0, 0x05, 0x01,
+	0x08, '_', 'U', 'I', 'D', 0x00,
+	0x08, '_', 'C', 'R', 'S', 0x11, 0x10, 0x0a, 0x0d,
+	0x47, 0x01, 0xf8, 0x03, 0xf8, 0x03, 0x00, 0x08, 0x22, 1 << IRQ_COM1, 0x00, 0x79, 0x00,
+	0x5b, 0x82, 0x22, 'R', 'T', 'C', '0',
+	0x08, '_', 'H', 'I', 'D', 0x0c, 0x41, 0xd0, 0x0b, 0x00,
+	0x08, '_', 'C', 'R', 'S', 0x11, 0x0d, 0x0a, 0x0a,
+	0x47, 0x01, PORT_CMOS, 0x00, PORT_CMOS, 0x00, 0x00, 0x02, 0x79, 0x00,
+	0x08, '_', 'S', '5', '_', 0x12, 0x05, 0x02, 0x0a, SLEEP_OFF, 0x00,
+};
+
+static struct address port(u16 addr)
+{
+	return (struct address) { .space = 1, .width = 8, .access = 1, .addr = addr };
+}
+
+static u8 sum(const void *p, size_t n)
+{
+	const u8 *byte = p;
+	u8 s = 0;
+
+	while (n--)
+		s += *byte++;
+	return s;
+}
+
+static void finish(struct header *h, const char *signature, u8 revision, u32 length)
+{
+	memcpy(h->signature, signature, sizeof(h->signature));
+	memcpy(h->oem, OEM_ID, sizeof(h->oem));
+	memcpy(h->oem_table, OEM_TABLE, sizeof(h->oem_table));
+	memcpy(h->creator, OEM_ID, sizeof(h->creator));
+	h->length = length;
+	h->revision = revision;
+	h->oem_revision = 1;
+	h->creator_revision = 1;
+	h->checksum = -sum(h, length);
+}
+
+static void write_fadt(struct fadt *f, u64 dsdt)
+{
+	f->boot_flags = BOOT_NO_VGA | BOOT_NO_ASPM;
+	f->flags = FADT_WBINVD | FADT_NO_BUTTONS | FADT_RESET | FADT_REDUCED;
+	f->reset = port(PORT_RESET);
+	f->reset_value = RESET_VALUE;
+	f->x_dsdt = dsdt;
+	f->sleep_control = port(PORT_SLEEP);
+	f->sleep_status = port(PORT_SLEEP + 1);
+	finish(&f->h, "FACP", 6, sizeof(*f));
+}
+
+static void write_madt(struct madt *m)
+{
+	m->lapic_base = LAPIC_BASE;
+	m->lapic.type = 0;
+	m->lapic.length = sizeof(m->lapic);
+	m->lapic.flags = 1;		/* enabled */
+	m->ioapic.type = 1;
+	m->ioapic.length = sizeof(m->ioapic);
+	m->ioapic.id = 1;
+	m->ioapic.base = IOAPIC_BASE;
+	finish(&m->h, "APIC", 5, sizeof(*m));
+}
+
+/**
+ * acpi_write_tables() - put the tables where the kernel looks for them
+ * @ram:	guest memory
+ */
+void acpi_write_tables(const struct ram *ram)
+{
+	struct tables *t = ram_at(ram, ADDR_ACPI, sizeof(*t) + sizeof(dsdt_code));
+
+	memcpy(t + 1, dsdt_code, sizeof(dsdt_code));
+	finish(&t->dsdt, "DSDT", 2, sizeof(t->dsdt) + sizeof(dsdt_code));
+	write_madt(&t->madt);
+	write_fadt(&t->fadt, ADDR_ACPI + offsetof(struct tables, dsdt));
+	t->xsdt.table[0] = ADDR_ACPI + offsetof(struct tables, fadt);
+	t->xsdt.table[1] = ADDR_ACPI + offsetof(struct tables, madt);
+	finish(&t->xsdt.h, "XSDT", 1, sizeof(t->xsdt));
+	memcpy(t->rsdp.signature, "RSD PTR ", sizeof(t->rsdp.signature));
+	memcpy(t->rsdp.oem, OEM_ID, sizeof(t->rsdp.oem));
+	t->rsdp.revision = 2;
+	t->rsdp.length = sizeof(t->rsdp);
+	t->rsdp.xsdt = ADDR_ACPI + offsetof(struct tables, xsdt);
+	t->rsdp.checksum = -sum(&t->rsdp, 20);
+	t->rsdp.checksum_all = -sum(&t->rsdp, sizeof(t->rsdp));
+}

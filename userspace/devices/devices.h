@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The machine's devices. Each puts its ranges on the VM's bus.
+ */
+#ifndef KVMLET_USERSPACE_DEVICES_H
+#define KVMLET_USERSPACE_DEVICES_H
+
+#include "userspace/vm.h"
+
+#define PORT_COM1	0x3f8
+#define IRQ_COM1	4
+#define PORT_CMOS	0x70
+#define PORT_I8042	0x64
+#define PORT_TEST	0xf4	/* a byte written ends the machine with it as status */
+#define PORT_SLEEP	0x600	/* ACPI sleep control, then sleep status */
+#define PORT_RESET	0xcf9
+#define RESET_VALUE	0x06
+#define SLEEP_OFF	5	/* the value of \_S5 */
+
+struct serial;
+
+void power_init(struct vm *vm);
+void cmos_init(struct vm *vm);
+struct serial *serial_init(struct vm *vm, void (*put)(u8 byte));
+unsigned int serial_room(struct serial *s);
+void serial_receive(struct serial *s, const u8 *data, unsigned int n);
+
+void acpi_write_tables(const struct ram *ram);
+
+#endif

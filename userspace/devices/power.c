@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The ways a guest ends its machine: ACPI's sleep control register, the reset port 0xcf9 (ACPI's
+ * reset register too), the reset command of a keyboard controller that is otherwise not there, and
+ * a test port. Only the vCPU touches them. ACPI specification 6.5, sections 4.8.3.6 and 4.8.3.7.
+ */
+#include "userspace/devices/devices.h"
+
+#define SLEEP_ENABLE	0x20
+#define SLEEP_TYPE(v)	((v) >> 2 & 7)
+#define RESET_CPU	0x04
+#define I8042_RESET	0xfe
+
+static void sleep_write(void *dev, u64 offset, u64 value, unsigned int size)
+{
+	(void)size;
+	if (!offset && (value & SLEEP_ENABLE) && SLEEP_TYPE(value) == SLEEP_OFF)
+		vm_end(dev, RUN_POWER_OFF);
+}
+
+static u64 sleep_read(void *dev, u64 offset, unsigned int size)
+{
+	(void)dev, (void)offset, (void)size;
+	return 0;
+}
+
+static void reset_write(void *dev, u64 offset, u64 value, unsigned int size)
+{
+	(void)offset, (void)size;
+	if (value & RESET_CPU)
+		vm_end(dev, RUN_RESET);
+}
+
+static void i8042_write(void *dev, u64 offset, u64 value, unsigned int size)
+{
+	(void)offset, (void)size;
+	if (value == I8042_RESET)
+		vm_end(dev, RUN_RESET);
+}
+
+static void test_write(void *dev, u64 offset, u64 value, unsigned int size)
+{
+	(void)offset, (void)size;
+	vm_end(dev, min_t(u64, value, RUN_GUEST_MAX));
+}
+
+/**
+ * power_init() - put the ports that end the machine on the bus
+ * @vm:		the VM
+ */
+void power_init(struct vm *vm)
+{
+	static const struct region regions[] = {
+		{ "sleep", PIO, PORT_SLEEP, 2, 1, sleep_read, sleep_write, NULL },
+		{ "reset", PIO, PORT_RESET, 1, 1, NULL, reset_write, NULL },
+		{ "i8042", PIO, PORT_I8042, 1, 1, NULL, i8042_write, NULL },
+		{ "test", PIO, PORT_TEST, 1, 1, NULL, test_write, NULL },
+	};
+
+	bus_add(&vm->bus, regions, ARRAY_SIZE(regions), vm);
+}

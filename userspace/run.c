@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * `kvmlet run`: options, putting the machine together, and the main thread, which waits for the
+ * console, for signals and for the end. The guest runs in the vCPU's thread (vcpu.c).
+ */
+#include <argp.h>
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "userspace/console.h"
+#include "userspace/devices/devices.h"
+#include "userspace/loader.h"
+#include "userspace/run.h"
+#include "userspace/vm.h"
+
+#define DEFAULT_DEVICE	"/dev/kvmlet"
+#define DEFAULT_APPEND	"console=ttyS0"
+#define DEFAULT_MEM	(256ULL << 20)
+
+struct options {
+	const char *kernel, *initrd, *append, *device;
+	u64 mem;
+	bool trace;
+};
+
+/* --- options -------------------------------------------------------------------------------- */
+
+static const struct argp_option option_list[] = {
+	{ "kernel", 'k', "FILE", 0, "The guest's kernel: a bzImage (vmlinuz) or an ELF vmlinux, "
+	  "which starts faster", 0 },
+	{ "initrd", 'i', "FILE", 0, "Its initial RAM disk", 0 },
+	{ "append", 'a', "STR", 0, "Its command line (console=ttyS0 unless given)", 0 },
+	{ "mem", 'm', "SIZE", 0, "Its memory, with K, M or G (256M)", 0 },
+	{ "device", 'd', "FILE", 0, "The driver's device (/dev/kvmlet); /dev/kvm works too", 0 },
+	{ "trace", 't', NULL, 0, "Print every exit to this program on standard error", 0 },
+	{ 0 }
+};
+
+static u64 parse_size(const char *arg)
+{
+	unsigned long long n;
+	char *end;
+
+	errno = 0;
+	n = strtoull(arg, &end, 10);
+	if (errno || end == arg || *arg == '-' || n > RAM_MAX)
+		return 0;
+	switch (*end) {
+	case 'G':
+	case 'g':
+		n <<= 10;
+		fallthrough;
+	case 'M':
+	case 'm':
+		n <<= 10;
+		fallthrough;
+	case 'K':
+	case 'k':
+		n <<= 10;
+		end++;
+	}
+	return *end || n < RAM_MIN || n > RAM_MAX || n % 4096 ? 0 : n;
+}
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+	struct options *o = state->input;
+
+	switch (key) {
+	case 'k':
+		o->kernel = arg;
+		return 0;
+	case 'i':
+		o->initrd = arg;
+		return 0;
+	case 'a':
+		o->append = arg;
+		return 0;
+	case 'd':
+		o->device = arg;
+		return 0;
+	case 't':
+		o->trace = true;
+		return 0;
+	case 'm':
+		o->mem = parse_size(arg);
+		if (!o->mem)
+			argp_error(state, "--mem %s: expected 16M to 1024G, whole pages", arg);
+		return 0;
+	case ARGP_KEY_ARG:
+		argp_error(state, "'%s' is too much; for a kernel: --kernel %s", arg, arg);
+		return 0;
+	case ARGP_KEY_END:
+		if (!o->kernel)
+			argp_error(state, "which kernel? --kernel FILE");
+		return 0;
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+static const struct argp command = {
+	.options = option_list,
+	.parser = parse_option,
+	.doc = "Boot a Linux kernel in a virtual machine with a serial console.\v"
+	"The console is standard input and output; neither has to be a terminal. On a terminal, "
+	"Ctrl-A x leaves and Ctrl-A Ctrl-A sends one Ctrl-A.\n\n"
+	"Examples:\n"
+	"  kvmlet run --kernel /boot/vmlinuz-$(uname -r) --initrd initrd.cpio\n"
+	"  kvmlet run -d /dev/kvm -k vmlinux -i initrd.cpio -m 512M -a 'console=ttyS0 quiet'\n\n"
+	"Exit status:\n"
+	"  0      the guest powered off\n"
+	"  1-99   the guest wrote this byte to port 0xf4 (a larger one counts as 99)\n"
+	"  100    the guest asked for a reset\n"
+	"  101    the guest crashed (triple fault)\n"
+	"  102    the driver reported an error; the registers are printed\n"
+	"  103    a file, the device or a capability of the driver is missing or wrong\n"
+	"  104    wrong usage\n"
+	"  105    left by Ctrl-A x\n"
+	"  128+N  ended by signal N",
+};
+
+/* --- the machine ---------------------------------------------------------------------------- */
+
+static int load(const char *path, int (*loader)(struct image *, const struct ram *, struct boot *),
+		const struct ram *ram, struct boot *boot)
+{
+	struct image img;
+	int err = image_open(&img, path);
+
+	if (!err) {
+		err = loader(&img, ram, boot);
+		image_close(&img);
+	}
+	if (err)
+		report("%s: %s", path, img.why);
+	return err;
+}
+
+static int build(struct vm *vm, const struct options *o, struct serial **serial)
+{
+	struct boot boot;
+
+	if (vm_create(vm, o->device, o->mem) || load(o->kernel, load_kernel, &vm->ram, &boot))
+		return -1;
+	if (o->initrd && load(o->initrd, load_initrd, &vm->ram, &boot))
+		return -1;
+	if (boot_prepare(&vm->ram, &boot, o->append)) {
+		report("--append: longer than the %u bytes that %s takes", boot.hdr.cmdline_size,
+		       o->kernel);
+		return -1;
+	}
+	acpi_write_tables(&vm->ram);
+	*serial = serial_init(vm, console_put);
+	cmos_init(vm);
+	power_init(vm);
+	vm->trace = o->trace;
+	return vcpu_create(&vm->vcpu, vm, boot.entry);
+}
+
+/* --- the main thread ------------------------------------------------------------------------ */
+
+enum { POLL_WAKE, POLL_SIGNAL, POLL_TIMER, POLL_INPUT, POLL_COUNT };
+
+static void take_signal(struct vm *vm, int fd)
+{
+	struct signalfd_siginfo info;
+
+	if (read(fd, &info, sizeof(info)) == sizeof(info))
+		vm_end(vm, 128 + info.ssi_signo);
+}
+
+static void take_input(struct vm *vm, struct serial *serial, struct pollfd *in)
+{
+	u8 data[64];
+	unsigned int room = min_t(unsigned int, serial_room(serial), sizeof(data));
+	bool quit = false;
+	int n;
+
+	if (!room)
+		return;
+	n = console_read(data, room, &quit);
+	if (n < 0)
+		in->fd = -1;	/* the end of the input is not the end of the guest */
+	else
+		serial_receive(serial, data, n);
+	if (quit)
+		vm_end(vm, RUN_QUIT);
+}
+
+static void flush(struct vm *vm)
+{
+	int err = console_flush();
+
+	if (err && vm_running(vm)) {
+		report("standard output: %s", strerror(-err));
+		vm_end(vm, RUN_CANNOT);
+	}
+}
+
+static void attend(struct vm *vm, struct serial *serial, int signals)
+{
+	struct pollfd fds[POLL_COUNT] = {
+		[POLL_WAKE] = { .fd = vm->wake, .events = POLLIN },
+		[POLL_SIGNAL] = { .fd = signals, .events = POLLIN },
+		[POLL_TIMER] = { .fd = console_timer(), .events = POLLIN },
+		[POLL_INPUT] = { .fd = STDIN_FILENO },
+	};
+	u64 count;
+
+	while (vm_running(vm)) {
+		fds[POLL_INPUT].events = serial_room(serial) ? POLLIN : 0;
+		if (poll(fds, POLL_COUNT, -1) < 0)
+			continue;
+		if (fds[POLL_WAKE].revents && read(vm->wake, &count, sizeof(count)) < 0)
+			continue;
+		if (fds[POLL_SIGNAL].revents)
+			take_signal(vm, signals);
+		if (fds[POLL_TIMER].revents)
+			flush(vm);
+		if (fds[POLL_INPUT].revents)
+			take_input(vm, serial, &fds[POLL_INPUT]);
+	}
+}
+
+/* Signals that end the program come by a descriptor; the vCPU's thread inherits the mask. */
+static int open_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGQUIT);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	return signalfd(-1, &set, SFD_CLOEXEC);
+}
+
+static int run(struct vm *vm, const struct options *o)
+{
+	struct serial *serial;
+	int signals, err;
+
+	if (build(vm, o, &serial))
+		return RUN_CANNOT;
+	signals = open_signals();
+	err = console_open();
+	if (signals < 0 || err) {
+		report("console: %s", strerror(signals < 0 ? errno : -err));
+		return RUN_CANNOT;
+	}
+	if (vcpu_start(&vm->vcpu)) {
+		vm_end(vm, RUN_CANNOT);
+	} else {
+		attend(vm, serial, signals);
+		vcpu_stop(&vm->vcpu);
+	}
+	console_close();
+	close(signals);
+	return atomic_load(&vm->ended);
+}
+
+/**
+ * cmd_run() - the command `kvmlet run`
+ * @argc:	number of arguments, the command's own name included
+ * @argv:	the arguments
+ *
+ * Return: exit status
+ */
+int cmd_run(int argc, char **argv)
+{
+	struct options o = {
+		.append = DEFAULT_APPEND, .device = DEFAULT_DEVICE, .mem = DEFAULT_MEM
+	};
+	struct vm vm = { 0 };
+	int status;
+
+	argv[0] = "kvmlet run";
+	argp_err_exit_status = RUN_USAGE;
+	if (argp_parse(&command, argc, argv, 0, NULL, &o))
+		return RUN_USAGE;
+	status = run(&vm, &o);
+	vm_destroy(&vm);
+	return status;
+}

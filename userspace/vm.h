@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A virtual machine as `kvmlet run` builds it: the driver's descriptors, memory, devices, the
+ * processor, and how it ended. main thread: console and signals (run.c). vCPU thread: everything
+ * that the guest does (vcpu.c). They meet in the serial port (its own lock) and in vm->ended.
+ */
+#ifndef KVMLET_USERSPACE_VM_H
+#define KVMLET_USERSPACE_VM_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <linux/kvm.h>
+
+#include "userspace/bus.h"
+#include "userspace/memory.h"
+#include "userspace/report.h"
+
+struct vcpu {
+	struct vm *vm;
+	int fd;
+	struct kvm_run *run;
+	pthread_t thread;
+};
+
+struct vm {
+	const char *device;	/* path of the driver's device */
+	int sys, fd;		/* descriptors: the driver, this VM */
+	int run_size;		/* bytes of a vCPU's shared area */
+	bool trace;
+	struct ram ram;
+	struct bus bus;
+	struct vcpu vcpu;
+	int wake;		/* eventfd: the main thread shall look again */
+	atomic_int ended;	/* enum run_status of the first who ended the VM, -1 while it runs */
+};
+
+int vm_create(struct vm *vm, const char *device, u64 mem);
+void vm_destroy(struct vm *vm);
+bool vm_has(const struct vm *vm, int cap);
+void vm_irq(struct vm *vm, unsigned int gsi, bool level);
+void vm_wake(struct vm *vm);
+void vm_end(struct vm *vm, int status);
+bool vm_running(struct vm *vm);
+
+int vcpu_create(struct vcpu *vcpu, struct vm *vm, u64 entry);
+int vcpu_start(struct vcpu *vcpu);
+void vcpu_stop(struct vcpu *vcpu);
+void vcpu_destroy(struct vcpu *vcpu);
+
+void exit_trace(const struct kvm_run *run);
+void exit_explain(struct vcpu *vcpu, int error);
+const char *exit_name(u32 reason);
+
+#endif
