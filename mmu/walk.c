@@ -2,9 +2,8 @@
 /*
  * The guest's own page tables: five paging modes, access rights, reserved bits, protection
  * keys, accessed and dirty bits. It owns nothing and takes no lock; entries may change under
- * it as they may under a processor. SDM volume 3, "Paging"; section numbers are avoided, the
- * headings "Determination of Access Rights", "Page-Fault Exceptions" and "Accessed and Dirty
- * Flags" are meant below.
+ * it as they may under a processor. SDM volume 3, "Paging": "Determination of Access Rights",
+ * "Page-Fault Exceptions", "Accessed and Dirty Flags".
  */
 #include "mmu/walk.h"
 
