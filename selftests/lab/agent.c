@@ -10,7 +10,8 @@
  *	S  started: the log before this is the boot's own
  *	K  kernel log, as /dev/kmsg gives it
  *	O  standard output	E  standard error of COMMAND
- *	L  a module did not load: "NAME: reason"
+ *	L  a module did not load: "PATH: reason"
+ *	A  a module was loaded: "PATH: address of its .text"
  *	B  COMMAND begins: TSC	X  COMMAND ended: TSC, wait status (two 64-bit words)
  *	G  a file begins: path	D  its bytes		M  a file is missing: "PATH: reason"
  *	Z  the end: nothing follows
@@ -194,6 +195,28 @@ static void set_up(void)
 	frame('S', "", 0);
 }
 
+/* Where a module's code is, for the names of addresses; sysfs has "_" for "-". */
+static void report_address(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char name[64], file[128], address[32] = "";
+	unsigned int i;
+	int fd;
+
+	snprintf(name, sizeof(name), "%s", slash ? slash + 1 : path);
+	name[strcspn(name, ".")] = '\0';
+	for (i = 0; name[i]; i++)
+		if (name[i] == '-')
+			name[i] = '_';
+	snprintf(file, sizeof(file), "/sys/module/%s/sections/.text", name);
+	fd = open(file, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	if (read(fd, address, sizeof(address) - 1) > 0)
+		frame_text('A', "%s: %s", path, address);
+	close(fd);
+}
+
 /* A record is "PATH PARAMETERS". */
 static void load_module(char *record)
 {
@@ -205,6 +228,7 @@ static void load_module(char *record)
 	if (fd < 0 || syscall(SYS_finit_module, fd, params, 0))
 		give_up(record);
 	close(fd);
+	report_address(record);
 }
 
 static void __attribute__((noreturn)) run_command(int in, int out, int err)

@@ -70,7 +70,7 @@ class Machine:
                                folder=self.folder, mem=self.mem, model=self.model, smp=self.smp,
                                ips=self.ips, com2=com2, sync=sync)
         stop = f"sba {ticks}000000\n" if ticks else ""
-        commands = touch_blocks(self.top) + stop + "c\nr\nprint-stack 16\nq\n"
+        commands = touch_blocks(self.top) + stop + "c\nr\nprint-stack 256\nq\n"
         for name, text in (("bochsrc", config), ("commands", commands)):
             with open(os.path.join(self.folder, name), "w", encoding="ascii") as f:
                 f.write(text)
@@ -91,7 +91,9 @@ class Outcome:
         self.kmsg, self.console, self.bochs_log, self.bochs_err = [], "", "", ""
         self.load_error = None
         self.limit = None           # which limit ended the run
-        self.stop_state = []        # where the processor was then, as the debugger words it
+        self.modules = {}           # where each loaded module's code is, by path
+        self.stop_state = []        # the processor's registers then, as the debugger words them
+        self.stop_trace = []        # its instruction pointer, and what lay on its stack
         self.complete = False       # the agent reported to the end
         self.wait_status = None
         self.missing = []
@@ -159,6 +161,9 @@ class Report:
         elif kind == "K":
             text = content.decode(errors="replace")
             out.kmsg += labverdict.readable(text.rstrip("\n")).split("\n")
+        elif kind == "A":
+            module, _, address = content.decode().partition(": ")
+            out.modules[module] = int(address, 16)
         elif kind == "L":
             out.load_error = content.decode(errors="replace")
         elif kind == "B":
@@ -276,6 +281,13 @@ def follow(process, report, limit, keyboard):
                 deadline = time.monotonic() + GRACE
 
 
+def stop_trace(words):
+    """The instruction pointer and the words on the stack, from the debugger's `r`, `print-stack`."""
+    halves = (re.findall(r"^rip: (\w+)_(\w+)", words, re.M) +
+              re.findall(r"^ \| STACK \w+ \[0x(\w+):0x(\w+)\]", words, re.M))
+    return [int(high + low, 16) for high, low in halves]
+
+
 def run(machine, streams, files, limit, ticks, keyboard=None):
     """Run the machine to its end and return the Outcome; no process is left, however it ends."""
     outcome = Outcome()
@@ -299,4 +311,5 @@ def run(machine, streams, files, limit, ticks, keyboard=None):
         outcome.limit = f"emulated time limit of {ticks} M instructions passed"
     if outcome.limit:
         outcome.stop_state = re.findall(r"^(?:rip|rsp|eflags).*", stray, re.M)
+        outcome.stop_trace = stop_trace(stray)
     return outcome

@@ -24,15 +24,20 @@ class Elf:
                         for i in range(shnum)]
         self.shstr = shstr
 
+    def section_number(self, name):
+        """The index of a section, None when there is none of that name."""
+        for number, header in enumerate(self.headers):
+            if string_at(self.data, self.headers[self.shstr][4] + header[0]) == name:
+                return number
+        return None
+
     def section(self, name):
         """The bytes of a section, b'' when there is none of that name."""
-        if not self.headers:
+        number = self.section_number(name)
+        if number is None:
             return b""
-        names = self.headers[self.shstr][4]
-        for sh_name, _type, _flags, _addr, offset, size in self.headers:
-            if string_at(self.data, names + sh_name) == name:
-                return self.data[offset:offset + size]
-        return b""
+        _name, _type, _flags, _addr, offset, size = self.headers[number]
+        return self.data[offset:offset + size]
 
     def modinfo(self, key):
         """All values of a key of a kernel module's .modinfo section."""

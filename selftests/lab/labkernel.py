@@ -3,7 +3,7 @@
 
 Nothing is installed. A package is downloaded into the cache folder, unpacked there, and reduced to
 vmlinuz, vmlinux, config and the few modules that a lab can load. What a name such as
-"6.12" means is remembered, so that only `lab fetch` ever needs apt or a network.
+"X.Y" means is remembered, so that only `lab fetch` ever needs apt or a network.
 """
 import hashlib
 import lzma
@@ -83,6 +83,8 @@ def memory_of(name):
 
 def release_of(name):
     """The release (`uname -r`) that a name stands for, as the last fetch learnt it."""
+    if name and os.path.isdir(folder_of(name)):
+        return name
     try:
         with open(memory_of(name), encoding="ascii") as f:
             release = f.read().strip()
@@ -95,6 +97,22 @@ def release_of(name):
 
 def folder_of(release):
     return os.path.join(cache_dir(), "kernels", release)
+
+
+def symbols_of(release):
+    """The kernel's functions, as lines of /proc/kallsyms; empty when nobody has asked yet."""
+    try:
+        with open(os.path.join(folder_of(release), "symbols"), encoding="ascii") as f:
+            return f.read()
+    except FileNotFoundError:
+        return ""
+
+
+def keep_symbols(release, kallsyms):
+    """Remember the functions of the kernel itself (a module's have a fourth column)."""
+    kept = [line for line in kallsyms.splitlines()
+            if len(line.split()) == 3 and line.split()[1] in (b"t", b"T", b"w", b"W")]
+    publish(os.path.join(folder_of(release), "symbols"), b"\n".join(kept) + b"\n")
 
 
 # --- apt ---------------------------------------------------------------------------------------
@@ -125,13 +143,21 @@ def fetch(name, say):
     except LabError as first:
         say(f"{first}; trying with package lists of the lab's own")
     options = apt_options(True)
-    tool("apt-get", *options, "update")
-    return fetch_with(name, options, say)
+    try:
+        tool("apt-get", *options, "update")
+        return fetch_with(name, options, say)
+    except LabError as second:
+        if not os.path.exists(memory_of(name)):
+            raise
+        say(f"{second}; keeping what is here")
+        return release_of(name)
 
 
 def fetch_with(name, options, say):
     package = resolve(meta_package(name), options)
     release = package[len("linux-image-"):]
+    if "-" not in release:
+        raise LabError(f"{package}: the package lists name no kernel for it")
     if not os.path.isfile(os.path.join(folder_of(release), "vmlinux")):
         say(f"downloading {package}")
         download(package, release, options)
