@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Instructions executed in software: what touches memory that is not there, string I/O, and
+ * what a processor without unrestricted guest cannot run. Pure logic: a guest is reached only
+ * through struct emul_ops. No locks of its own; whoever owns the vCPU owns its struct emul.
+ * SDM vol. 2 (instructions), vol. 3A, 5 (checks) and 6.9 (priorities).
+ *
+ * An instruction is all or nothing. Its reads come first, its one write last, and registers
+ * are set when nothing can fail any more. So an op may end it at any point with EMUL_MMIO;
+ * it is then replayed from its start once the data are there: emul_execute() may be called
+ * again without emul_decode(). Repeated string instructions do so for each iteration.
+ */
+#ifndef KVMLET_VMX_EMULATE_EMULATE_H
+#define KVMLET_VMX_EMULATE_EMULATE_H
+
+#include "include/portable.h"
+#include <linux/kvm.h>
+
+#define EMUL_MAX_INSN	15	/* bytes of the longest instruction */
+#define EMUL_MAX_OPERAND 16	/* bytes of the widest memory operand */
+#define EMUL_IO_BYTES	512	/* that one port_in() or port_out() moves at most */
+#define EMUL_MAX_REPEAT	64	/* iterations of one call */
+
+/* What an op, and what executing returns. */
+enum emul_status {
+	EMUL_OK,	/* op: done. Instruction: retired, RIP stands behind it */
+	EMUL_FAULT,	/* struct emul's fault is to be injected; nothing else changed */
+	EMUL_MMIO,	/* user space has to answer first; nothing changed; to be replayed */
+	EMUL_REPEAT,	/*
+			 * Not at its end, RIP still at it: iterations of a repeated instruction
+			 * are committed, or a locked write met a changed value. Enter the guest
+			 * (or call again) after serving interrupts; reads answered for MMIO are
+			 * used up.
+			 */
+	EMUL_UNHANDLED,	/* unknown or not possible; nothing changed; see insn.bytes */
+};
+
+/* The segmentation in force. Code and stack sizes outside EMUL_LONG are CS.D's and SS.B's. */
+enum emul_mode {
+	EMUL_REAL,	/* CR0.PE clear */
+	EMUL_VM86,	/* RFLAGS.VM set */
+	EMUL_PROT,	/* protected mode; EFER.LMA with CS.L clear */
+	EMUL_LONG,	/* EFER.LMA and CS.L */
+};
+
+/* How memory is accessed. 0 is a supervisor's data read. Numbered as mmu/walk.h's WALK_*. */
+#define EMUL_WRITE	BIT(0)	/* also on a read: the address is going to be written, so check */
+#define EMUL_USER	BIT(1)	/* made at privilege level 3 */
+#define EMUL_FETCH	BIT(2)
+#define EMUL_IMPLICIT	BIT(3)	/* the processor's own, descriptor tables say: not EMUL_USER */
+
+/* Segment registers as instructions number them, and the two system segments. */
+enum emul_seg { EMUL_ES, EMUL_CS, EMUL_SS, EMUL_DS, EMUL_FS, EMUL_GS, EMUL_LDTR, EMUL_TR };
+
+/* What the end of an instruction leaves for the next boundary. */
+#define EMUL_SHADOW_STI		BIT(0)	/* numbered as in the VMCS's interruptibility state */
+#define EMUL_SHADOW_MOV_SS	BIT(1)
+
+struct emul;
+
+/*
+ * The guest. Ops that return int return EMUL_OK, EMUL_FAULT (having filled e->fault),
+ * EMUL_MMIO or EMUL_UNHANDLED. Linear addresses are checked (segment, canonical form) and
+ * truncated to their mode's width; accesses of more than one page are split by nobody.
+ */
+struct emul_ops {
+	/* Full width; nr 0 to 15 as encoded (RAX, RCX, RDX, RBX, RSP, ...). */
+	u64 (*get_gpr)(struct emul *e, unsigned int nr);
+	void (*set_gpr)(struct emul *e, unsigned int nr, u64 value);
+	u64 (*get_rip)(struct emul *e);
+	void (*set_rip)(struct emul *e, u64 rip);
+	u64 (*get_rflags)(struct emul *e);
+	void (*set_rflags)(struct emul *e, u64 rflags);
+	u64 (*get_cr)(struct emul *e, unsigned int nr);
+	void (*get_segment)(struct emul *e, unsigned int nr, struct kvm_segment *seg);
+
+	/*
+	 * Data, at most EMUL_MAX_OPERAND bytes, or instruction bytes within one page. A write is
+	 * checked in whole before its first byte lands; to MMIO it is posted, and EMUL_OK.
+	 */
+	int (*read)(struct emul *e, u64 linear, void *data, unsigned int len,
+		    unsigned int access);
+	int (*write)(struct emul *e, u64 linear, const void *data, unsigned int len,
+		     unsigned int access);
+	/* Atomic in memory, len 1, 2, 4, 8, 16. EMUL_REPEAT: not @old any more. MMIO: as write. */
+	int (*cmpxchg)(struct emul *e, u64 linear, const void *old, const void *new,
+		       unsigned int len, unsigned int access);
+	/* May this be accessed? No data move. EMUL_OK also for MMIO. Within one page. */
+	int (*probe)(struct emul *e, u64 linear, unsigned int len, unsigned int access);
+
+	/*
+	 * String I/O: @count elements of @size 1, 2 or 4 bytes. Output is taken (or posted, with
+	 * e->stop set) or refused, not replayed. The permission to use the port was checked.
+	 */
+	int (*port_in)(struct emul *e, u16 port, unsigned int size, unsigned int count,
+		       void *data);
+	int (*port_out)(struct emul *e, u16 port, unsigned int size, unsigned int count,
+			const void *data);
+
+	/* 16 bytes of XMM0 to XMM15; both NULL where SSE moves are not to be emulated. */
+	void (*get_xmm)(struct emul *e, unsigned int nr, void *data);
+	void (*set_xmm)(struct emul *e, unsigned int nr, const void *data);
+
+	/*
+	 * For instructions that load system state; NULL as long as none is emulated. What is
+	 * given has passed the checks of the instruction, not those of the register (#GP).
+	 */
+	int (*set_cr)(struct emul *e, unsigned int nr, u64 value);
+	int (*set_segment)(struct emul *e, unsigned int nr, const struct kvm_segment *seg);
+	void (*get_dtable)(struct emul *e, bool idt, struct kvm_dtable *table);
+	void (*set_dtable)(struct emul *e, bool idt, const struct kvm_dtable *table);
+	int (*get_msr)(struct emul *e, u32 index, u64 *value);
+	int (*set_msr)(struct emul *e, u32 index, u64 value);
+};
+
+struct emul_fault {
+	u64 address;		/* CR2, for #PF */
+	u32 error_code;
+	u8 vector;
+	bool has_error;		/* an error code is pushed */
+};
+
+/* The instruction, as decoded. For the emulator; others read @bytes, @nr_bytes, @len. */
+struct emul_insn {
+	const struct emul_opcode *op;
+	u64 imm;		/* sign-extended; of A0 to A3, the address */
+	s64 disp;
+	u8 bytes[EMUL_MAX_INSN];
+	u8 nr_bytes;		/* known so far, maybe more than the instruction has */
+	u8 len;
+	u8 map;			/* 0: one byte, 1: 0F, 2: 0F 38, 3: 0F 3A */
+	u8 opcode;
+	u8 rex;			/* 40H to 4FH, 0: none */
+	u8 repeat;		/* F2H, F3H, 0: none */
+	bool lock, opsize;	/* prefixes F0H, 66H */
+	u8 seg;			/* of the memory operand, overridden or by default */
+	u8 override;		/* EMUL_ES to EMUL_GS by prefix, 0xff: none */
+	u8 modrm, reg, rm;	/* register numbers with REX.R and REX.B */
+	bool mem;		/* the rm operand is memory */
+	u8 base, index, scale;	/* 0xff: none; scale as a shift */
+	bool rip_relative;
+	u8 op_bytes, addr_bytes; /* 2, 4, 8 */
+	u8 size;		/* of the operand, bytes: op_bytes or what the opcode says */
+};
+
+/* One instruction on its way. About 900 bytes: belongs to the vCPU, not on a stack. */
+struct emul {
+	const struct emul_ops *ops;
+	void *cpu;		/* for the ops */
+	enum emul_mode mode;
+	u8 cpl;			/* 3 in virtual-8086 mode, 0 in real mode */
+
+	bool stop;		/* an op sets it: end a repetition after this iteration */
+
+	/* After EMUL_FAULT. */
+	struct emul_fault fault;
+
+	/* After EMUL_OK, and @single_step after EMUL_REPEAT too. */
+	bool single_step;	/* RFLAGS.TF was set: #DB (DR6.BS) is due */
+	u8 shadow;		/* EMUL_SHADOW_*: the blocking that begins; one in force ends */
+
+	struct emul_insn insn;
+	u64 rip, rflags;	/* of the instruction at hand */
+	u8 io[EMUL_IO_BYTES];
+};
+
+void emul_init(struct emul *e, const struct emul_ops *ops, void *cpu, enum emul_mode mode,
+	       unsigned int cpl);
+int emul_decode(struct emul *e);
+int emul_execute(struct emul *e);
+int emul_one(struct emul *e);
+
+#endif
