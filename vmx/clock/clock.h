@@ -18,26 +18,24 @@ struct vm;
 
 /**
  * struct vm_clock - what all vCPUs of a VM share
- * @link:	in the list of all VMs' clocks (its mutex)
- * @tsc_lock:	guards the fields of the last TSC write, below
- * @tsc_ns:	host time of the last write that began a generation
+ * @link:	in the list of all VMs' clocks (under that list's mutex)
+ * @lock:	guards the fields up to @seq, and serializes writers of those behind it
+ * @tsc_ns:	host time of the last write to a TSC by user space
  * @tsc_value:	what it wrote
- * @tsc_offset:	the offset that came of it; vCPUs of one generation share it
- * @tsc_generation: counts such writes
- * @tsc_matched: vCPUs of the present generation
- * @seq:	guards the fields of the master clock, below; writers are serialized by tsc_lock
- * @master:	the vCPUs' pages are written from the pair below, and so agree exactly
+ * @tsc_offset:	of the present generation: vCPUs with synchronized TSCs have this offset
+ * @tsc_generation: number of the present generation, 0: there was no write yet
+ * @seq:	for readers of the fields behind it
+ * @master:	all vCPUs' pages are written from the one pair below, and so agree exactly
  * @master_ns:	host time, and
  * @master_tsc:	host TSC at the same instant
  * @offset:	guest's kvm-clock minus the host's time, ns
- * @wall_msr:	last value written to MSR_KVM_WALL_CLOCK (vm->lock is not needed: one word)
+ * @wall_msr:	last value written to MSR_KVM_WALL_CLOCK (a single word, no lock)
  */
 struct vm_clock {
 	struct list_head link;
-	raw_spinlock_t tsc_lock;
+	raw_spinlock_t lock;
 	u64 tsc_ns, tsc_value, tsc_offset;
 	u64 tsc_generation;
-	unsigned int tsc_matched;
 	seqcount_raw_spinlock_t seq;
 	bool master;
 	u64 master_ns, master_tsc;
@@ -49,18 +47,18 @@ struct vm_clock {
  * struct vcpu_clock - a vCPU's own (vcpu->mutex)
  * @tsc_offset:	guest TSC minus host TSC
  * @tsc_adjust:	IA32_TSC_ADJUST
- * @tsc_generation: of the VM's TSC writes that it belongs to
+ * @tsc_generation: of the VM's TSC writes, that it belongs to (vm->clock.lock)
+ * @tsc_khz:	as user space set it
  * @system_msr:	last value written to MSR_KVM_SYSTEM_TIME: address and enable bit
- * @version:	of the page, even
  * @stopped:	tell the guest at the next update that it was stopped (KVM_KVMCLOCK_CTRL)
  */
 struct vcpu_clock {
 	u64 tsc_offset;
 	u64 tsc_adjust;
 	u64 tsc_generation;
-	u64 system_msr;
-	u32 version;
+	u32 tsc_khz;
 	bool stopped;
+	u64 system_msr;
 };
 
 int clock_init(void);
@@ -79,12 +77,13 @@ u64 tsc_ns_until(const struct vcpu *vcpu, u64 guest_tsc);
 u32 tsc_get_khz(const struct vcpu *vcpu);
 int tsc_set_khz(struct vcpu *vcpu, u32 khz);
 
-/* kvm-clock (pvclock.c). pvclock_write_*(): 0, or 1 for #GP(0). */
+/* kvm-clock (pvclock.c). */
+u64 pvclock_host_ns(void);
 int pvclock_write_system(struct vcpu *vcpu, u64 value);
 int pvclock_write_wall(struct vcpu *vcpu, u64 value);
 int pvclock_set_stopped(struct vcpu *vcpu);
 void pvclock_get(struct vm *vm, struct kvm_clock_data *data);
 int pvclock_set(struct vm *vm, const struct kvm_clock_data *data);
-void pvclock_refresh_master(struct vm *vm);
+void pvclock_refresh_master(struct vm *vm, bool renew);
 
 #endif

@@ -41,7 +41,7 @@ static void read_processor(void *ctx, u32 leaf, u32 index, u32 regs[4])
 		    &regs[CPUID_REG_ECX], &regs[CPUID_REG_EDX]);
 }
 
-static void __init note_need(enum cpuid_need need, bool met)
+static void note_need(enum cpuid_need need, bool met)
 {
 	if (met)
 		host.needs |= BIT(need);
@@ -54,7 +54,7 @@ static void __init note_need(enum cpuid_need need, bool met)
  *
  * Return: 0.
  */
-int __init cpuid_init(void)
+int cpuid_init(void)
 {
 	unsigned int i;
 
@@ -109,6 +109,17 @@ int cpuid_emulated(struct kvm_cpuid_entry2 *out, u32 *nent)
 		return -E2BIG;
 	*nent = 0;
 	return 0;
+}
+
+/**
+ * cpuid_offered() - may a guest be shown this feature on this machine?
+ * @feature: CPUID_*
+ *
+ * Return: true if KVM_GET_SUPPORTED_CPUID has the bit.
+ */
+bool cpuid_offered(enum cpuid_feature feature)
+{
+	return cpuid_policy_word(&host, feature / 32) & BIT(feature % 32);
 }
 
 /* As long as user space has set none, it may set what the processor can do. */

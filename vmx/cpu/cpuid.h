@@ -119,6 +119,7 @@ int cpuid_set(struct vcpu *vcpu, const struct kvm_cpuid_entry2 *entries, u32 nen
 int cpuid_get(struct vcpu *vcpu, struct kvm_cpuid_entry2 *out, u32 *nent);
 
 int cpuid_init(void);
+bool cpuid_offered(enum cpuid_feature feature);
 void cpuid_create(struct vcpu *vcpu);
 void cpuid_destroy(struct vcpu *vcpu);
 const struct kvm_cpuid_entry2 *cpuid_find(struct vcpu *vcpu, u32 leaf, u32 index);

@@ -22,6 +22,10 @@ struct vcpu;
  * @switched:	STAR, LSTAR, SYSCALL_MASK, TSC_AUX: by enum switched_msr
  * @kernel_gs_base: right while the host's value is in the register: switch_kernel_gs_base()
  * @spec_ctrl:	IA32_SPEC_CTRL in the guest
+ * @mtrr_fixed:	in the order of their indices
+ * @mc:		CTL, STATUS, ADDR, MISC of each bank
+ *
+ * The others have the name of their MSR.
  */
 struct vcpu_msrs {
 	u64 switched[MSR_SWITCHED];
@@ -43,16 +47,22 @@ struct vcpu_msrs {
 	u64 mc[4 * MSR_MC_BANKS];
 };
 
+#define MSR_MISC_FEATURES_CPUID_FAULT	BIT(0)	/* CPUID outside ring 0 is #GP(0) */
+
+int msr_init(void);
+void msr_reset(struct vcpu *vcpu);
+
 /* 0: done; 1: there is no such MSR, or not this value: #GP(0) in a guest. */
 int msr_get(struct vcpu *vcpu, u32 index, u64 *value, bool host);
 int msr_set(struct vcpu *vcpu, u32 index, u64 value, bool host);
-
-void msr_reset(struct vcpu *vcpu);
-int msr_init(void);
 
 /* The index lists: each returns the number of indices; @out has room for MSR_LIST_MAX. */
 u32 msr_save_list(u32 *out);
 u32 msr_feature_list(u32 *out);
 int msr_get_feature(u32 index, u64 *value);
+
+/* KVM_X86_GET_MCE_CAP_SUPPORTED, KVM_X86_SETUP_MCE. */
+u64 msr_mce_supported(void);
+int msr_setup_mce(struct vcpu *vcpu, u64 mcg_cap);
 
 #endif
