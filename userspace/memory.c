@@ -6,6 +6,8 @@
 
 #include "userspace/memory.h"
 
+#define HUGE_PAGE	(2ULL << 20)
+
 /**
  * ram_alloc() - give the guest its memory, all zeros
  * @ram:	filled in
@@ -15,12 +17,18 @@
  */
 int ram_alloc(struct ram *ram, u64 size)
 {
-	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	u8 *p = mmap(NULL, size + HUGE_PAGE, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	u64 head;
 
 	if (p == MAP_FAILED)
 		return -errno;
-	ram->base = p;
+	/* Large pages need the same offset here and in the guest. */
+	head = -(uintptr_t)p % HUGE_PAGE;
+	if (head)
+		munmap(p, head);
+	munmap(p + head + size, HUGE_PAGE - head);
+	ram->base = p + head;
 	ram->size = size;
 	ram->low = min(size, HOLE_START);
 	return 0;

@@ -141,6 +141,8 @@ static void write_ier(struct serial *s, u8 value)
 	}
 	if (value & ~s->ier & IER_TX)
 		s->tx_event = true;	/* enabled while empty: an interrupt at once */
+	if (value & ~s->ier & IER_RX)
+		vm_wake(s->vm);
 	s->ier = value & IER_MASK;
 }
 
@@ -217,6 +219,9 @@ struct serial *serial_init(struct vm *vm, void (*put)(u8 byte))
  * serial_room() - how many bytes the port can receive now
  * @s:		the port
  *
+ * None before the guest listens: a kernel empties the receiver when it opens the port, and what
+ * was typed ahead or piped in would be lost.
+ *
  * Context: any thread. When the answer is 0, vm_wake() tells of the change.
  * Return: bytes.
  */
@@ -225,7 +230,7 @@ unsigned int serial_room(struct serial *s)
 	unsigned int room;
 
 	pthread_mutex_lock(&s->lock);
-	room = QUEUE - (s->head - s->tail);
+	room = s->ier & IER_RX ? QUEUE - (s->head - s->tail) : 0;
 	pthread_mutex_unlock(&s->lock);
 	return room;
 }
