@@ -7,6 +7,7 @@
  * Everything here is under vcpu->mutex. SDM vol. 1, 13; vol. 3C, 25.6.
  */
 #include <linux/kvm.h>
+#include <linux/nospec.h>
 #include <linux/sched.h>
 #include <linux/string.h>
 #include <asm/fpu/api.h>
@@ -225,6 +226,49 @@ int xstate_set_fpu(struct vcpu *vcpu, const struct kvm_fpu *fpu)
 	if (boot_cpu_has(X86_FEATURE_XSAVE))
 		vcpu->fpu.fpu.fpstate->regs.xsave.header.xfeatures |= XFEATURE_MASK_FPSSE;
 	return 0;
+}
+
+/* While this runs the registers are in memory; the kernel's FPU code knows how. */
+static struct fxregs_state *borrow_fxregs(struct vcpu *vcpu)
+{
+	struct fxregs_state *fx = fxregs(vcpu);
+	struct xregs_state *xsave = &vcpu->fpu.fpu.fpstate->regs.xsave;
+
+	xstate_put_fpu(vcpu);
+	/* A component in its initial state is not in memory. */
+	if (boot_cpu_has(X86_FEATURE_XSAVE) && !(xsave->header.xfeatures & XFEATURE_MASK_SSE)) {
+		memset(fx->xmm_space, 0, sizeof(fx->xmm_space));
+		xsave->header.xfeatures |= XFEATURE_MASK_SSE;
+	}
+	return fx;
+}
+
+/**
+ * xstate_read_xmm() - read an XMM register in the middle of KVM_RUN
+ * @vcpu: its registers are loaded
+ * @nr: 0 to 15
+ * @value: receives 16 bytes
+ */
+void xstate_read_xmm(struct vcpu *vcpu, unsigned int nr, void *value)
+{
+	struct fxregs_state *fx = borrow_fxregs(vcpu);
+
+	memcpy(value, &fx->xmm_space[array_index_nospec(nr, 16) * 4], 16);
+	xstate_load_fpu(vcpu);
+}
+
+/**
+ * xstate_write_xmm() - write an XMM register in the middle of KVM_RUN
+ * @vcpu: its registers are loaded
+ * @nr: 0 to 15
+ * @value: 16 bytes
+ */
+void xstate_write_xmm(struct vcpu *vcpu, unsigned int nr, const void *value)
+{
+	struct fxregs_state *fx = borrow_fxregs(vcpu);
+
+	memcpy(&fx->xmm_space[array_index_nospec(nr, 16) * 4], value, 16);
+	xstate_load_fpu(vcpu);
 }
 
 /**

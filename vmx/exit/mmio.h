@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A guest access to an address without memory, while user space finishes it. The instruction
- * is replayed: reads that user space answered are served from here, so that the emulator
- * needs no state between two KVM_RUNs.
+ * Instructions that access an address without memory, or do string I/O, while user space
+ * serves them. The instruction is replayed: what user space answered is served from here, so
+ * that the emulator keeps nothing between two KVM_RUNs.
  */
 #ifndef KVMLET_VMX_EXIT_MMIO_H
 #define KVMLET_VMX_EXIT_MMIO_H
 
 #include <linux/kvm_types.h>
 #include <linux/types.h>
+#include "vmx/emulate/emulate.h"
 
 struct vcpu;
 
@@ -20,15 +21,24 @@ struct mmio_part {
 	u8 data[8];
 };
 
+/* String I/O by user space: its data are in vcpu->pio_data. */
+struct mmio_pio {
+	bool set;
+	u16 port;
+	u8 size;
+	u16 count;
+};
+
 struct mmio_state {
+	struct emul emul;
 	struct mmio_part reads[MMIO_MAX_PARTS];		/* answered, in order of the access */
 	struct mmio_part writes[MMIO_MAX_PARTS];	/* to be handed out */
 	u8 nr_reads, next_read;				/* answered; used by this replay */
 	u8 nr_writes, next_write;			/* posted; handed out */
 	struct mmio_part wanted;			/* the read that stopped the replay */
+	struct mmio_pio in_wanted, in_answered, out;
 };
 
 int mmio_emulate(struct vcpu *vcpu);
-int mmio_fault(struct vcpu *vcpu, gpa_t gpa);
 
 #endif

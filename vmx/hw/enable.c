@@ -236,7 +236,7 @@ static int alloc_vmxon_regions(void)
 static int judge(void)
 {
 	struct caps_reason why;
-	char text[512];
+	char text[CAPS_TEXT];
 	int err;
 
 	caps_read(&boot_msrs);
@@ -249,6 +249,16 @@ static int judge(void)
 	return err;
 }
 
+static int check_unused(void)
+{
+	const char *other = enable_other_user();
+
+	if (!other && !(__read_cr4() & X86_CR4_VMXE))
+		return 0;
+	pr_err("VT-x is in use by %s: unload it first\n", other ?: "an unknown hypervisor");
+	return -EBUSY;
+}
+
 /**
  * enable_init() - judge this machine's VT-x and be ready for VMXON
  *
@@ -257,18 +267,9 @@ static int judge(void)
  */
 int enable_init(void)
 {
-	const char *other = enable_other_user();
 	int err;
 
-	err = judge();
-	if (err)
-		return err;
-	if (other || (__read_cr4() & X86_CR4_VMXE)) {
-		pr_err("VT-x is in use by %s: unload it first\n",
-		       other ?: "an unknown hypervisor");
-		return -EBUSY;
-	}
-	err = alloc_vmxon_regions();
+	err = judge() ?: check_unused() ?: alloc_vmxon_regions();
 	if (err)
 		return err;
 	register_reboot_notifier(&reboot_notifier);

@@ -1,0 +1,469 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Accesses to addresses without memory, and string I/O: the emulator executes the instruction,
+ * here it gets the guest. A controller in the kernel answers at once; else user space does,
+ * with KVM_EXIT_MMIO or KVM_EXIT_IO, and the instruction is replayed.
+ *
+ * vcpu->mutex, vCPU loaded. SDM vol. 3C, 28.2.3 (EPT violations), 25.1.3 (string I/O).
+ */
+#include <linux/string.h>
+#include <asm/traps.h>
+#include "mmu/walk.h"
+#include "vmx/cpu/cr.h"
+#include "vmx/cpu/debug.h"
+#include "vmx/cpu/event.h"
+#include "vmx/cpu/linear.h"
+#include "vmx/cpu/regs.h"
+#include "vmx/cpu/segment.h"
+#include "vmx/cpu/xstate.h"
+#include "vmx/exit/exit.h"
+#include "vmx/exit/mmio.h"
+#include "vmx/irqchip/irqchip.h"
+#include "vmx/vcpu.h"
+
+static_assert(EMUL_WRITE == WALK_WRITE && EMUL_USER == WALK_USER &&
+	      EMUL_FETCH == WALK_FETCH && EMUL_IMPLICIT == WALK_IMPLICIT);
+
+/* An operand, translated: at most two pages. */
+struct operand {
+	gpa_t gpa[2];
+	unsigned int len[2];
+};
+
+static struct vcpu *vcpu_of(struct emul *e)
+{
+	return e->cpu;
+}
+
+static int translate_one(struct emul *e, u64 linear, unsigned int access, gpa_t *gpa)
+{
+	u32 error_code;
+
+	if (linear_to_gpa(vcpu_of(e), linear, access, gpa, &error_code) == WALK_OK)
+		return EMUL_OK;
+	e->fault = (struct emul_fault) {
+		.address	= linear,
+		.error_code	= error_code,
+		.vector		= X86_TRAP_PF,
+		.has_error	= true,
+	};
+	return EMUL_FAULT;
+}
+
+static int translate(struct emul *e, u64 linear, unsigned int len, unsigned int access,
+		     struct operand *op)
+{
+	int r;
+
+	op->len[0] = min_t(unsigned int, len, PAGE_SIZE - offset_in_page(linear));
+	op->len[1] = len - op->len[0];
+	r = translate_one(e, linear, access, &op->gpa[0]);
+	if (r == EMUL_OK && op->len[1])
+		r = translate_one(e, linear + op->len[0], access, &op->gpa[1]);
+	return r;
+}
+
+/* Up to eight bytes from a device: of the kernel, answered before, or to be asked for. */
+static int device_read(struct vcpu *vcpu, gpa_t gpa, void *data, unsigned int len)
+{
+	struct mmio_state *m = &vcpu->mmio;
+
+	if (vcpu->lapic && irqchip_mmio(vcpu, gpa, len, data, false))
+		return EMUL_OK;
+	if (m->next_read < m->nr_reads) {
+		const struct mmio_part *part = &m->reads[m->next_read];
+
+		if (part->gpa != gpa || part->len != len)
+			return EMUL_UNHANDLED;
+		memcpy(data, part->data, len);
+		m->next_read++;
+		return EMUL_OK;
+	}
+	if (m->nr_reads == MMIO_MAX_PARTS)
+		return EMUL_UNHANDLED;
+	m->wanted = (struct mmio_part) { .gpa = gpa, .len = len };
+	return EMUL_MMIO;
+}
+
+static int device_write(struct vcpu *vcpu, gpa_t gpa, const void *data, unsigned int len)
+{
+	struct mmio_state *m = &vcpu->mmio;
+	struct mmio_part part = { .gpa = gpa, .len = len };
+
+	memcpy(part.data, data, len);
+	if (vcpu->lapic && irqchip_mmio(vcpu, gpa, len, part.data, true))
+		return EMUL_OK;
+	if (m->nr_writes == MMIO_MAX_PARTS)
+		return EMUL_UNHANDLED;
+	m->writes[m->nr_writes++] = part;
+	m->emul.stop = true;
+	return EMUL_OK;
+}
+
+static int read_part(struct vcpu *vcpu, gpa_t gpa, u8 *data, unsigned int len)
+{
+	unsigned int n;
+	int r = EMUL_OK;
+
+	if (mmu_is_ram(&vcpu->vm->mmu, 0, gpa, false))
+		return mmu_read(&vcpu->vm->mmu, 0, gpa, data, len) ? EMUL_UNHANDLED : EMUL_OK;
+	for (; len && r == EMUL_OK; len -= n, gpa += n, data += n) {
+		n = min(len, 8U);
+		r = device_read(vcpu, gpa, data, n);
+	}
+	return r;
+}
+
+static int write_part(struct vcpu *vcpu, gpa_t gpa, const u8 *data, unsigned int len)
+{
+	unsigned int n;
+	int r = EMUL_OK;
+
+	if (mmu_is_ram(&vcpu->vm->mmu, 0, gpa, true))
+		return mmu_write(&vcpu->vm->mmu, 0, gpa, data, len) ? EMUL_UNHANDLED : EMUL_OK;
+	for (; len && r == EMUL_OK; len -= n, gpa += n, data += n) {
+		n = min(len, 8U);
+		r = device_write(vcpu, gpa, data, n);
+	}
+	return r;
+}
+
+static int op_read(struct emul *e, u64 linear, void *data, unsigned int len, unsigned int access)
+{
+	struct vcpu *vcpu = vcpu_of(e);
+	struct operand op;
+	int r = translate(e, linear, len, access, &op);
+
+	if (r == EMUL_OK && (access & EMUL_FETCH) &&
+	    !mmu_is_ram(&vcpu->vm->mmu, 0, op.gpa[0], false))
+		return EMUL_UNHANDLED;
+	if (r == EMUL_OK)
+		r = read_part(vcpu, op.gpa[0], data, op.len[0]);
+	if (r == EMUL_OK && op.len[1])
+		r = read_part(vcpu, op.gpa[1], data + op.len[0], op.len[1]);
+	return r;
+}
+
+static int op_write(struct emul *e, u64 linear, const void *data, unsigned int len,
+		    unsigned int access)
+{
+	struct operand op;
+	int r = translate(e, linear, len, access | EMUL_WRITE, &op);
+
+	if (r == EMUL_OK)
+		r = write_part(vcpu_of(e), op.gpa[0], data, op.len[0]);
+	if (r == EMUL_OK && op.len[1])
+		r = write_part(vcpu_of(e), op.gpa[1], data + op.len[0], op.len[1]);
+	return r;
+}
+
+/* Across two pages, or to a device, a locked access is a plain write: nobody else can tell. */
+static int op_cmpxchg(struct emul *e, u64 linear, const void *old, const void *new,
+		      unsigned int len, unsigned int access)
+{
+	struct mmu *mmu = &vcpu_of(e)->vm->mmu;
+	u8 expected[EMUL_MAX_OPERAND];
+	struct operand op;
+	int r = translate(e, linear, len, access | EMUL_WRITE, &op);
+
+	if (r != EMUL_OK)
+		return r;
+	if (op.len[1] || !mmu_is_ram(mmu, 0, op.gpa[0], true))
+		return op_write(e, linear, new, len, access);
+	memcpy(expected, old, len);
+	r = mmu_cmpxchg(mmu, 0, op.gpa[0], expected, new, len);
+	if (r < 0)
+		return EMUL_UNHANDLED;
+	return r ? EMUL_OK : EMUL_REPEAT;
+}
+
+static int op_probe(struct emul *e, u64 linear, unsigned int len, unsigned int access)
+{
+	gpa_t gpa;
+
+	return translate_one(e, linear, access, &gpa);
+}
+
+static bool kernel_pio(struct vcpu *vcpu, u16 port, unsigned int size, unsigned int count,
+		       u8 *data, bool write)
+{
+	unsigned int i;
+
+	if (vcpu->vm->irqchip != IRQCHIP_KERNEL)
+		return false;
+	for (i = 0; i < count; i++)
+		if (!irqchip_pio(vcpu, port, size, data + i * size, write))
+			return false;
+	return true;
+}
+
+static int op_port_in(struct emul *e, u16 port, unsigned int size, unsigned int count, void *data)
+{
+	struct vcpu *vcpu = vcpu_of(e);
+	struct mmio_pio *answered = &vcpu->mmio.in_answered;
+
+	if (kernel_pio(vcpu, port, size, count, data, false))
+		return EMUL_OK;
+	if (!answered->set) {
+		vcpu->mmio.in_wanted = (struct mmio_pio) { true, port, size, count };
+		return EMUL_MMIO;
+	}
+	answered->set = false;
+	if (answered->port != port || answered->size != size || answered->count != count)
+		return EMUL_UNHANDLED;
+	memcpy(data, vcpu->pio_data, size * count);
+	return EMUL_OK;
+}
+
+static int op_port_out(struct emul *e, u16 port, unsigned int size, unsigned int count,
+		       const void *data)
+{
+	struct vcpu *vcpu = vcpu_of(e);
+
+	if (size * count > PAGE_SIZE)
+		return EMUL_UNHANDLED;
+	memcpy(vcpu->pio_data, data, size * count);
+	if (kernel_pio(vcpu, port, size, count, vcpu->pio_data, true))
+		return EMUL_OK;
+	vcpu->mmio.out = (struct mmio_pio) { true, port, size, count };
+	e->stop = true;
+	return EMUL_OK;
+}
+
+static u64 op_get_gpr(struct emul *e, unsigned int nr)
+{
+	return vcpu_gpr(vcpu_of(e), nr);
+}
+
+static void op_set_gpr(struct emul *e, unsigned int nr, u64 value)
+{
+	vcpu_set_gpr(vcpu_of(e), nr, value);
+}
+
+static u64 op_get_rip(struct emul *e)
+{
+	return vcpu_rip(vcpu_of(e));
+}
+
+static void op_set_rip(struct emul *e, u64 rip)
+{
+	vcpu_set_rip(vcpu_of(e), rip);
+}
+
+static u64 op_get_rflags(struct emul *e)
+{
+	return vcpu_rflags(vcpu_of(e));
+}
+
+static void op_set_rflags(struct emul *e, u64 rflags)
+{
+	vcpu_set_rflags(vcpu_of(e), rflags);
+}
+
+static u64 op_get_cr(struct emul *e, unsigned int nr)
+{
+	switch (nr) {
+	case 0:
+		return cr0_get(vcpu_of(e));
+	case 2:
+		return vcpu_of(e)->cr2;
+	case 3:
+		return cr3_get(vcpu_of(e));
+	case 4:
+		return cr4_get(vcpu_of(e));
+	default:
+		return vcpu_cr8(vcpu_of(e));
+	}
+}
+
+static void op_get_segment(struct emul *e, unsigned int nr, struct kvm_segment *seg)
+{
+	segment_get(vcpu_of(e), nr, seg);
+}
+
+static void op_get_xmm(struct emul *e, unsigned int nr, void *data)
+{
+	xstate_read_xmm(vcpu_of(e), nr, data);
+}
+
+static void op_set_xmm(struct emul *e, unsigned int nr, const void *data)
+{
+	xstate_write_xmm(vcpu_of(e), nr, data);
+}
+
+static const struct emul_ops emul_ops = {
+	.get_gpr	= op_get_gpr,
+	.set_gpr	= op_set_gpr,
+	.get_rip	= op_get_rip,
+	.set_rip	= op_set_rip,
+	.get_rflags	= op_get_rflags,
+	.set_rflags	= op_set_rflags,
+	.get_cr		= op_get_cr,
+	.get_segment	= op_get_segment,
+	.read		= op_read,
+	.write		= op_write,
+	.cmpxchg	= op_cmpxchg,
+	.probe		= op_probe,
+	.port_in	= op_port_in,
+	.port_out	= op_port_out,
+	.get_xmm	= op_get_xmm,
+	.set_xmm	= op_set_xmm,
+};
+
+static enum emul_mode mode_of(struct vcpu *vcpu)
+{
+	if (!cr_protected(vcpu))
+		return EMUL_REAL;
+	if (vcpu_rflags(vcpu) & X86_EFLAGS_VM)
+		return EMUL_VM86;
+	return segment_cs_long(vcpu) ? EMUL_LONG : EMUL_PROT;
+}
+
+static int mmio_exit(struct vcpu *vcpu, const struct mmio_part *part, bool write,
+		     int (*complete)(struct vcpu *vcpu))
+{
+	struct kvm_run *run = vcpu->run;
+
+	run->exit_reason = KVM_EXIT_MMIO;
+	run->mmio.phys_addr = part->gpa;
+	run->mmio.len = part->len;
+	run->mmio.is_write = write;
+	memcpy(run->mmio.data, part->data, sizeof(part->data));
+	vcpu->complete = complete;
+	return 0;
+}
+
+static int pio_exit(struct vcpu *vcpu, const struct mmio_pio *pio, bool in,
+		    int (*complete)(struct vcpu *vcpu))
+{
+	struct kvm_run *run = vcpu->run;
+
+	run->exit_reason = KVM_EXIT_IO;
+	run->io.direction = in ? KVM_EXIT_IO_IN : KVM_EXIT_IO_OUT;
+	run->io.size = pio->size;
+	run->io.port = pio->port;
+	run->io.count = pio->count;
+	run->io.data_offset = KVM_PIO_PAGE_OFFSET * PAGE_SIZE;
+	vcpu->complete = complete;
+	return 0;
+}
+
+/* The instruction is done; its writes go out one an exit. */
+static int hand_out_writes(struct vcpu *vcpu)
+{
+	struct mmio_state *m = &vcpu->mmio;
+
+	if (m->next_write == m->nr_writes)
+		return 1;
+	return mmio_exit(vcpu, &m->writes[m->next_write++], true, hand_out_writes);
+}
+
+static int nothing_left(struct vcpu *vcpu)
+{
+	return 1;
+}
+
+static void set_shadow(struct vcpu *vcpu, u32 shadow)
+{
+	u32 old = vmcs_read32(GUEST_INTERRUPTIBILITY_INFO);
+	u32 new = (old & ~(GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS)) | shadow;
+
+	if (new != old)
+		vmcs_write32(GUEST_INTERRUPTIBILITY_INFO, new);
+}
+
+/* The instruction, or some iterations of it, took place. */
+static int committed(struct vcpu *vcpu, bool retired)
+{
+	struct mmio_state *m = &vcpu->mmio;
+
+	if (retired)
+		set_shadow(vcpu, m->emul.shadow);
+	if (m->emul.single_step)
+		event_debug(vcpu, DR6_BS);
+	if (m->out.set)
+		return pio_exit(vcpu, &m->out, false, nothing_left);
+	return hand_out_writes(vcpu);
+}
+
+static int inject_fault(struct vcpu *vcpu, const struct emul_fault *fault)
+{
+	if (fault->vector == X86_TRAP_PF)
+		event_page_fault(vcpu, fault->address, fault->error_code);
+	else if (fault->has_error)
+		event_exception_error(vcpu, fault->vector, fault->error_code);
+	else
+		event_exception(vcpu, fault->vector);
+	return 1;
+}
+
+static int play(struct vcpu *vcpu);
+
+static int complete_read(struct vcpu *vcpu)
+{
+	struct mmio_state *m = &vcpu->mmio;
+
+	memcpy(m->wanted.data, vcpu->run->mmio.data, sizeof(m->wanted.data));
+	m->reads[m->nr_reads++] = m->wanted;
+	return play(vcpu);
+}
+
+static int complete_in(struct vcpu *vcpu)
+{
+	vcpu->mmio.in_answered = vcpu->mmio.in_wanted;
+	return play(vcpu);
+}
+
+static int ask_user(struct vcpu *vcpu)
+{
+	struct mmio_state *m = &vcpu->mmio;
+
+	vcpu->io_rip = vcpu_rip(vcpu);
+	if (m->in_wanted.set)
+		return pio_exit(vcpu, &m->in_wanted, true, complete_in);
+	return mmio_exit(vcpu, &m->wanted, false, complete_read);
+}
+
+/* Executes the instruction from its start, with the answers there are. */
+static int play(struct vcpu *vcpu)
+{
+	struct mmio_state *m = &vcpu->mmio;
+	int r;
+
+	/* User space may have moved RIP, by a reset say: then this instruction is no more. */
+	if (m->nr_reads + m->in_answered.set && vcpu_rip(vcpu) != vcpu->io_rip)
+		return 1;
+	m->next_read = 0;
+	m->nr_writes = 0;
+	m->next_write = 0;
+	m->in_wanted.set = false;
+	m->out.set = false;
+	emul_init(&m->emul, &emul_ops, vcpu, mode_of(vcpu), segment_cpl(vcpu));
+	r = emul_one(&m->emul);
+	switch (r) {
+	case EMUL_OK:
+	case EMUL_REPEAT:
+		return committed(vcpu, r == EMUL_OK);
+	case EMUL_FAULT:
+		return inject_fault(vcpu, &m->emul.fault);
+	case EMUL_MMIO:
+		return ask_user(vcpu);
+	default:
+		return exit_emulation_error(vcpu, m->emul.insn.bytes, m->emul.insn.nr_bytes);
+	}
+}
+
+/**
+ * mmio_emulate() - execute the instruction at RIP in software
+ * @vcpu: loaded
+ *
+ * Return: see exit.h.
+ */
+int mmio_emulate(struct vcpu *vcpu)
+{
+	vcpu->mmio.nr_reads = 0;
+	vcpu->mmio.in_answered.set = false;
+	/* What the emulator touched for this guest is in the L1D cache of the next. */
+	vcpu->flush_l1d = true;
+	return play(vcpu);
+}
