@@ -66,27 +66,3 @@ bool ept_iter_covered(const struct ept_iter *it)
 
 	return first >= it->start && first + pages <= it->end;
 }
-
-/**
- * ept_lookup() - the last entry on the way to a guest frame
- * @table: root table
- * @gfn: guest frame below 2^EPT_GFN_BITS
- * @level: receives the entry's level
- *
- * Return: its content: a leaf, or 0 where the way ends.
- */
-u64 ept_lookup(u64 *table, u64 gfn, int *level)
-{
-	u64 entry;
-	int i = EPT_ROOT;
-
-	for (;;) {
-		entry = READ_ONCE(table[ept_index(gfn, i)]);
-		if (!ept_present(entry) || ept_is_leaf(entry, i))
-			break;
-		table = ept_table_at(entry & EPT_ADDRESS);
-		i--;
-	}
-	*level = i;
-	return entry;
-}

@@ -119,6 +119,5 @@ static inline bool ept_iter_valid(const struct ept_iter *it)
 	     ept_iter_valid(it); ept_iter_next(it))
 
 bool ept_iter_covered(const struct ept_iter *it);
-u64 ept_lookup(u64 *table, u64 gfn, int *level);
 
 #endif

@@ -2,9 +2,9 @@
 /*
  * EPT violations: find the slot and the host page, and enter it in the page tables. vCPUs
  * fault in parallel: mmu->lock is held for read, tables are linked and leaves written by
- * compare-and-exchange. Nothing sleeps under it, so the work is in three steps: look (locked),
- * get the page and the tables that will be missing (may sleep), map (locked, unless an
- * invalidation went by). SDM volume 3, "EPT Violations".
+ * compare-and-exchange. All of it happens under the lock at once, so that nothing found can
+ * have changed when it is used; what is missing for it, a host page or a table, is got
+ * without the lock, and then it is all done again. SDM volume 3, "EPT Violations".
  */
 #include <linux/gfp.h>
 #include <linux/mm.h>
@@ -14,44 +14,24 @@
 
 static_assert(MMU_READ == EPT_READ && MMU_WRITE == EPT_WRITE && MMU_EXEC == EPT_EXEC);
 
+/* A page, tables, and races for each: then the guest faults again, and sees its signals. */
+#define MAX_TRIES	5
+
+/* What may be missing, beside enum mmu_fault_result. */
+enum { NEED_PAGE = 2, NEED_TABLES };
+
 struct fault {
 	struct mmu *mmu;
 	struct mmu_root *root;
 	u64 gfn;
 	u64 access;
-	/* What the look found. */
-	unsigned long hva;
-	unsigned long seq;
-	bool readonly;		/* the slot is */
-	int tables;		/* number of tables missing on the way to the leaf */
-	/* What was got. */
-	struct host_page host;
-	u64 *spare[EPT_ROOT];	/* empty tables, [0, nr_spare) */
+	unsigned long hva;		/* valid with NEED_PAGE */
+	int tables;			/* number missing, valid with NEED_TABLES */
+	u64 *spare[EPT_ROOT];		/* empty tables, [0, nr_spare) */
 	int nr_spare;
 };
 
-/* Return: 0 go on, -1 it is mapped already, or MMU_FAULT_MMIO. */
-static int fault_look_locked(struct fault *f)
-{
-	struct slot *slot = mmu_find_slot(f->mmu, f->root->as_id, f->gfn);
-	u64 entry;
-	int level;
-
-	if (!slot)
-		return MMU_FAULT_MMIO;
-	f->readonly = slot->flags & KVM_MEM_READONLY;
-	if (f->readonly && f->access & MMU_WRITE)
-		return MMU_FAULT_MMIO;
-	f->hva = slot_hva(slot, f->gfn);
-	f->seq = f->mmu->invalidate_seq;
-	entry = ept_lookup(f->root->table, f->gfn, &level);
-	if (ept_present(entry) && (entry & f->access) == f->access)
-		return -1;
-	f->tables = ept_present(entry) ? 0 : level - EPT_4K;
-	return 0;
-}
-
-static int fault_get_tables(struct fault *f)
+static int get_tables(struct fault *f)
 {
 	while (f->nr_spare < f->tables) {
 		u64 *table = (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
@@ -63,92 +43,118 @@ static int fault_get_tables(struct fault *f)
 	return 0;
 }
 
-/* Links a spare table at a non-present entry. False: none is left. */
-static bool link_table(struct fault *f, struct ept_iter *it)
+/* The table behind an entry, linked there if none was. NULL: no spare one is left. */
+static u64 *table_behind(struct fault *f, u64 *entry)
 {
-	u64 new;
+	u64 old = READ_ONCE(*entry);
 
-	if (!f->nr_spare)
-		return false;
-	new = ept_link(__pa(f->spare[f->nr_spare - 1]));
-	it->old = cmpxchg(it->entry, 0, new);
-	if (!it->old) {
-		it->old = new;
-		f->nr_spare--;
+	if (!ept_present(old)) {
+		u64 *spare;
+
+		if (!f->nr_spare)
+			return NULL;
+		spare = f->spare[f->nr_spare - 1];
+		old = cmpxchg(entry, 0, ept_link(__pa(spare)));
+		if (!old) {
+			f->nr_spare--;
+			return spare;
+		}
 	}
-	return true;
+	return ept_table_at(old & EPT_ADDRESS);
 }
 
 /*
- * Another vCPU may have mapped the page meanwhile, perhaps with more rights: never take any
+ * Another vCPU may have mapped the page meanwhile, perhaps with more rights: none are taken
  * away here.
  */
-static void set_leaf(struct fault *f, struct ept_iter *it)
+static void set_leaf(struct fault *f, u64 *entry, const struct host_page *host)
 {
-	u64 access = EPT_READ | EPT_EXEC | (f->host.writable ? EPT_WRITE : 0);
-	u64 new = ept_leaf(f->host.pfn, it->level, access, f->host.ram);
-	u64 seen;
+	u64 access = EPT_READ | EPT_EXEC | (host->writable ? EPT_WRITE : 0);
+	u64 new = ept_leaf(host->pfn, EPT_4K, access, host->ram);
+	u64 old = READ_ONCE(*entry), seen;
 
 	if (f->mmu->format.accessed_dirty)
 		new |= EPT_ACCESSED | (f->access & MMU_WRITE ? EPT_DIRTY : 0);
-	while ((it->old & f->access) != f->access) {
-		seen = cmpxchg(it->entry, it->old, new);
-		if (seen == it->old)
+	while ((old & f->access) != f->access) {
+		seen = cmpxchg(entry, old, new);
+		if (seen == old)
 			break;
-		it->old = seen;
+		old = seen;
 	}
 }
 
-/* True if the page that was got may no longer be the one at the address. */
-static bool invalidated(const struct fault *f)
+static int map_page(struct fault *f, const struct host_page *host)
 {
-	const struct mmu *mmu = f->mmu;
+	u64 *table = f->root->table;
+	int level;
 
-	if (mmu->invalidate_seq != f->seq)
-		return true;
-	return mmu->invalidate_count && f->hva >= mmu->invalidate_start &&
-	       f->hva < mmu->invalidate_end;
+	for (level = EPT_ROOT; level > EPT_4K; level--) {
+		table = table_behind(f, &table[ept_index(f->gfn, level)]);
+		if (!table) {
+			f->tables = level - EPT_4K;
+			return NEED_TABLES;
+		}
+	}
+	set_leaf(f, &table[ept_index(f->gfn, EPT_4K)], host);
+	/* Whoever cleans the page unmaps it first, so once is enough. */
+	if (host->writable && host->page && !PageDirty(host->page))
+		SetPageDirty(host->page);
+	return MMU_FAULT_MAPPED;
 }
 
-static void fault_map_locked(struct fault *f)
+static bool being_invalidated(const struct mmu *mmu, unsigned long hva)
 {
-	struct ept_iter it;
+	return mmu->invalidate_count && hva >= mmu->invalidate_start &&
+	       hva < mmu->invalidate_end;
+}
+
+static int fault_locked(struct fault *f)
+{
+	bool write = f->access & MMU_WRITE, readonly;
+	struct host_page host;
+	struct slot *slot;
 
 	lockdep_assert_held_read(&f->mmu->lock);
-	if (invalidated(f))
-		return;
-	ept_for_each(&it, f->root->table, f->gfn, f->gfn + 1) {
-		if (it.level == EPT_4K)
-			set_leaf(f, &it);
-		else if (!ept_present(it.old) && !link_table(f, &it))
-			return;
-	}
+	slot = mmu_find_slot(f->mmu, f->root->as_id, f->gfn);
+	if (!slot)
+		return MMU_FAULT_MMIO;
+	readonly = slot->flags & KVM_MEM_READONLY;
+	if (readonly && write)
+		return MMU_FAULT_MMIO;
+	f->hva = slot_hva(slot, f->gfn);
+	if (being_invalidated(f->mmu, f->hva))
+		return MMU_FAULT_MAPPED;
+	if (!host_lookup(f->hva, write, &host))
+		return NEED_PAGE;
+	if (readonly)
+		host.writable = false;
+	return map_page(f, &host);
 }
 
-/* The two steps after the look. */
-static int fault_resolve(struct fault *f)
+static int get_page_in(struct fault *f)
 {
-	int r;
+	int r = host_fault_in(f->hva, f->access & MMU_WRITE);
 
-	r = fault_get_tables(f);
-	if (r)
-		return r;
-	r = host_page_get(f->hva, f->access & MMU_WRITE, !f->readonly, &f->host);
-	if (r == -EAGAIN)
-		return MMU_FAULT_MAPPED;
-	if (r == -EHWPOISON) {
-		/* As on bare metal: the process is told, and may tell its guest. */
+	/* As on bare metal: the process is told, and may tell its guest. */
+	if (r == -EHWPOISON)
 		send_sig_mceerr(BUS_MCEERR_AR, (void __user *)f->hva, PAGE_SHIFT, current);
-		return MMU_FAULT_MAPPED;
+	return r;
+}
+
+static int fault_loop(struct fault *f)
+{
+	int i, r;
+
+	for (i = 0; i < MAX_TRIES; i++) {
+		read_lock(&f->mmu->lock);
+		r = fault_locked(f);
+		read_unlock(&f->mmu->lock);
+		if (r != NEED_PAGE && r != NEED_TABLES)
+			return r;
+		r = r == NEED_PAGE ? get_page_in(f) : get_tables(f);
+		if (r)
+			return r == -EHWPOISON ? MMU_FAULT_MAPPED : r;
 	}
-	if (r)
-		return r;
-	if (f->readonly)
-		f->host.writable = false;
-	read_lock(&f->mmu->lock);
-	fault_map_locked(f);
-	host_page_put(&f->host);
-	read_unlock(&f->mmu->lock);
 	return MMU_FAULT_MAPPED;
 }
 
@@ -178,12 +184,7 @@ int mmu_fault(struct mmu *mmu, struct mmu_root *root, gpa_t gpa, enum mmu_access
 	f.gfn = gpa >> PAGE_SHIFT;
 	f.access = access;
 	f.nr_spare = 0;
-	read_lock(&mmu->lock);
-	r = fault_look_locked(&f);
-	read_unlock(&mmu->lock);
-	if (r)
-		return r < 0 ? MMU_FAULT_MAPPED : r;
-	r = fault_resolve(&f);
+	r = fault_loop(&f);
 	while (f.nr_spare)
 		free_page((unsigned long)f.spare[--f.nr_spare]);
 	return r;

@@ -1,116 +1,103 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The host page behind an address of the monitor. It takes no lock of mmu/; it may sleep on
- * the mm's. The reference it returns is short: the caller gives it back once the page is
- * mapped, and notifiers guard the mapping from then on.
+ * The host page behind an address of the monitor. The host's page tables are read as the
+ * processor reads them, without a lock of the mm: interrupts off keep the tables from being
+ * freed, and mmu->lock with no invalidation going on keeps their present entries true, since
+ * the host announces each change that takes something away to the notifiers first. So no
+ * reference is needed, neither here nor later. A page that is not present, or not in the way
+ * it is needed, is faulted in as if the process had touched it.
  */
 #include <linux/mm.h>
+#include <linux/pgtable.h>
+#include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
-#include <linux/swap.h>
 #include "mmu/compat.h"
 #include "mmu/host.h"
 
-static void host_page_set(struct host_page *host, struct page *page, bool writable)
+/* Set in the last entry of a way that ends early; the final level has another bit there. */
+#define ENDS_WAY	_PAGE_PSE
+/* Not pages whose use the host keeps book on. */
+#define NO_BOOK		(_PAGE_SPECIAL | _PAGE_DEVMAP)
+
+/* The last entry on the way to @hva, and the shift of the pages it stands for. */
+static u64 host_entry(unsigned long hva, unsigned int *shift)
 {
-	host->page = page;
-	host->pfn = page_to_pfn(page);
-	host->writable = writable;
-	host->ram = true;
+	u64 *table = (u64 *)current->mm->pgd, entry;
+	unsigned int s = PGDIR_SHIFT;
+
+	for (;; s -= 9) {
+		entry = READ_ONCE(table[(hva >> s) & (PTRS_PER_PTE - 1)]);
+		if (!(entry & _PAGE_PRESENT) || entry & ENDS_WAY || s == PAGE_SHIFT)
+			break;
+		table = __va(entry & PTE_PFN_MASK);
+	}
+	*shift = s;
+	return entry;
 }
 
 /*
- * A mapping of frames that have no owner to hold on to. Frames without a struct page, and
- * reserved ones, are devices.
+ * RAM is what the host has a page for and maps write-back. The rest is uncached in the guest:
+ * right for a device, and never worse than slow.
  */
-static int host_page_device(unsigned long hva, bool write, struct host_page *host)
+static bool is_ram(unsigned long pfn, u64 entry, unsigned int shift)
 {
-	unsigned long need = write ? VM_WRITE : VM_READ;
-	struct vm_area_struct *vma;
-	bool unlocked = false;
-	int r = -EFAULT;
-
-	mmap_read_lock(current->mm);
-	vma = vma_lookup(current->mm, hva);
-	if (!vma || !(vma->vm_flags & (VM_IO | VM_PFNMAP)) || !(vma->vm_flags & need))
-		goto out;
-	r = follow_device_page(vma, hva, &host->pfn, &host->writable);
-	if (!r && write && !host->writable)
-		r = -EFAULT;
-	if (r) {
-		r = fixup_user_fault(current->mm, hva, write ? FAULT_FLAG_WRITE : 0, &unlocked);
-		/* The mapping may be another by now: the caller starts over. */
-		if (!r)
-			r = -EAGAIN;
-		goto out;
-	}
-	host->page = NULL;
-	host->ram = pfn_valid(host->pfn) && !PageReserved(pfn_to_page(host->pfn));
-out:
-	mmap_read_unlock(current->mm);
-	return r;
+	if (entry & (shift == PAGE_SHIFT ? _PAGE_CACHE_MASK : _PAGE_LARGE_CACHE_MASK))
+		return false;
+	if (shift == PAGE_SHIFT && !(entry & NO_BOOK))
+		return true;
+	return pfn_valid(pfn) && (!PageReserved(pfn_to_page(pfn)) || is_zero_pfn(pfn));
 }
 
 /**
- * host_page_get() - find, or have the host make, the page at an address
+ * host_lookup() - the page at an address, if the process could access it right now
  * @hva: address in the current process
- * @write: the access writes
- * @want_writable: a writable page is welcome though the access only reads
- * @host: receives the page; to be given to host_page_put()
+ * @write: for writing
+ * @host: receives the page; @page is set for those that get marked dirty when written
+ *
+ * Context: mmu->lock held, and no invalidation of @hva is going on; the answer is good while
+ * this is so.
+ */
+bool host_lookup(unsigned long hva, bool write, struct host_page *host)
+{
+	unsigned long flags;
+	unsigned int shift;
+	u64 entry;
+
+	local_irq_save(flags);
+	entry = host_entry(hva, &shift);
+	local_irq_restore(flags);
+	if (!__pte_access_permitted(entry, write))
+		return false;
+	host->pfn = (entry & PTE_PFN_MASK & ~(BIT_ULL(shift) - 1)) >> PAGE_SHIFT;
+	host->pfn += (hva & (BIT_ULL(shift) - 1)) >> PAGE_SHIFT;
+	host->writable = write || __pte_access_permitted(entry, true);
+	host->ram = is_ram(host->pfn, entry, shift);
+	host->page = host->ram && !(entry & NO_BOOK) ? pfn_to_page(host->pfn) : NULL;
+	return true;
+}
+
+/**
+ * host_fault_in() - have the host make a page present
+ * @hva: address in the current process
+ * @write: for writing
  *
  * Context: may sleep.
- * Return: 0; -EFAULT no page can be had, -EHWPOISON it is broken, -EAGAIN try again, -EINTR
- * a fatal signal, -ENOMEM.
+ * Return: 0, and host_lookup() is worth another try; -EFAULT the process may not access it,
+ * -EHWPOISON the page is broken, -EINTR a fatal signal, -ENOMEM.
  */
-int host_page_get(unsigned long hva, bool write, bool want_writable, struct host_page *host)
+int host_fault_in(unsigned long hva, bool write)
 {
-	unsigned int flags = FOLL_HWPOISON | (write ? FOLL_WRITE : 0);
-	struct page *page;
-	struct page *better;
-	long r;
+	struct mm_struct *mm = current->mm;
+	bool unlocked = false;
+	int r;
 
-	/* The page is mostly there: no sleep, no lock. */
-	if ((write || want_writable) && get_user_page_fast_only(hva, FOLL_WRITE, &page)) {
-		host_page_set(host, page, true);
-		return 0;
-	}
-	r = get_user_pages_unlocked(hva, 1, &page, flags);
-	if (r == 1 && want_writable && !write &&
-	    get_user_page_fast_only(hva, FOLL_WRITE, &better)) {
-		/* The read made a page that may be written as well: save a second fault. */
-		put_page(page);
-		host_page_set(host, better, true);
-		return 0;
-	}
-	if (r == 1) {
-		host_page_set(host, page, write);
-		return 0;
-	}
-	if (fatal_signal_pending(current))
+	if (mmap_read_lock_killable(mm))
 		return -EINTR;
-	if (r == -EHWPOISON || r == -ENOMEM)
-		return r;
-	return host_page_device(hva, write, host);
-}
-
-/**
- * host_page_put() - mark the page used, and give its reference back
- * @host: what host_page_get() returned
- *
- * The dirty bit is set here for as long as the page stays mapped writable: whoever cleans the
- * page first unmaps it, through the notifiers.
- *
- * Context: before mmu->lock is dropped, if the page was mapped.
- */
-void host_page_put(struct host_page *host)
-{
-	struct page *page = host->page;
-
-	if (!page)
-		return;
-	if (!PageReserved(page)) {
-		if (host->writable && !PageDirty(page))
-			SetPageDirty(page);
-		mark_page_accessed(page);
-	}
-	put_page(page);
+	r = fixup_user_fault(mm, hva, write ? FAULT_FLAG_WRITE : 0, &unlocked);
+	mmap_read_unlock(mm);
+	/* Only this call tells a broken page from none. */
+	if (r == -EFAULT &&
+	    get_user_pages_unlocked(hva, 1, NULL, FOLL_HWPOISON) == -EHWPOISON)
+		return -EHWPOISON;
+	return r;
 }

@@ -9,12 +9,12 @@ struct page;
 
 struct host_page {
 	unsigned long pfn;
-	struct page *page;	/* with a reference; NULL: a device mapping, without */
+	struct page *page;	/* NULL: not one whose use the host keeps book on */
 	bool writable;
 	bool ram;
 };
 
-int host_page_get(unsigned long hva, bool write, bool want_writable, struct host_page *host);
-void host_page_put(struct host_page *host);
+bool host_lookup(unsigned long hva, bool write, struct host_page *host);
+int host_fault_in(unsigned long hva, bool write);
 
 #endif

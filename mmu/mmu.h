@@ -69,8 +69,7 @@ struct mmu {
 	rwlock_t lock;				/* page tables, roots, and what follows */
 	struct list_head roots;			/* (m) */
 	struct rb_root_cached hva_tree;		/* (m) slots by host address */
-	unsigned long invalidate_seq;		/* (m) counts ended invalidations */
-	unsigned int invalidate_count;		/* (m) those going on, within this range */
+	unsigned int invalidate_count;		/* (m) invalidations going on, in this range */
 	unsigned long invalidate_start, invalidate_end;
 };
 

@@ -3,8 +3,8 @@
  * MMU notifiers: the host takes pages away, or asks whether they were used. mmu->lock held
  * for write throughout. The host may hold its page-table locks here, so nothing sleeps under
  * ours. Between start and end of an invalidation no fault maps a page of its range
- * (invalidate_count, checked in fault.c), and a fault that began before sees
- * invalidate_seq changed. So no reference on a page is ever held for a mapping.
+ * (invalidate_count), and a fault holds the lock from its look at the host's page tables to
+ * its entry in ours. So no reference on a page is ever held for a mapping.
  */
 #include <linux/mm.h>
 #include "mmu/compat.h"
@@ -120,7 +120,6 @@ static void invalidate_range_end(struct mmu_notifier *notifier,
 	struct mmu *mmu = to_mmu(notifier);
 
 	write_lock(&mmu->lock);
-	mmu->invalidate_seq++;
 	mmu->invalidate_count--;
 	write_unlock(&mmu->lock);
 }
@@ -162,7 +161,6 @@ static void release(struct mmu_notifier *notifier, struct mm_struct *mm)
 	LIST_HEAD(cut);
 
 	write_lock(&mmu->lock);
-	mmu->invalidate_seq++;
 	for (as_id = 0; as_id < MMU_ADDRESS_SPACES; as_id++)
 		mmu_zap(mmu, as_id, 0, 1ULL << EPT_GFN_BITS, &cut);
 	write_unlock(&mmu->lock);

@@ -85,12 +85,11 @@ static int region_create(struct mmu *mmu, const struct slot *new)
 	return 0;
 }
 
-/* Takes a slot out of the set, with its mappings; faults under way will start over. */
+/* Takes a slot out of the set, with its mappings. */
 static void unlink_slot(struct mmu *mmu, struct slot *slot, struct list_head *cut)
 {
 	lockdep_assert_held_write(&mmu->lock);
 	slots_remove(&mmu->slots[slot->as_id], slot);
-	mmu->invalidate_seq++;
 	mmu_zap(mmu, slot->as_id, slot->gfn, slot->gfn + slot->npages, cut);
 }
 

@@ -53,6 +53,19 @@ static void map(u64 *root, u64 gfn, u64 pfn, int level)
 	}
 }
 
+/* The last entry on the way to a frame, and its level. */
+static u64 ept_lookup(u64 *root, u64 gfn, int *level)
+{
+	u64 entry = 0;
+	struct ept_iter it;
+
+	ept_for_each(&it, root, gfn, gfn + 1) {
+		entry = it.old;
+		*level = it.level;
+	}
+	return entry;
+}
+
 static void test_bits(void)
 {
 	TAP_EQ(ept_link(0x1234000), 0x1234007, "a link has all rights and no memory type");
