@@ -313,11 +313,21 @@ static void set_entries(struct vcpu_cpuid *cpuid, const struct kvm_cpuid_entry2 
 #define AMD .ebx = 0x68747541, .ecx = 0x444d4163, .edx = 0x69746e65
 #define INDEXED .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX
 
+static void answer(const struct vcpu_cpuid *cpuid, u32 leaf, u32 index, u32 regs[4])
+{
+	const struct kvm_cpuid_entry2 *e = cpuid_lookup(cpuid, leaf, index);
+
+	if (e)
+		to_regs(e, regs);
+	else
+		cpuid_read_missing(cpuid, leaf, index, regs);
+}
+
 static u32 eax_of(const struct vcpu_cpuid *cpuid, u32 leaf, u32 index)
 {
 	u32 regs[4];
 
-	cpuid_read(cpuid, leaf, index, regs);
+	answer(cpuid, leaf, index, regs);
 	return regs[0];
 }
 
@@ -354,7 +364,7 @@ static void check_instruction(void)
 	TAP_EQ(eax_of(&cpuid, 0x40000002, 0), 7, "above the hypervisor's range: likewise");
 	TAP_EQ(eax_of(&cpuid, 0x40000100, 0), 7, "another hypervisor's range: likewise");
 	TAP_EQ(eax_of(&cpuid, 0xffffffff, 0xffffffff), 0, "the highest leaf and index");
-	cpuid_read(&cpuid, 0xb, 9, regs);
+	answer(&cpuid, 0xb, 9, regs);
 	TAP_EQ(regs[2], 9, "topology above the last level: ECX is the index");
 	TAP_EQ(regs[3], 5, "topology above the last level: EDX is the x2APIC ID");
 	TAP_EQ(cpuid_lookup(&cpuid, 0x80000001, 0)->edx, 0x2c100800, "an extended leaf is found");

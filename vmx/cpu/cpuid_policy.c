@@ -342,6 +342,14 @@ struct kvm_cpuid_entry2 *cpuid_lookup(const struct vcpu_cpuid *cpuid, u32 leaf, 
 	return NULL;
 }
 
+static void entry_regs(const struct kvm_cpuid_entry2 *e, u32 regs[4])
+{
+	regs[CPUID_REG_EAX] = e->eax;
+	regs[CPUID_REG_EBX] = e->ebx;
+	regs[CPUID_REG_ECX] = e->ecx;
+	regs[CPUID_REG_EDX] = e->edx;
+}
+
 static bool is_intel(const struct kvm_cpuid_entry2 *leaf0)
 {
 	return leaf0->ebx == 0x756e6547 && leaf0->edx == 0x49656e69 && leaf0->ecx == 0x6c65746e;
@@ -376,27 +384,20 @@ static void read_topology(const struct vcpu_cpuid *cpuid, u32 leaf, u32 index, u
 }
 
 /**
- * cpuid_read() - what the instruction returns
- * @cpuid: indexed
+ * cpuid_read_missing() - what the instruction returns for a leaf that has no entry
+ * @cpuid: indexed; cpuid_lookup() found nothing
  * @leaf: EAX
  * @index: ECX
  * @regs: filled in, by enum cpuid_reg
  */
-void cpuid_read(const struct vcpu_cpuid *cpuid, u32 leaf, u32 index, u32 regs[4])
+void cpuid_read_missing(const struct vcpu_cpuid *cpuid, u32 leaf, u32 index, u32 regs[4])
 {
-	const struct kvm_cpuid_entry2 *e = cpuid_lookup(cpuid, leaf, index);
+	const struct kvm_cpuid_entry2 *e = out_of_range(cpuid, leaf, index);
 
-	if (unlikely(!e))
-		e = out_of_range(cpuid, leaf, index);
-	if (likely(e)) {
-		regs[CPUID_REG_EAX] = e->eax;
-		regs[CPUID_REG_EBX] = e->ebx;
-		regs[CPUID_REG_ECX] = e->ecx;
-		regs[CPUID_REG_EDX] = e->edx;
-		return;
-	}
 	memset(regs, 0, 4 * sizeof(*regs));
-	if (leaf == 0xb || leaf == 0x1f)
+	if (e)
+		entry_regs(e, regs);
+	else if (leaf == 0xb || leaf == 0x1f)
 		read_topology(cpuid, leaf, index, regs);
 }
 
@@ -445,12 +446,8 @@ void cpuid_derive(struct vcpu_cpuid *cpuid, const struct cpuid_host *host)
 		u32 regs[4] = {};
 
 		e = cpuid_lookup(cpuid, info->leaf, info->index);
-		if (e) {
-			regs[CPUID_REG_EAX] = e->eax;
-			regs[CPUID_REG_EBX] = e->ebx;
-			regs[CPUID_REG_ECX] = e->ecx;
-			regs[CPUID_REG_EDX] = e->edx;
-		}
+		if (e)
+			entry_regs(e, regs);
 		cpuid->words[i] = regs[info->reg];
 	}
 	e = cpuid_lookup(cpuid, 0x80000008, 0);

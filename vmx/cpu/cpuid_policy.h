@@ -112,7 +112,7 @@ u32 cpuid_xsave_size(const struct cpuid_components *components, u64 features, bo
 bool cpuid_entries_valid(const struct kvm_cpuid_entry2 *entries, u32 nent);
 void cpuid_index(struct vcpu_cpuid *cpuid);
 struct kvm_cpuid_entry2 *cpuid_lookup(const struct vcpu_cpuid *cpuid, u32 leaf, u32 index);
-void cpuid_read(const struct vcpu_cpuid *cpuid, u32 leaf, u32 index, u32 regs[4]);
+void cpuid_read_missing(const struct vcpu_cpuid *cpuid, u32 leaf, u32 index, u32 regs[4]);
 void cpuid_derive(struct vcpu_cpuid *cpuid, const struct cpuid_host *host);
 void cpuid_apply_state(struct vcpu_cpuid *cpuid, const struct cpuid_components *components,
 		       const struct cpuid_state *state);
