@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The border of the interrupt controllers: a LAPIC in each vCPU, and an IO-APIC and a pair of
+ * 8259s in each VM. The contracts are at the functions; Documentation/irqchip.rst has the
+ * whole picture. SDM vol. 3A, ch. 10.
+ *
+ * Functions that take a vcpu need vcpu->mutex unless they say otherwise. Those that need a
+ * LAPIC say nothing of it: vcpu->lapic is there exactly when vm->irqchip is not IRQCHIP_NONE.
+ */
+#ifndef KVMLET_VMX_IRQCHIP_IRQCHIP_H
+#define KVMLET_VMX_IRQCHIP_IRQCHIP_H
+
+#include <linux/kvm.h>
+#include <linux/kvm_types.h>
+#include <linux/types.h>
+
+struct vcpu;
+struct vm;
+
+/* The controllers of a VM (chip.c, route.c, deliver.c). */
+int irqchip_create(struct vm *vm);
+void irqchip_destroy(struct vm *vm);
+int irqchip_get(struct vm *vm, struct kvm_irqchip *chip);
+int irqchip_set(struct vm *vm, const struct kvm_irqchip *chip);
+int irqchip_irq_line(struct vm *vm, u32 gsi, int level);
+int irqchip_signal_msi(struct vm *vm, const struct kvm_msi *msi);
+
+/* What a guest accesses (chip.c). False: no controller is there. */
+bool irqchip_pio(struct vcpu *vcpu, u16 port, unsigned int len, void *data, bool write);
+bool irqchip_mmio(struct vcpu *vcpu, gpa_t gpa, unsigned int len, void *data, bool write);
+
+/* Interrupts on their way into a vCPU (chip.c); interrupts may be off. */
+int irqchip_pending(struct vcpu *vcpu);
+int irqchip_ack(struct vcpu *vcpu);
+
+/* A vCPU's LAPIC (lapic.c, lapic_state.c). */
+int lapic_create(struct vcpu *vcpu);
+void lapic_destroy(struct vcpu *vcpu);
+void lapic_reset(struct vcpu *vcpu, bool init);
+int lapic_get_state(struct vcpu *vcpu, struct kvm_lapic_state *state);
+int lapic_set_state(struct vcpu *vcpu, const struct kvm_lapic_state *state);
+int lapic_set_base(struct vcpu *vcpu, u64 value, bool host);
+void lapic_set_tpr(struct vcpu *vcpu, u8 cr8);
+u8 lapic_get_tpr(struct vcpu *vcpu);
+
+/* MSRs 0x800 to 0x8ff. 0, or 1 for #GP(0). IA32_TSC_DEADLINE has no invalid value. */
+int lapic_x2apic_read(struct vcpu *vcpu, u32 msr, u64 *value);
+int lapic_x2apic_write(struct vcpu *vcpu, u32 msr, u64 value);
+u64 lapic_get_tsc_deadline(struct vcpu *vcpu);
+void lapic_set_tsc_deadline(struct vcpu *vcpu, u64 value);
+
+/* INIT and SIPI (lapic_startup.c). */
+bool lapic_startup(struct vcpu *vcpu);
+bool lapic_take_init(struct vcpu *vcpu);
+bool lapic_take_sipi(struct vcpu *vcpu, u8 *vector);
+void lapic_post_sipi(struct vcpu *vcpu, u8 vector);
+
+#endif
