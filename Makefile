@@ -6,7 +6,7 @@ BUILD	:= $(ROOT)/build
 KVER	?=
 LAB	:= $(ROOT)/selftests/lab/lab
 # Two at a time, unless the caller's make says how many.
-JOBS	= $(if $(findstring j,$(firstword -$(MAKEFLAGS))),,-j2)
+JOBS	= $(if $(findstring jobserver,$(MAKEFLAGS)),,-j2)
 
 # The release to build for, as a recipe's shell asks for it: it is not known before `make setup`.
 RELEASE	= $$($(ROOT)/scripts/kver $(KVER))
