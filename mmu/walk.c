@@ -266,7 +266,7 @@ static int walk_once(struct walk *w, struct walk_result *result)
  * @env: the guest's registers and memory
  * @address: linear; canonical in long mode (the caller's check), else its low 32 bits count
  * @access: WALK_* bits
- * @result: receives the translation or the fault
+ * @result: receives the translation or the fault; the rest of it is 0
  *
  * Context: that of @env->ops.
  * Return: WALK_OK, WALK_FAULT, or -EAGAIN if the tables keep changing: let the guest run.
@@ -277,6 +277,7 @@ int guest_walk(const struct walk_env *env, u64 address, unsigned int access,
 	struct walk w = { .env = env, .mode = walk_mode(env), .access = access };
 	int i, r = -EAGAIN;
 
+	*result = (struct walk_result) { 0 };
 	w.address = env->efer & EFER_LMA_BIT ? address : lower_32_bits(address);
 	if (!(env->cr0 & CR0_PG)) {
 		result->gpa = w.address;
