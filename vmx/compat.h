@@ -10,6 +10,7 @@
 #include <linux/rcupdate.h>
 #include <linux/smp.h>
 #include <linux/syscore_ops.h>
+#include <asm/vmx.h>
 
 /* register_syscore() replaced register_syscore_ops(): constant operations, a data pointer. */
 #ifdef HAVE_REGISTER_SYSCORE
@@ -34,6 +35,18 @@
 #define compat_rcu_guest_enter()	rcu_virt_note_context_switch()
 #else
 #define compat_rcu_guest_enter()	rcu_virt_note_context_switch(smp_processor_id())
+#endif
+
+/* Reading immediate_exit off the shared page needs care, so its name came to say so. */
+#ifdef HAVE_IMMEDIATE_EXIT_UNSAFE
+#define compat_immediate_exit(run)	READ_ONCE((run)->immediate_exit__unsafe)
+#else
+#define compat_immediate_exit(run)	READ_ONCE((run)->immediate_exit)
+#endif
+
+/* Renamed after the instruction's enable bit. */
+#ifndef SECONDARY_EXEC_XSAVES
+#define SECONDARY_EXEC_XSAVES		SECONDARY_EXEC_ENABLE_XSAVES
 #endif
 
 #endif

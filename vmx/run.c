@@ -15,6 +15,7 @@
 #include <asm/mce.h>
 #include <asm/traps.h>
 #include "vmx/clock/clock.h"
+#include "vmx/compat.h"
 #include "vmx/cpu/cr.h"
 #include "vmx/cpu/debug.h"
 #include "vmx/cpu/event.h"
@@ -31,9 +32,8 @@
 #include "vmx/vcpu.h"
 
 /* Work that must be done outside the guest, by returning to the scheduler or user space. */
-#define THREAD_WORK	(_TIF_NEED_RESCHED | _TIF_SIGPENDING | _TIF_NOTIFY_SIGNAL | _TIF_NOTIFY_RESUME)
-
-u32 vmx_enter(struct vcpu *vcpu, bool launched, u64 guest_spec_ctrl, unsigned long *host_rsp);
+#define THREAD_WORK	(_TIF_NEED_RESCHED | _TIF_SIGPENDING | _TIF_NOTIFY_SIGNAL |	\
+			 _TIF_NOTIFY_RESUME)
 
 /* The part of an entry in which nothing may be traced: RCU does not watch. */
 static noinstr u32 enter_guest(struct vcpu *vcpu)
@@ -271,7 +271,7 @@ static int run_loop(struct vcpu *vcpu)
 /* An application processor that has not been started waits here, once a KVM_RUN. */
 static int wait_for_startup(struct vcpu *vcpu)
 {
-	if (vcpu->run->immediate_exit)
+	if (compat_immediate_exit(vcpu->run))
 		return -EINTR;
 	block(vcpu);
 	if (!signal_pending(current))
@@ -302,7 +302,7 @@ static int run(struct vcpu *vcpu)
 	r = finish_last_exit(vcpu);
 	if (r <= 0)
 		return r;
-	if (READ_ONCE(vcpu->run->immediate_exit)) {
+	if (compat_immediate_exit(vcpu->run)) {
 		vcpu->run->exit_reason = KVM_EXIT_INTR;
 		return -EINTR;
 	}

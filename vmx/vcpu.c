@@ -13,6 +13,7 @@
 #include <linux/slab.h>
 #include <asm/apicdef.h>
 #include <asm/msr-index.h>
+#include <trace/events/ipi.h>
 #include "vmx/clock/clock.h"
 #include "vmx/cpu/event.h"
 #include "vmx/cpu/reset.h"

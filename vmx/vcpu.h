@@ -135,7 +135,7 @@ void vcpu_wake(struct vcpu *vcpu);
  */
 static inline void vcpu_request(struct vcpu *vcpu, enum vcpu_request req)
 {
-	/* What the request is about must be seen by who sees the bit. */
+	/* Orders what the request is about before the bit; pairs with vcpu_test_request(). */
 	smp_mb__before_atomic();
 	set_bit(req, &vcpu->requests);
 }
@@ -146,6 +146,7 @@ static inline bool vcpu_test_request(struct vcpu *vcpu, enum vcpu_request req)
 	if (likely(!test_bit(req, &vcpu->requests)))
 		return false;
 	clear_bit(req, &vcpu->requests);
+	/* Pairs with vcpu_request(). */
 	smp_mb__after_atomic();
 	return true;
 }

@@ -196,6 +196,7 @@ static int set_boot_cpu_id(void *object, void *data)
 
 static bool has_irqchip(struct vm *vm)
 {
+	/* Pairs with irqchip_create(): the controllers are there when the mode says so. */
 	return smp_load_acquire(&vm->irqchip) == IRQCHIP_KERNEL;
 }
 

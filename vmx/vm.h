@@ -46,11 +46,12 @@ struct vm {
 	struct irq_routes __rcu *routes;	/* (L) */
 	struct vm_clock clock;			/* (-) */
 	u32 boot_cpu_id;			/* (l) vCPU id of the bootstrap processor */
-	bool dead;				/* (-) an internal error ended it; ioctls get -EIO */
+	bool dead;				/* (-) an internal error ended it: -EIO */
 };
 
 static inline unsigned int vm_nr_vcpus(struct vm *vm)
 {
+	/* Pairs with vcpu_create(): the entries are there when the number says so. */
 	return smp_load_acquire(&vm->nr_vcpus);
 }
 

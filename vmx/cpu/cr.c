@@ -19,7 +19,8 @@
 			 X86_CR4_OSXMMEXCPT | X86_CR4_PGE | X86_CR4_TSD | X86_CR4_FSGSBASE)
 
 #define CR0_DEFINED	(X86_CR0_PE | X86_CR0_MP | X86_CR0_EM | X86_CR0_TS | X86_CR0_ET |	\
-			 X86_CR0_NE | X86_CR0_WP | X86_CR0_AM | X86_CR0_NW | X86_CR0_CD | X86_CR0_PG)
+			 X86_CR0_NE | X86_CR0_WP | X86_CR0_AM | X86_CR0_NW | X86_CR0_CD |	\
+			 X86_CR0_PG)
 
 /* The translation of linear addresses depends on these. */
 #define CR0_PAGING_BITS	X86_CR0_PG
@@ -359,5 +360,6 @@ bool cr_state_runs(struct vcpu *vcpu)
 {
 	const unsigned long both = X86_CR0_PE | X86_CR0_PG;
 
-	return (vcpu->vmcs->proc2 & SECONDARY_EXEC_UNRESTRICTED_GUEST) || (vcpu->cr0 & both) == both;
+	return (vcpu->vmcs->proc2 & SECONDARY_EXEC_UNRESTRICTED_GUEST) ||
+	       (vcpu->cr0 & both) == both;
 }

@@ -9,6 +9,7 @@
 #include <linux/moduleparam.h>
 #include <asm/msr-index.h>
 #include <asm/traps.h>
+#include "vmx/compat.h"
 #include "vmx/hw/controls.h"
 #include "vmx/hw/enable.h"
 #include "vmx/hw/switch.h"

@@ -57,7 +57,7 @@ const char *enable_other_user(void)
 	return NULL;
 }
 
-static bool vmxon(struct vmcs_region *region)
+static bool asm_vmxon(struct vmcs_region *region)
 {
 	u64 pa = __pa(region);
 	bool failed = true;
@@ -86,7 +86,7 @@ static int enter_vmx(void)
 	unlock_feature_control();
 	intel_pt_handle_vmx(1);
 	cr4_set_bits(X86_CR4_VMXE);
-	if (vmxon(this_cpu_read(vmxon_region))) {
+	if (asm_vmxon(this_cpu_read(vmxon_region))) {
 		this_cpu_write(in_vmx, true);
 		return 0;
 	}

@@ -20,8 +20,6 @@
 #include "vmx/hw/switch.h"
 #include "vmx/vcpu.h"
 
-extern char vmx_exit[];		/* entry.S: where the host goes on */
-
 static const u32 switched_index[NR_SWITCHED_MSRS] = {
 	[SWITCHED_STAR]		= MSR_STAR,
 	[SWITCHED_LSTAR]	= MSR_LSTAR,

@@ -26,6 +26,10 @@ struct switch_state {
 	u32 switched;			/* bit per switched_msr that differs from the host's */
 };
 
+/* entry.S, which documents them: the entry, and where the host goes on after an exit. */
+extern char vmx_exit[];
+u32 vmx_enter(struct vcpu *vcpu, bool launched, u64 guest_spec_ctrl, unsigned long *host_rsp);
+
 void switch_setup(struct vcpu *vcpu);
 void switch_cpu(struct vcpu *vcpu, int cpu);
 void switch_to_guest(struct vcpu *vcpu);

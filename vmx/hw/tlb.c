@@ -56,7 +56,7 @@ void vpid_free(u16 vpid)
 	spin_unlock(&vpid_lock);
 }
 
-static void invept(unsigned long type, u64 eptp)
+static void asm_invept(unsigned long type, u64 eptp)
 {
 	struct { u64 eptp, reserved; } operand = { eptp, 0 };
 
@@ -64,7 +64,7 @@ static void invept(unsigned long type, u64 eptp)
 		     : : [operand] "m" (operand), [type] "r" (type) : "cc", "memory");
 }
 
-static void invvpid(unsigned long type, u16 vpid)
+static void asm_invvpid(unsigned long type, u16 vpid)
 {
 	struct { u64 vpid, address; } operand = { vpid, 0 };
 
@@ -81,9 +81,9 @@ static void invvpid(unsigned long type, u16 vpid)
 void tlb_flush_ept(u64 eptp)
 {
 	if (caps_has(&vmx_caps, VMX_CAP_INVEPT_SINGLE))
-		invept(VMX_EPT_EXTENT_CONTEXT, eptp);
+		asm_invept(VMX_EPT_EXTENT_CONTEXT, eptp);
 	else
-		invept(VMX_EPT_EXTENT_GLOBAL, 0);
+		asm_invept(VMX_EPT_EXTENT_GLOBAL, 0);
 }
 
 /**
@@ -96,7 +96,7 @@ void tlb_flush_guest(struct vcpu *vcpu)
 	if (!vcpu->vpid)
 		return;
 	if (caps_has(&vmx_caps, VMX_CAP_INVVPID_SINGLE))
-		invvpid(VMX_VPID_EXTENT_SINGLE_CONTEXT, vcpu->vpid);
+		asm_invvpid(VMX_VPID_EXTENT_SINGLE_CONTEXT, vcpu->vpid);
 	else
 		tlb_flush_ept(controls_eptp(vcpu->root->hpa));
 }

@@ -43,7 +43,7 @@ void vmcs_write_failed(unsigned long field, unsigned long value)
 		pr_warn_once("VMWRITE of %#lx to field %#lx failed\n", value, field);
 }
 
-static bool vmclear(struct vmcs_region *region)
+static bool asm_vmclear(struct vmcs_region *region)
 {
 	u64 pa = __pa(region);
 	bool failed;
@@ -53,7 +53,7 @@ static bool vmclear(struct vmcs_region *region)
 	return !failed;
 }
 
-static bool vmptrld(struct vmcs_region *region)
+static bool asm_vmptrld(struct vmcs_region *region)
 {
 	u64 pa = __pa(region);
 	bool failed;
@@ -90,7 +90,7 @@ static void vmcs_clear_local(void *info)
 		return;
 	if (this_cpu_read(current_vmcs) == vmcs)
 		this_cpu_write(current_vmcs, NULL);
-	vmclear(vmcs->region);
+	asm_vmclear(vmcs->region);
 	list_del_init(&vmcs->link);
 	/* Off the list before another CPU may take it as its own. */
 	smp_wmb();
@@ -149,7 +149,7 @@ bool vmcs_load(struct vmcs_state *vmcs, int cpu)
 	}
 	if (this_cpu_read(current_vmcs) != vmcs) {
 		this_cpu_write(current_vmcs, vmcs);
-		if (!vmptrld(vmcs->region) && !enable_rebooting())
+		if (!asm_vmptrld(vmcs->region) && !enable_rebooting())
 			pr_warn_once("VMPTRLD of %#lx failed\n", __pa(vmcs->region));
 	}
 	return moved;
