@@ -69,7 +69,7 @@ static void check_lists(void)
 		saved += row->flags & MSR_F_SAVE ? row->nr : 0;
 		features += row->flags & MSR_F_FEATURE ? row->nr : 0;
 		broken += (row->flags & MSR_F_SAVE) &&
-			  (row->kind == MSR_CONST || (row->flags & MSR_F_WRITE_ONLY));
+			  (row->flags & (MSR_F_READ_ONLY | MSR_F_WRITE_ONLY));
 	}
 	TAP_EQ(saved && saved <= MSR_LIST_MAX, 1, "the list of saved registers is within 255");
 	TAP_EQ(features && features <= MSR_LIST_MAX, 1, "the list of features is not empty");
@@ -80,7 +80,7 @@ static bool accepts(u32 index, u64 value, bool host)
 {
 	const struct msr_row *row = msr_find(index);
 
-	return row && row->kind != MSR_CONST &&
+	return row && !(row->flags & MSR_F_READ_ONLY) &&
 	       msr_value_valid(row, index, value, MAXPHYADDR, host);
 }
 
@@ -178,6 +178,7 @@ static void check_the_rest(void)
 	TAP_EQ(accepts(0x1d9, 1, false), 1, "DEBUGCTL: LBR may be written");
 	TAP_EQ(accepts(0x1d9, 0x40, false), 0, "DEBUGCTL: no trace messages");
 	TAP_EQ(accepts(0xfe, 0x508, true), 0, "MTRRCAP is read-only");
+	TAP_EQ(accepts(0x179, 0, true), 0, "MCG_CAP is read-only");
 	TAP_EQ(msr_find(0xfe)->mask, 0x508, "MTRRCAP: fixed, write combining, eight variable");
 	TAP_EQ(msr_find(0x174)->offset, 0x482a, "SYSENTER_CS is where the VMCS has it");
 }

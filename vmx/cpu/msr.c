@@ -351,7 +351,7 @@ int msr_set(struct vcpu *vcpu, u32 index, u64 value, bool host)
 {
 	const struct msr_row *row = find_for(vcpu, index, host);
 
-	if (!row || row->kind == MSR_CONST || (!host && (row->flags & MSR_F_HOST_WRITES)))
+	if (!row || (row->flags & (host ? MSR_F_READ_ONLY : MSR_F_READ_ONLY | MSR_F_HOST_WRITES)))
 		return 1;
 	if (!msr_value_valid(row, index, value, vcpu->cpuid.maxphyaddr, host))
 		return 1;

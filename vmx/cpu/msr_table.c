@@ -14,8 +14,8 @@
 	  .offset = (at), .feature = (need), .mask = (bits), .name = (title) }
 
 /* There without a feature bit: a constant; read as 0; stored; in the VMCS; by a function. */
-#define CONST(index, nr, name, value, flags)							\
-	ROW(index, nr, name, MSR_CONST, MSR_ANY, value, MSR_NO_FEATURE, 0, flags)
+#define CONST(index, nr, name, value)							\
+	ROW(index, nr, name, MSR_CONST, MSR_ANY, value, MSR_NO_FEATURE, 0, MSR_F_READ_ONLY)
 #define NONE(index, nr, name)									\
 	ROW(index, nr, name, MSR_NULL, MSR_ANY, MSR_ALL_BITS, MSR_NO_FEATURE, 0, 0)
 #define STORE(index, nr, name, at, check, bits, flags)						\
@@ -42,10 +42,10 @@ const struct msr_row msr_table[] = {
 	    MSR_F_SAVE),
 	OWN(MSR_KVM_WALL_CLOCK, 2, "KVM_WALL_CLOCK, KVM_SYSTEM_TIME", MSR_ANY, MSR_ALL_BITS,
 	    MSR_NO_FEATURE, MSR_F_SAVE),
-	CONST(0x017, 1, "IA32_PLATFORM_ID", 0, 0),
+	CONST(0x017, 1, "IA32_PLATFORM_ID", 0),
 	OWN(0x01b, 1, "IA32_APIC_BASE", MSR_ANY, MSR_ALL_BITS, MSR_NO_FEATURE, 0),
-	CONST(0x02a, 1, "EBL_CR_POWERON", 0, 0),
-	CONST(0x02c, 1, "EBC_FREQUENCY_ID", 1 << 24, 0),
+	CONST(0x02a, 1, "EBL_CR_POWERON", 0),
+	CONST(0x02c, 1, "EBC_FREQUENCY_ID", 1 << 24),
 	OWN(0x03b, 1, "IA32_TSC_ADJUST", MSR_ANY, MSR_ALL_BITS, CPUID_TSC_ADJUST, MSR_F_SAVE),
 	OWN(0x048, 1, "IA32_SPEC_CTRL", MSR_ANY, MSR_ALL_BITS, CPUID_SPEC_CTRL, MSR_F_SAVE),
 	OWN(0x049, 1, "IA32_PRED_CMD", MSR_ANY, 1, CPUID_SPEC_CTRL, MSR_F_WRITE_ONLY),
@@ -54,10 +54,10 @@ const struct msr_row msr_table[] = {
 	      MSR_F_FEATURE | MSR_F_GUEST_DROPPED),
 	/* The two counters of a P6, which Linux and Windows touch before they look for a PMU. */
 	NONE(0x0c1, 2, "IA32_PMC0"),
-	CONST(0x0cd, 1, "FSB_FREQ", 3, 0),
+	CONST(0x0cd, 1, "FSB_FREQ", 3),
 	STORE(0x0ce, 1, "PLATFORM_INFO", AT(platform_info), MSR_ANY, MSR_ALL_BITS,
 	      MSR_F_SAVE | MSR_F_HOST_WRITES),
-	CONST(0x0fe, 1, "IA32_MTRRCAP", MTRR_CAP, 0),
+	CONST(0x0fe, 1, "IA32_MTRRCAP", MTRR_CAP),
 	ROW(0x10a, 1, "IA32_ARCH_CAPABILITIES", MSR_STORE, MSR_ANY, MSR_ALL_BITS,
 	    CPUID_ARCH_CAPABILITIES, AT(arch_capabilities),
 	    MSR_F_SAVE | MSR_F_FEATURE | MSR_F_HOST_WRITES),
@@ -68,16 +68,16 @@ const struct msr_row msr_table[] = {
 	     MSR_F_SAVE),
 	VMCS(0x176, "IA32_SYSENTER_EIP", FIELD_SYSENTER_EIP, MSR_CANONICAL, MSR_ALL_BITS,
 	     MSR_F_SAVE),
-	STORE(0x179, 1, "IA32_MCG_CAP", AT(mcg_cap), MSR_ANY, 0, 0),
+	STORE(0x179, 1, "IA32_MCG_CAP", AT(mcg_cap), MSR_ANY, 0, MSR_F_READ_ONLY),
 	STORE(0x17a, 1, "IA32_MCG_STATUS", AT(mcg_status), MSR_ANY, MSR_ALL_BITS, MSR_F_SAVE),
 	STORE(0x17b, 1, "IA32_MCG_CTL", AT(mcg_ctl), MSR_ALL_OR_NONE, MSR_ALL_BITS, MSR_F_SAVE),
 	NONE(0x186, 2, "IA32_PERFEVTSEL0"),
-	CONST(0x198, 1, "IA32_PERF_STATUS", 1000 | 4ULL << 40, 0),
-	CONST(0x199, 1, "IA32_PERF_CTL", 0, 0),
+	CONST(0x198, 1, "IA32_PERF_STATUS", 1000 | 4ULL << 40),
+	CONST(0x199, 1, "IA32_PERF_CTL", 0),
 	OWN(0x1a0, 1, "IA32_MISC_ENABLE", MSR_ANY, MSR_ALL_BITS, MSR_NO_FEATURE, MSR_F_SAVE),
 	/* LBR and BTF may be written, as everywhere, but there is no branch record to give. */
 	ROW(0x1d9, 1, "IA32_DEBUGCTL", MSR_NULL, MSR_ANY, 3, MSR_NO_FEATURE, 0, 0),
-	CONST(0x1db, 4, "LASTBRANCHFROMIP", 0, 0),
+	CONST(0x1db, 4, "LASTBRANCHFROMIP", 0),
 	STORE(0x200, 16, "IA32_MTRR_PHYSBASE0", AT(mtrr_var), MSR_MTRR_VARIABLE, MSR_ALL_BITS, 0),
 	STORE(0x250, 1, "IA32_MTRR_FIX64K_00000", AT(mtrr_fixed[0]), MSR_MTRR_TYPES,
 	      MSR_ALL_BITS, 0),
@@ -89,11 +89,11 @@ const struct msr_row msr_table[] = {
 	STORE(0x2ff, 1, "IA32_MTRR_DEF_TYPE", AT(mtrr_def_type), MSR_MTRR_DEFAULT, 0xcff, 0),
 	STORE(0x400, 4 * MSR_MC_BANKS, "IA32_MC0_CTL", AT(mc), MSR_MC_BANK, MSR_ALL_BITS, 0),
 	/* Energy counters: Linux asks for their unit. */
-	CONST(0x606, 1, "RAPL_POWER_UNIT", 0, 0),
-	CONST(0x611, 1, "PKG_ENERGY_STATUS", 0, 0),
-	CONST(0x619, 1, "DRAM_ENERGY_STATUS", 0, 0),
-	CONST(0x639, 1, "PP0_ENERGY_STATUS", 0, 0),
-	CONST(0x641, 1, "PP1_ENERGY_STATUS", 0, 0),
+	CONST(0x606, 1, "RAPL_POWER_UNIT", 0),
+	CONST(0x611, 1, "PKG_ENERGY_STATUS", 0),
+	CONST(0x619, 1, "DRAM_ENERGY_STATUS", 0),
+	CONST(0x639, 1, "PP0_ENERGY_STATUS", 0),
+	CONST(0x641, 1, "PP1_ENERGY_STATUS", 0),
 	OWN(0x6e0, 1, "IA32_TSC_DEADLINE", MSR_ANY, MSR_ALL_BITS, MSR_NO_FEATURE, MSR_F_SAVE),
 	OWN(0x800, 256, "IA32_X2APIC", MSR_ANY, MSR_ALL_BITS, MSR_NO_FEATURE, 0),
 	/* Of the supervisor state components none is offered. */

@@ -11,7 +11,7 @@
 
 /* Where the value is. */
 enum msr_kind {
-	MSR_CONST,		/* reads as @mask; a write faults */
+	MSR_CONST,		/* reads as @mask */
 	MSR_NULL,		/* reads as 0; a write changes nothing */
 	MSR_STORE,		/* at @offset of struct vcpu_msrs, the run's next ones behind it */
 	MSR_SWITCHED_STORE,	/* likewise, and in the processor while the guest runs */
@@ -36,6 +36,7 @@ enum msr_check {
 #define MSR_F_HOST_WRITES	BIT(2)	/* a guest's write faults */
 #define MSR_F_GUEST_DROPPED	BIT(3)	/* a guest's write changes nothing */
 #define MSR_F_WRITE_ONLY	BIT(4)
+#define MSR_F_READ_ONLY		BIT(5)	/* also for user space */
 
 #define MSR_NO_FEATURE		0xffff	/* of @feature: always there */
 #define MSR_ALL_BITS		(~0ULL)
