@@ -24,7 +24,7 @@
 /* What an op, and what executing returns. */
 enum emul_status {
 	EMUL_OK,	/* op: done. Instruction: retired, RIP stands behind it */
-	EMUL_FAULT,	/* struct emul's fault is to be injected; nothing else changed */
+	EMUL_FAULT,	/* struct emul's fault is to be injected; nothing changed */
 	EMUL_MMIO,	/* user space has to answer first; nothing changed; to be replayed */
 	EMUL_REPEAT,	/*
 			 * Not at its end, RIP still at it: iterations of a repeated instruction
@@ -75,8 +75,9 @@ struct emul_ops {
 	void (*get_segment)(struct emul *e, unsigned int nr, struct kvm_segment *seg);
 
 	/*
-	 * Data, at most EMUL_MAX_OPERAND bytes, or instruction bytes within one page. A write is
-	 * checked in whole before its first byte lands; to MMIO it is posted, and EMUL_OK.
+	 * Data of at most EMUL_MAX_OPERAND bytes anywhere, or more (instruction bytes, string
+	 * I/O) within one page of memory. A write is checked in whole before its first byte
+	 * lands; to MMIO it is posted, and EMUL_OK.
 	 */
 	int (*read)(struct emul *e, u64 linear, void *data, unsigned int len,
 		    unsigned int access);
@@ -85,12 +86,13 @@ struct emul_ops {
 	/* Atomic in memory, len 1, 2, 4, 8, 16. EMUL_REPEAT: not @old any more. MMIO: as write. */
 	int (*cmpxchg)(struct emul *e, u64 linear, const void *old, const void *new,
 		       unsigned int len, unsigned int access);
-	/* May this be accessed? No data move. EMUL_OK also for MMIO. Within one page. */
+	/* May this be accessed? No data move. Within one page. EMUL_MMIO: yes, but no memory. */
 	int (*probe)(struct emul *e, u64 linear, unsigned int len, unsigned int access);
 
 	/*
-	 * String I/O: @count elements of @size 1, 2 or 4 bytes. Output is taken (or posted, with
-	 * e->stop set) or refused, not replayed. The permission to use the port was checked.
+	 * String I/O: @count elements of @size 1, 2 or 4 bytes, whose port is permitted: the
+	 * processor has checked that. Output is posted if need be. A replay asks for the same
+	 * input again, but compare: the guest's memory may have changed the instruction.
 	 */
 	int (*port_in)(struct emul *e, u16 port, unsigned int size, unsigned int count,
 		       void *data);
@@ -123,16 +125,15 @@ struct emul_fault {
 /* The instruction, as decoded. For the emulator; others read @bytes, @nr_bytes, @len. */
 struct emul_insn {
 	const struct emul_opcode *op;
-	u64 imm;		/* sign-extended; of A0 to A3, the address */
-	s64 disp;
+	u64 imm, disp;		/* sign-extended */
 	u8 bytes[EMUL_MAX_INSN];
 	u8 nr_bytes;		/* known so far, maybe more than the instruction has */
 	u8 len;
-	u8 map;			/* 0: one byte, 1: 0F, 2: 0F 38, 3: 0F 3A */
+	u8 map;			/* 0: one byte, 1: 0F, 2: 0F 38 */
 	u8 opcode;
 	u8 rex;			/* 40H to 4FH, 0: none */
 	u8 repeat;		/* F2H, F3H, 0: none */
-	bool lock, opsize;	/* prefixes F0H, 66H */
+	bool lock, opsize, addrsize;	/* prefixes F0H, 66H, 67H */
 	u8 seg;			/* of the memory operand, overridden or by default */
 	u8 override;		/* EMUL_ES to EMUL_GS by prefix, 0xff: none */
 	u8 modrm, reg, rm;	/* register numbers with REX.R and REX.B */
@@ -150,7 +151,11 @@ struct emul {
 	enum emul_mode mode;
 	u8 cpl;			/* 3 in virtual-8086 mode, 0 in real mode */
 
-	bool stop;		/* an op sets it: end a repetition after this iteration */
+	/*
+	 * An op that serves an answered read or posts a write sets it: a repetition ends after
+	 * this iteration (EMUL_OK or EMUL_REPEAT), so answers never serve a second one.
+	 */
+	bool stop;
 
 	/* After EMUL_FAULT. */
 	struct emul_fault fault;

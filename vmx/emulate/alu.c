@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Results and flags of the arithmetic, logic and bit instructions. Flags that an instruction
+ * leaves undefined are as processors have them: logic clears AF, bit tests touch only CF.
+ * Operands are zero-extended; results are truncated by whoever stores them. SDM vol. 1, 3.4.3.
+ */
+#include "vmx/emulate/insn.h"
+
+static void set_flag(struct alu *a, u64 flag, bool on)
+{
+	a->rflags = on ? a->rflags | flag : a->rflags & ~flag;
+}
+
+/* SF, ZF and PF. PF is the low byte's parity: fold it to 4 bits, look them up in one word. */
+void alu_set_szp(struct alu *a, u64 result)
+{
+	unsigned int nibble = (result ^ (result >> 4)) & 15;
+
+	set_flag(a, X86_EFLAGS_SF, result & sign_bit(a->size));
+	set_flag(a, X86_EFLAGS_ZF, !(result & size_mask(a->size)));
+	set_flag(a, X86_EFLAGS_PF, (0x9669 >> nibble) & 1);
+}
+
+static void logic(struct alu *a, u64 result)
+{
+	a->rflags &= ~(u64)(X86_EFLAGS_CF | X86_EFLAGS_OF | X86_EFLAGS_AF);
+	alu_set_szp(a, result);
+	a->dst = result;
+}
+
+/* The carry out of each bit; its top one is CF, that of bit 3 AF, the top two differ: OF. */
+static void carries(struct alu *a, u64 result, u64 carry)
+{
+	u64 sign = sign_bit(a->size);
+
+	set_flag(a, X86_EFLAGS_CF, carry & sign);
+	set_flag(a, X86_EFLAGS_AF, carry & 8);
+	set_flag(a, X86_EFLAGS_OF, ((carry << 1) ^ carry) & sign);
+	alu_set_szp(a, result);
+	a->dst = result;
+}
+
+static void add(struct alu *a, u64 src, bool carry_in)
+{
+	u64 r = a->dst + src + carry_in;
+
+	carries(a, r, (a->dst & src) | ((a->dst | src) & ~r));
+}
+
+static void sub(struct alu *a, u64 src, bool borrow_in)
+{
+	u64 r = a->dst - src - borrow_in;
+
+	carries(a, r, (~a->dst & src) | ((~a->dst | src) & r));
+}
+
+/* MOV and MOVZX: the source comes zero-extended. */
+void alu_mov(struct alu *a)
+{
+	a->dst = a->src;
+}
+
+/* MOVSX and MOVSXD. */
+void alu_movsx(struct alu *a)
+{
+	a->dst = sign_extend(a->src, a->src_size);
+}
+
+/* MOVBE. */
+void alu_movbe(struct alu *a)
+{
+	a->dst = __builtin_bswap64(a->src) >> (64 - 8 * a->size);
+}
+
+/* ADD, and XADD's sum. */
+void alu_add(struct alu *a)
+{
+	add(a, a->src, false);
+}
+
+/* OR. */
+void alu_or(struct alu *a)
+{
+	logic(a, a->dst | a->src);
+}
+
+/* ADC. */
+void alu_adc(struct alu *a)
+{
+	add(a, a->src, a->rflags & X86_EFLAGS_CF);
+}
+
+/* SBB. */
+void alu_sbb(struct alu *a)
+{
+	sub(a, a->src, a->rflags & X86_EFLAGS_CF);
+}
+
+/* AND and TEST. */
+void alu_and(struct alu *a)
+{
+	logic(a, a->dst & a->src);
+}
+
+/* SUB, CMP, CMPS, SCAS and CMPXCHG's comparison. */
+void alu_sub(struct alu *a)
+{
+	sub(a, a->src, false);
+}
+
+/* XOR. */
+void alu_xor(struct alu *a)
+{
+	logic(a, a->dst ^ a->src);
+}
+
+/* INC: as ADD, but for CF. */
+void alu_inc(struct alu *a)
+{
+	bool cf = a->rflags & X86_EFLAGS_CF;
+
+	add(a, 1, false);
+	set_flag(a, X86_EFLAGS_CF, cf);
+}
+
+/* DEC: as SUB, but for CF. */
+void alu_dec(struct alu *a)
+{
+	bool cf = a->rflags & X86_EFLAGS_CF;
+
+	sub(a, 1, false);
+	set_flag(a, X86_EFLAGS_CF, cf);
+}
+
+/* NOT. */
+void alu_not(struct alu *a)
+{
+	a->dst = ~a->dst;
+}
+
+/* NEG: 0 - x. */
+void alu_neg(struct alu *a)
+{
+	u64 src = a->dst;
+
+	a->dst = 0;
+	sub(a, src, false);
+}
+
+static u64 test_bit_of(struct alu *a)
+{
+	u64 bit = BIT_ULL(a->src & (a->size * 8 - 1));
+
+	set_flag(a, X86_EFLAGS_CF, a->dst & bit);
+	return bit;
+}
+
+/* BT. */
+void alu_bt(struct alu *a)
+{
+	test_bit_of(a);
+}
+
+/* BTS. */
+void alu_bts(struct alu *a)
+{
+	a->dst |= test_bit_of(a);
+}
+
+/* BTR. */
+void alu_btr(struct alu *a)
+{
+	a->dst &= ~test_bit_of(a);
+}
+
+/* BTC. */
+void alu_btc(struct alu *a)
+{
+	a->dst ^= test_bit_of(a);
+}

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Moves between memory and XMM registers. A load of less than 16 bytes clears the rest.
+ * SDM vol. 3A, 13.1 (when SSE faults); vol. 2A, 2.4 (alignment).
+ */
+#include "vmx/emulate/insn.h"
+
+static int check_sse(struct emul *e)
+{
+	u64 cr0 = e->ops->get_cr(e, 0);
+
+	if (!e->ops->get_xmm || !e->insn.mem)
+		return EMUL_UNHANDLED;
+	if ((cr0 & X86_CR0_EM) || !(e->ops->get_cr(e, 4) & X86_CR4_OSFXSR))
+		return emul_raise(e, UD_VECTOR);
+	return cr0 & X86_CR0_TS ? emul_raise(e, NM_VECTOR) : EMUL_OK;
+}
+
+/**
+ * emul_sse_load() - memory to XMM register
+ * @e: executing
+ *
+ * Return: see emul_execute().
+ */
+int emul_sse_load(struct emul *e)
+{
+	u8 data[16] = { 0 };
+	struct emul_ref ref;
+	int r = check_sse(e);
+
+	if (r == EMUL_OK)
+		r = emul_ref_rm(e, e->insn.size, 0, &ref);
+	if (r == EMUL_OK)
+		r = emul_load(e, &ref, data);
+	if (r != EMUL_OK)
+		return r;
+	e->ops->set_xmm(e, e->insn.reg, data);
+	return emul_retire(e);
+}
+
+/**
+ * emul_sse_store() - XMM register, or its low part, to memory
+ * @e: executing
+ *
+ * Return: see emul_execute().
+ */
+int emul_sse_store(struct emul *e)
+{
+	struct emul_ref ref;
+	u8 data[16];
+	int r = check_sse(e);
+
+	if (r == EMUL_OK)
+		r = emul_ref_rm(e, e->insn.size, EMUL_WRITE, &ref);
+	if (r != EMUL_OK)
+		return r;
+	e->ops->get_xmm(e, e->insn.reg, data);
+	r = emul_store(e, &ref, NULL, data);
+	return r == EMUL_OK ? emul_retire(e) : r;
+}
