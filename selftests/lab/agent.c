@@ -10,6 +10,7 @@
  *	S  started: the log before this is the boot's own
  *	K  kernel log, as /dev/kmsg gives it
  *	O  standard output	E  standard error of COMMAND
+ *	I  so many (one byte) of the user's input were taken; no more than 255 may be on their way
  *	L  a module did not load: "PATH: reason"
  *	A  a module was loaded: "PATH: address of its .text"
  *	B  COMMAND begins: TSC	X  COMMAND ended: TSC, wait status (two 64-bit words)
@@ -261,6 +262,7 @@ static pid_t start_on_terminal(int *line, int *terminal)
 	cfsetspeed(&raw, B115200);
 	tcsetattr(*line, TCSANOW, &raw);
 	fcntl(*terminal, F_SETFD, FD_CLOEXEC);
+	fcntl(*terminal, F_SETFL, O_RDWR | O_NONBLOCK);
 	pid = fork();
 	if (!pid)
 		run_command(slave, slave, slave);
@@ -304,14 +306,29 @@ static bool reap(int signals, pid_t command, int *status)
 	return ended;
 }
 
-/* What the user typed goes to the terminal. */
+/* What the user typed goes to the terminal; what that does not take yet is kept. */
+static struct {
+	char data[256];
+	size_t len;
+} input;
+
 static void forward_input(int line, int terminal)
 {
-	char data[256];
-	ssize_t len = read(line, data, sizeof(data));
+	ssize_t len;
+	uint8_t taken;
 
-	if (len > 0 && write(terminal, data, len) < 0)
+	if (!input.len) {
+		len = read(line, input.data, sizeof(input.data) - 1);
+		if (len > 0)
+			input.len = len;
+	}
+	len = write(terminal, input.data, input.len);
+	if (len <= 0)
 		return;
+	taken = len;
+	frame('I', &taken, sizeof(taken));
+	input.len -= len;
+	memmove(input.data, input.data + len, input.len);
 }
 
 /* Forward until COMMAND ends; a stream that ends (poll: POLLHUP, or EIO of a terminal) is left. */
@@ -325,14 +342,16 @@ static int watch_command(pid_t command, int signals, int out, int err, int line)
 	int status = 0;
 
 	for (;;) {
+		fds[2].events = input.len ? POLLIN | POLLOUT : POLLIN;
+		fds[4].fd = input.len ? -1 : line;
 		poll(fds, sizeof(fds) / sizeof(fds[0]), -1);
 		if (fds[1].revents & POLLIN)
 			forward_kmsg();
-		if (fds[2].revents && !forward(out, 'O'))
+		if (fds[2].revents & ~POLLOUT && !forward(out, 'O'))
 			fds[2].fd = -1;
 		if (fds[3].revents && !forward(err, 'E'))
 			fds[3].fd = -1;
-		if (fds[4].revents & POLLIN)
+		if (fds[2].revents & POLLOUT || fds[4].revents & POLLIN)
 			forward_input(line, out);
 		if ((fds[0].revents & POLLIN) && reap(signals, command, &status))
 			break;

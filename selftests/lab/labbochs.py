@@ -9,7 +9,8 @@ import ctypes
 import os
 import pty
 import re
-import selectors
+import select
+import shutil
 import signal
 import struct
 import subprocess
@@ -28,6 +29,7 @@ GRACE = 5                       # seconds that a stopped emulator has to say whe
 BIOS = "/usr/share/bochs/BIOS-bochs-latest"
 VGABIOS = "/usr/share/bochs/VGABIOS-lgpl-latest"
 END_OF_FILE = b"\x04"           # what a terminal's user types for it
+ON_THE_WAY = 255                # bytes of input that the agent has not taken yet: see agent.c
 ESCAPE = b"\x1d"                # Ctrl-]: leaves an interactive lab
 CLONE_NEWNET, CLONE_NEWUSER, PR_SET_PDEATHSIG = 0x40000000, 0x10000000, 1
 
@@ -39,19 +41,19 @@ config_interface: textconfig
 memory: guest={mem}, host={mem}
 romimage: file={bios}
 vgaromimage: file={vgabios}
-optromimage1: file={loader}, address=0xd0000
-optramimage1: file={folder}/ram, address=0x100000
+optromimage1: file=loader.rom, address=0xd0000
+optramimage1: file=ram, address=0x100000
 ata0: enabled=0
 ata1: enabled=0
 boot: floppy
-log: {folder}/bochs.log
+log: bochs.log
 panic: action=fatal
 error: action=report
 info: action=report
 debug: action=ignore
 cpu: model={model}, count={smp}, ips={ips}, reset_on_triple_fault=0, ignore_bad_msrs=1
 clock: sync={sync}, time0=1000000000
-com1: enabled=1, mode=file, dev={folder}/console
+com1: enabled=1, mode=file, dev=console
 com2: enabled=1, {com2}
 port_e9_hack: enabled=1
 pci: enabled=1, chipset=i440fx
@@ -66,9 +68,8 @@ class Machine:
         self.ips = IPS_ONE if smp == 1 else IPS_MANY
 
     def write_config(self, com2, sync, ticks):
-        config = CONFIG.format(bios=BIOS, vgabios=VGABIOS, loader=labbuild.loader(),
-                               folder=self.folder, mem=self.mem, model=self.model, smp=self.smp,
-                               ips=self.ips, com2=com2, sync=sync)
+        config = CONFIG.format(bios=BIOS, vgabios=VGABIOS, mem=self.mem, model=self.model,
+                               smp=self.smp, ips=self.ips, com2=com2, sync=sync)
         stop = f"sba {ticks}000000\n" if ticks else ""
         commands = touch_blocks(self.top) + stop + "c\nr\nprint-stack 256\nq\n"
         for name, text in (("bochsrc", config), ("commands", commands)):
@@ -131,6 +132,7 @@ class Report:
         self.outcome, self.streams, self.files = outcome, streams, files
         self.buffer, self.stray = bytearray(), bytearray()
         self.started = False
+        self.taken = 0                  # bytes of the user's input that have arrived
         self.target = None
 
     def feed(self, data):
@@ -161,6 +163,8 @@ class Report:
         elif kind == "K":
             text = content.decode(errors="replace")
             out.kmsg += labverdict.readable(text.rstrip("\n")).split("\n")
+        elif kind == "I":
+            self.taken += content[0]
         elif kind == "A":
             module, _, address = content.decode().partition(": ")
             out.modules[module] = int(address, 16)
@@ -208,9 +212,15 @@ def prepare_child(parent, libc):
 
 
 def start(machine):
-    """Start Bochs with its report on a pipe; returns the process."""
+    """Start Bochs with its report on a pipe; returns the process.
+
+    All that Bochs reads lies in its folder, under names without a character that it or the loader
+    would take for a separator.
+    """
+    shutil.copy(labbuild.loader(), os.path.join(machine.folder, "loader.rom"))
+    shutil.copy(labbuild.detrand(), os.path.join(machine.folder, "detrand.so"))
     libc, parent = ctypes.CDLL(None), os.getpid()
-    env = dict(os.environ, LD_PRELOAD=labbuild.detrand(), LC_ALL="C")
+    env = dict(os.environ, LD_PRELOAD="./detrand.so", LC_ALL="C")
     with open(os.path.join(machine.folder, "stderr"), "wb") as err:
         try:
             return subprocess.Popen(
@@ -227,7 +237,10 @@ class Keyboard:
     def __init__(self, source):
         self.source = source
         self.near, self.far = pty.openpty()
+        self.pending, self.ended = b"", False
+        self.room = ON_THE_WAY
         tty.setraw(self.far)
+        os.set_blocking(self.near, False)
         self.saved = tty.tcgetattr(source) if os.isatty(source) else None
 
     def com2(self):
@@ -244,45 +257,55 @@ class Keyboard:
         os.close(self.near)
         os.close(self.far)
 
-    def pump(self):
-        """Pass on what there is; False when there will be no more."""
-        data = os.read(self.source, 64)
-        if self.saved and ESCAPE in data:
+    def wants(self):
+        """(files to read, files to write): what is on its way holds the user's input up."""
+        if self.pending:
+            return [], [self.near] if self.room else []
+        return ([] if self.ended else [self.source]), []
+
+    def read(self):
+        self.pending = os.read(self.source, 256)
+        self.ended = not self.pending
+        if self.saved and ESCAPE in self.pending:
             raise KeyboardInterrupt
-        os.write(self.near, data or END_OF_FILE)
-        return bool(data)
+        self.pending = self.pending or END_OF_FILE
+
+    def write(self):
+        written = os.write(self.near, self.pending[:self.room])
+        self.pending = self.pending[written:]
+        self.room -= written
 
 
 def follow(process, report, limit, keyboard):
     """Read the report until Bochs ends; names the wall limit when it passes."""
     deadline, stopped = time.monotonic() + limit if limit else None, None
-    with selectors.DefaultSelector() as selector:
-        selector.register(process.stdout, selectors.EVENT_READ)
-        typing = False
-        while True:
-            if keyboard and report.started and not typing:
-                selector.register(keyboard.source, selectors.EVENT_READ)
-                typing = True
-            left = max(0, deadline - time.monotonic()) if deadline else None
-            events = selector.select(left)
-            for key, _ in events:
-                if key.fileobj is process.stdout:
-                    data = os.read(process.stdout.fileno(), 1 << 16)
-                    if not data:
-                        return stopped
-                    report.feed(data)
-                elif not keyboard.pump():
-                    selector.unregister(keyboard.source)
-            if deadline and time.monotonic() >= deadline:
-                if stopped:
-                    return stopped
-                stopped = f"wall time limit of {limit} s passed"
-                process.send_signal(signal.SIGINT)
-                deadline = time.monotonic() + GRACE
+    while True:
+        typing = keyboard and report.started
+        readers, writers = keyboard.wants() if typing else ([], [])
+        left = max(0, deadline - time.monotonic()) if deadline else None
+        ready, free, _ = select.select(readers + [process.stdout], writers, [], left)
+        if process.stdout in ready:
+            data = os.read(process.stdout.fileno(), 1 << 16)
+            if not data:
+                return stopped
+            report.feed(data)
+        if typing:
+            keyboard.room += report.taken
+            report.taken = 0
+        if typing and keyboard.source in ready:
+            keyboard.read()
+        if free:
+            keyboard.write()
+        if deadline and time.monotonic() >= deadline:
+            if stopped:
+                return stopped
+            stopped = f"wall time limit of {limit:g} s passed"
+            process.send_signal(signal.SIGINT)
+            deadline = time.monotonic() + GRACE
 
 
 def stop_trace(words):
-    """The instruction pointer and the words on the stack, from the debugger's `r`, `print-stack`."""
+    """The instruction pointer and the words on the stack, as the debugger prints them."""
     halves = (re.findall(r"^rip: (\w+)_(\w+)", words, re.M) +
               re.findall(r"^ \| STACK \w+ \[0x(\w+):0x(\w+)\]", words, re.M))
     return [int(high + low, 16) for high, low in halves]
@@ -295,7 +318,7 @@ def run(machine, streams, files, limit, ticks, keyboard=None):
     if keyboard:
         machine.write_config(keyboard.com2(), "slowdown", ticks)
     else:
-        machine.write_config(f"mode=file, dev={machine.folder}/com2", "none", ticks)
+        machine.write_config("mode=file, dev=com2", "none", ticks)
     process = start(machine)
     try:
         outcome.limit = follow(process, report, limit, keyboard)

@@ -158,7 +158,7 @@ def verdicts(tap, temp, results):
     check("idle", labverdict.HANG, "emulated time limit",
           "a host that waits forever reaches the limit of emulated time")
     check("spin", labverdict.HANG, "wall time limit", "a host that spins reaches the wall limit")
-    check("idle", labverdict.HANG, "lab:   cpu_startup_entry+", "a hang names the functions it is in")
+    check("idle", labverdict.HANG, "lab:   cpu_startup_entry+", "a hang names its functions")
     check("load", labverdict.NO_DRIVER, "`zz' invalid for parameter `ept'",
           "a driver that does not load has its status and the log's words")
     check("entry", labverdict.ENTRY, "VMENTER FAIL: VMCS guest TR invalid",
