@@ -331,26 +331,27 @@ static u32 eax_of(const struct vcpu_cpuid *cpuid, u32 leaf, u32 index)
 	return regs[0];
 }
 
+static const struct kvm_cpuid_entry2 intel[] = {
+	{ .function = 0, .eax = 0xd, INTEL },
+	{ .function = 1, .eax = 0x50654 },
+	{ .function = 4, .index = 0, .eax = 0x121, INDEXED },
+	{ .function = 4, .index = 1, .eax = 0x122, INDEXED },
+	{ .function = 0xb, .index = 0, .eax = 1, .ecx = 0x100, .edx = 5, INDEXED },
+	{ .function = 0xb, .index = 1, .eax = 4, .ecx = 0x201, .edx = 5, INDEXED },
+	{ .function = 0xd, .index = 0, .eax = 7, INDEXED },
+	{ .function = 0xd, .index = 1, .eax = 0xf, INDEXED },
+	{ .function = 0x40000000, .eax = 0x40000001, .ebx = 0x4b4d564b },
+	{ .function = 0x40000001, .eax = 0x0100000b },
+	{ .function = 0x80000000, .eax = 0x80000008 },
+	{ .function = 0x80000001, .edx = 0x2c100800 },
+};
+
 static void check_instruction(void)
 {
-	struct kvm_cpuid_entry2 entries[] = {
-		{ .function = 0, .eax = 0xd, INTEL },
-		{ .function = 1, .eax = 0x50654 },
-		{ .function = 4, .index = 0, .eax = 0x121, INDEXED },
-		{ .function = 4, .index = 1, .eax = 0x122, INDEXED },
-		{ .function = 0xb, .index = 0, .eax = 1, .ecx = 0x100, .edx = 5, INDEXED },
-		{ .function = 0xb, .index = 1, .eax = 4, .ecx = 0x201, .edx = 5, INDEXED },
-		{ .function = 0xd, .index = 0, .eax = 7, INDEXED },
-		{ .function = 0xd, .index = 1, .eax = 0xf, INDEXED },
-		{ .function = 0x40000000, .eax = 0x40000001, .ebx = 0x4b4d564b },
-		{ .function = 0x40000001, .eax = 0x0100000b },
-		{ .function = 0x80000000, .eax = 0x80000008 },
-		{ .function = 0x80000001, .edx = 0x2c100800 },
-	};
 	struct vcpu_cpuid cpuid;
 	u32 regs[4];
 
-	set_entries(&cpuid, entries, ARRAY_SIZE(entries));
+	set_entries(&cpuid, intel, ARRAY_SIZE(intel));
 	TAP_EQ(eax_of(&cpuid, 0, 0), 0xd, "leaf 0");
 	TAP_EQ(eax_of(&cpuid, 1, 77), 0x50654, "a leaf without index ignores ECX");
 	TAP_EQ(eax_of(&cpuid, 4, 1), 0x122, "a leaf with index obeys ECX");
@@ -368,15 +369,22 @@ static void check_instruction(void)
 	TAP_EQ(regs[2], 9, "topology above the last level: ECX is the index");
 	TAP_EQ(regs[3], 5, "topology above the last level: EDX is the x2APIC ID");
 	TAP_EQ(cpuid_lookup(&cpuid, 0x80000001, 0)->edx, 0x2c100800, "an extended leaf is found");
+}
 
-	entries[0] = (struct kvm_cpuid_entry2) { .function = 0, .eax = 0xd, AMD };
+static void check_other_entries(void)
+{
+	struct kvm_cpuid_entry2 entries[] = {
+		{ .function = 0, .eax = 0xd, AMD },
+		{ .function = 0xd, .eax = 7 },
+		{ .function = 0, .eax = 99 },
+	};
+	struct vcpu_cpuid cpuid;
+
 	set_entries(&cpuid, entries, ARRAY_SIZE(entries));
 	TAP_EQ(eax_of(&cpuid, 0xe, 0), 0, "AMD: above the basic range reads 0");
+	TAP_EQ(eax_of(&cpuid, 0, 0), 0xd, "of two entries for a leaf the first counts");
 	set_entries(&cpuid, entries, 0);
 	TAP_EQ(eax_of(&cpuid, 0, 0), 0, "no CPUID set: 0");
-	entries[1] = (struct kvm_cpuid_entry2) { .function = 0, .eax = 99 };
-	set_entries(&cpuid, entries, 2);
-	TAP_EQ(eax_of(&cpuid, 0, 0), 0xd, "of two entries for a leaf the first counts");
 }
 
 static void check_dynamic(void)
@@ -488,6 +496,7 @@ int main(int argc, char **argv)
 	check_table();
 	check_all_ones();
 	check_instruction();
+	check_other_entries();
 	check_dynamic();
 	check_derived();
 	nr = scandir(folder, &files, NULL, alphasort);

@@ -19,7 +19,8 @@
 
 static bool is_stored(const struct msr_row *row)
 {
-	return row->kind == MSR_STORE || row->kind == MSR_SWITCHED_STORE;
+	return row->kind == MSR_STORE || row->kind == MSR_STORE_SWITCHED ||
+	       row->kind == MSR_STORE_OWN;
 }
 
 static void check_order(void)

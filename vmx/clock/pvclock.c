@@ -33,7 +33,7 @@ struct reading {
 };
 
 static struct {
-	seqcount_t seq;			/* written by the notifier, under the timekeeper's lock */
+	seqcount_t seq;			/* the notifier writes, under the timekeeper's lock */
 	const struct clocksource *source;
 	bool tsc;			/* the source is the TSC; else the rest is void */
 	struct reading raw;		/* raw monotonic time, suspend included */

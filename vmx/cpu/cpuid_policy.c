@@ -415,8 +415,9 @@ static const struct {
 	{ X86_CR4_PKE,		CPUID_PKU },
 };
 
-#define CR4_ALWAYS	(X86_CR4_VME | X86_CR4_PVI | X86_CR4_TSD | X86_CR4_DE | X86_CR4_PSE |	\
-			 X86_CR4_PAE | X86_CR4_MCE | X86_CR4_PGE | X86_CR4_PCE |		\
+#define CR4_ALWAYS	(X86_CR4_VME | X86_CR4_PVI | X86_CR4_TSD | X86_CR4_DE |	\
+			 X86_CR4_PSE | X86_CR4_PAE | X86_CR4_MCE |		\
+			 X86_CR4_PGE | X86_CR4_PCE |				\
 			 X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT)
 
 static void derive_cr4(struct vcpu_cpuid *cpuid, const struct cpuid_host *host)

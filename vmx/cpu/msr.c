@@ -30,13 +30,13 @@
 static u64 spec_ctrl_bits __ro_after_init;
 static u64 arch_capabilities __ro_after_init;
 
-/* What may go through of the host's IA32_ARCH_CAPABILITIES: what needs nothing of the driver. */
+/* Of the host's IA32_ARCH_CAPABILITIES goes through what needs nothing of the driver. */
 #define ARCH_CAP_KEPT	(ARCH_CAP_RDCL_NO | ARCH_CAP_IBRS_ALL | ARCH_CAP_RSBA |		\
-			 ARCH_CAP_SKIP_VMENTRY_L1DFLUSH | ARCH_CAP_SSB_NO |			\
-			 ARCH_CAP_MDS_NO | ARCH_CAP_PSCHANGE_MC_NO | ARCH_CAP_TAA_NO |		\
-			 ARCH_CAP_SBDR_SSDP_NO | ARCH_CAP_FBSDP_NO | ARCH_CAP_PSDP_NO |		\
-			 ARCH_CAP_FB_CLEAR | ARCH_CAP_RRSBA | ARCH_CAP_BHI_NO |			\
-			 ARCH_CAP_PBRSB_NO | ARCH_CAP_GDS_NO | ARCH_CAP_RFDS_NO |		\
+			 ARCH_CAP_SKIP_VMENTRY_L1DFLUSH | ARCH_CAP_SSB_NO |		\
+			 ARCH_CAP_MDS_NO | ARCH_CAP_PSCHANGE_MC_NO | ARCH_CAP_TAA_NO |	\
+			 ARCH_CAP_SBDR_SSDP_NO | ARCH_CAP_FBSDP_NO | ARCH_CAP_PSDP_NO |	\
+			 ARCH_CAP_FB_CLEAR | ARCH_CAP_RRSBA | ARCH_CAP_BHI_NO |		\
+			 ARCH_CAP_PBRSB_NO | ARCH_CAP_GDS_NO | ARCH_CAP_RFDS_NO |	\
 			 ARCH_CAP_RFDS_CLEAR | ARCH_CAP_ITS_NO)
 
 /* Older processors without a bug lack the bit that says so. */
@@ -163,18 +163,6 @@ static int get_own(struct vcpu *vcpu, u32 index, u64 *value)
 		return 0;
 	case MSR_IA32_TSC_DEADLINE:
 		*value = vcpu->lapic ? lapic_get_tsc_deadline(vcpu) : 0;
-		return 0;
-	case MSR_IA32_SPEC_CTRL:
-		*value = vcpu->msr.spec_ctrl;
-		return 0;
-	case MSR_IA32_MISC_ENABLE:
-		*value = vcpu->msr.misc_enable;
-		return 0;
-	case MSR_MISC_FEATURES_ENABLES:
-		*value = vcpu->msr.misc_features;
-		return 0;
-	case MSR_IA32_XSS:
-		*value = vcpu->msr.xss;
 		return 0;
 	case MSR_EFER:
 		*value = vcpu->efer;
@@ -327,7 +315,8 @@ int msr_get(struct vcpu *vcpu, u32 index, u64 *value, bool host)
 		*value = 0;
 		return 0;
 	case MSR_STORE:
-	case MSR_SWITCHED_STORE:
+	case MSR_STORE_SWITCHED:
+	case MSR_STORE_OWN:
 		*value = *row_storage(vcpu, row, index);
 		return 0;
 	case MSR_VMCS:
@@ -363,7 +352,7 @@ int msr_set(struct vcpu *vcpu, u32 index, u64 value, bool host)
 	case MSR_STORE:
 		*row_storage(vcpu, row, index) = value;
 		return 0;
-	case MSR_SWITCHED_STORE:
+	case MSR_STORE_SWITCHED:
 		*row_storage(vcpu, row, index) = value;
 		switch_reload_msrs(vcpu);
 		return 0;

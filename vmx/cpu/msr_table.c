@@ -9,23 +9,26 @@
 
 #define AT(field)	offsetof(struct vcpu_msrs, field)
 
-#define ROW(index, count, title, what, how, bits, need, at, flag)				\
-	{ .first = (index), .nr = (count), .kind = (what), .check = (how), .flags = (flag),	\
-	  .offset = (at), .feature = (need), .mask = (bits), .name = (title) }
+#define ROW(index, count, title, what, how, bits, need, at, flag)			\
+	{ .first = (index), .nr = (count), .kind = (what), .check = (how),		\
+	  .flags = (flag), .offset = (at), .feature = (need), .mask = (bits),		\
+	  .name = (title) }
 
-/* There without a feature bit: a constant; read as 0; stored; in the VMCS; by a function. */
+/* A constant; read as 0; stored; stored and switched; in the VMCS; by functions. */
 #define CONST(index, nr, name, value)							\
 	ROW(index, nr, name, MSR_CONST, MSR_ANY, value, MSR_NO_FEATURE, 0, MSR_F_READ_ONLY)
-#define NONE(index, nr, name)									\
-	ROW(index, nr, name, MSR_NULL, MSR_ANY, MSR_ALL_BITS, MSR_NO_FEATURE, 0, 0)
-#define STORE(index, nr, name, at, check, bits, flags)						\
+#define NONE(index, nr, name, bits)							\
+	ROW(index, nr, name, MSR_NULL, MSR_ANY, bits, MSR_NO_FEATURE, 0, 0)
+#define STORE(index, nr, name, at, check, bits, flags)					\
 	ROW(index, nr, name, MSR_STORE, check, bits, MSR_NO_FEATURE, at, flags)
-#define SWITCH(index, name, nr, check, bits, need)						\
-	ROW(index, 1, name, MSR_SWITCHED_STORE, check, bits, need, AT(switched[nr]), MSR_F_SAVE)
-#define VMCS(index, name, field, check, bits, flags)						\
+#define SWITCH(index, name, nr, check, bits, need)					\
+	ROW(index, 1, name, MSR_STORE_SWITCHED, check, bits, need, AT(switched[nr]), MSR_F_SAVE)
+#define VMCS(index, name, field, check, bits, flags)					\
 	ROW(index, 1, name, MSR_VMCS, check, bits, MSR_NO_FEATURE, field, flags)
-#define OWN(index, nr, name, check, bits, need, flags)						\
-	ROW(index, nr, name, MSR_OWN, check, bits, need, 0, flags)
+#define OWN(index, nr, name, bits, need, flags)						\
+	ROW(index, nr, name, MSR_OWN, MSR_ANY, bits, need, 0, flags)
+#define STORE_OWN(index, name, at, bits, need)						\
+	ROW(index, 1, name, MSR_STORE_OWN, MSR_ANY, bits, need, at, MSR_F_SAVE)
 
 /* VMCS fields: asm/vmx.h's names, which a test in user space does not have. */
 #define FIELD_PAT		0x2804
@@ -38,22 +41,21 @@
 #define MTRR_CAP	(0x500 | MSR_MTRR_PAIRS)	/* fixed ranges, write combining */
 
 const struct msr_row msr_table[] = {
-	OWN(0x010, 1, "IA32_TIME_STAMP_COUNTER", MSR_ANY, MSR_ALL_BITS, MSR_NO_FEATURE,
-	    MSR_F_SAVE),
-	OWN(MSR_KVM_WALL_CLOCK, 2, "KVM_WALL_CLOCK, KVM_SYSTEM_TIME", MSR_ANY, MSR_ALL_BITS,
+	OWN(0x010, 1, "IA32_TIME_STAMP_COUNTER", MSR_ALL_BITS, MSR_NO_FEATURE, MSR_F_SAVE),
+	OWN(MSR_KVM_WALL_CLOCK, 2, "KVM_WALL_CLOCK, KVM_SYSTEM_TIME", MSR_ALL_BITS,
 	    MSR_NO_FEATURE, MSR_F_SAVE),
 	CONST(0x017, 1, "IA32_PLATFORM_ID", 0),
-	OWN(0x01b, 1, "IA32_APIC_BASE", MSR_ANY, MSR_ALL_BITS, MSR_NO_FEATURE, 0),
+	OWN(0x01b, 1, "IA32_APIC_BASE", MSR_ALL_BITS, MSR_NO_FEATURE, 0),
 	CONST(0x02a, 1, "EBL_CR_POWERON", 0),
 	CONST(0x02c, 1, "EBC_FREQUENCY_ID", 1 << 24),
-	OWN(0x03b, 1, "IA32_TSC_ADJUST", MSR_ANY, MSR_ALL_BITS, CPUID_TSC_ADJUST, MSR_F_SAVE),
-	OWN(0x048, 1, "IA32_SPEC_CTRL", MSR_ANY, MSR_ALL_BITS, CPUID_SPEC_CTRL, MSR_F_SAVE),
-	OWN(0x049, 1, "IA32_PRED_CMD", MSR_ANY, 1, CPUID_SPEC_CTRL, MSR_F_WRITE_ONLY),
-	NONE(0x079, 1, "IA32_BIOS_UPDT_TRIG"),
+	OWN(0x03b, 1, "IA32_TSC_ADJUST", MSR_ALL_BITS, CPUID_TSC_ADJUST, MSR_F_SAVE),
+	STORE_OWN(0x048, "IA32_SPEC_CTRL", AT(spec_ctrl), MSR_ALL_BITS, CPUID_SPEC_CTRL),
+	OWN(0x049, 1, "IA32_PRED_CMD", 1, CPUID_SPEC_CTRL, MSR_F_WRITE_ONLY),
+	NONE(0x079, 1, "IA32_BIOS_UPDT_TRIG", MSR_ALL_BITS),
 	STORE(0x08b, 1, "IA32_BIOS_SIGN_ID", AT(ucode_rev), MSR_ANY, MSR_ALL_BITS,
 	      MSR_F_FEATURE | MSR_F_GUEST_DROPPED),
-	/* The two counters of a P6, which Linux and Windows touch before they look for a PMU. */
-	NONE(0x0c1, 2, "IA32_PMC0"),
+	/* The two counters of a P6, which systems touch before they look for a PMU. */
+	NONE(0x0c1, 2, "IA32_PMC0", MSR_ALL_BITS),
 	CONST(0x0cd, 1, "FSB_FREQ", 3),
 	STORE(0x0ce, 1, "PLATFORM_INFO", AT(platform_info), MSR_ANY, MSR_ALL_BITS,
 	      MSR_F_SAVE | MSR_F_HOST_WRITES),
@@ -61,8 +63,8 @@ const struct msr_row msr_table[] = {
 	ROW(0x10a, 1, "IA32_ARCH_CAPABILITIES", MSR_STORE, MSR_ANY, MSR_ALL_BITS,
 	    CPUID_ARCH_CAPABILITIES, AT(arch_capabilities),
 	    MSR_F_SAVE | MSR_F_FEATURE | MSR_F_HOST_WRITES),
-	OWN(0x140, 1, "MISC_FEATURE_ENABLES", MSR_ANY, MSR_MISC_FEATURES_CPUID_FAULT,
-	    MSR_NO_FEATURE, MSR_F_SAVE),
+	STORE_OWN(0x140, "MISC_FEATURE_ENABLES", AT(misc_features),
+		  MSR_MISC_FEATURES_CPUID_FAULT, MSR_NO_FEATURE),
 	VMCS(0x174, "IA32_SYSENTER_CS", FIELD_SYSENTER_CS, MSR_ANY, 0xffffffff, MSR_F_SAVE),
 	VMCS(0x175, "IA32_SYSENTER_ESP", FIELD_SYSENTER_ESP, MSR_CANONICAL, MSR_ALL_BITS,
 	     MSR_F_SAVE),
@@ -71,14 +73,15 @@ const struct msr_row msr_table[] = {
 	STORE(0x179, 1, "IA32_MCG_CAP", AT(mcg_cap), MSR_ANY, 0, MSR_F_READ_ONLY),
 	STORE(0x17a, 1, "IA32_MCG_STATUS", AT(mcg_status), MSR_ANY, MSR_ALL_BITS, MSR_F_SAVE),
 	STORE(0x17b, 1, "IA32_MCG_CTL", AT(mcg_ctl), MSR_ALL_OR_NONE, MSR_ALL_BITS, MSR_F_SAVE),
-	NONE(0x186, 2, "IA32_PERFEVTSEL0"),
+	NONE(0x186, 2, "IA32_PERFEVTSEL0", MSR_ALL_BITS),
 	CONST(0x198, 1, "IA32_PERF_STATUS", 1000 | 4ULL << 40),
 	CONST(0x199, 1, "IA32_PERF_CTL", 0),
-	OWN(0x1a0, 1, "IA32_MISC_ENABLE", MSR_ANY, MSR_ALL_BITS, MSR_NO_FEATURE, MSR_F_SAVE),
+	STORE_OWN(0x1a0, "IA32_MISC_ENABLE", AT(misc_enable), MSR_ALL_BITS, MSR_NO_FEATURE),
 	/* LBR and BTF may be written, as everywhere, but there is no branch record to give. */
-	ROW(0x1d9, 1, "IA32_DEBUGCTL", MSR_NULL, MSR_ANY, 3, MSR_NO_FEATURE, 0, 0),
+	NONE(0x1d9, 1, "IA32_DEBUGCTL", 3),
 	CONST(0x1db, 4, "LASTBRANCHFROMIP", 0),
-	STORE(0x200, 16, "IA32_MTRR_PHYSBASE0", AT(mtrr_var), MSR_MTRR_VARIABLE, MSR_ALL_BITS, 0),
+	STORE(0x200, 16, "IA32_MTRR_PHYSBASE0", AT(mtrr_var), MSR_MTRR_VARIABLE,
+	      MSR_ALL_BITS, 0),
 	STORE(0x250, 1, "IA32_MTRR_FIX64K_00000", AT(mtrr_fixed[0]), MSR_MTRR_TYPES,
 	      MSR_ALL_BITS, 0),
 	STORE(0x258, 2, "IA32_MTRR_FIX16K_80000", AT(mtrr_fixed[1]), MSR_MTRR_TYPES,
@@ -94,21 +97,21 @@ const struct msr_row msr_table[] = {
 	CONST(0x619, 1, "DRAM_ENERGY_STATUS", 0),
 	CONST(0x639, 1, "PP0_ENERGY_STATUS", 0),
 	CONST(0x641, 1, "PP1_ENERGY_STATUS", 0),
-	OWN(0x6e0, 1, "IA32_TSC_DEADLINE", MSR_ANY, MSR_ALL_BITS, MSR_NO_FEATURE, MSR_F_SAVE),
-	OWN(0x800, 256, "IA32_X2APIC", MSR_ANY, MSR_ALL_BITS, MSR_NO_FEATURE, 0),
+	OWN(0x6e0, 1, "IA32_TSC_DEADLINE", MSR_ALL_BITS, MSR_NO_FEATURE, MSR_F_SAVE),
+	OWN(0x800, 256, "IA32_X2APIC", MSR_ALL_BITS, MSR_NO_FEATURE, 0),
 	/* Of the supervisor state components none is offered. */
-	OWN(0xda0, 1, "IA32_XSS", MSR_ANY, 0, CPUID_XSAVES, MSR_F_SAVE),
-	OWN(MSR_KVM_WALL_CLOCK_NEW, 2, "KVM_WALL_CLOCK_NEW, KVM_SYSTEM_TIME_NEW", MSR_ANY,
-	    MSR_ALL_BITS, MSR_NO_FEATURE, MSR_F_SAVE),
-	OWN(0xc0000080, 1, "IA32_EFER", MSR_ANY, MSR_ALL_BITS, MSR_NO_FEATURE, 0),
+	STORE_OWN(0xda0, "IA32_XSS", AT(xss), 0, CPUID_XSAVES),
+	OWN(MSR_KVM_WALL_CLOCK_NEW, 2, "KVM_WALL_CLOCK_NEW, KVM_SYSTEM_TIME_NEW", MSR_ALL_BITS,
+	    MSR_NO_FEATURE, MSR_F_SAVE),
+	OWN(0xc0000080, 1, "IA32_EFER", MSR_ALL_BITS, MSR_NO_FEATURE, 0),
 	SWITCH(0xc0000081, "IA32_STAR", 0, MSR_ANY, MSR_ALL_BITS, MSR_NO_FEATURE),
 	SWITCH(0xc0000082, "IA32_LSTAR", 1, MSR_CANONICAL, MSR_ALL_BITS, MSR_NO_FEATURE),
 	STORE(0xc0000083, 1, "IA32_CSTAR", AT(cstar), MSR_CANONICAL, MSR_ALL_BITS, MSR_F_SAVE),
 	SWITCH(0xc0000084, "IA32_FMASK", 2, MSR_ANY, MSR_ALL_BITS, MSR_NO_FEATURE),
 	VMCS(0xc0000100, "IA32_FS_BASE", FIELD_FS_BASE, MSR_CANONICAL, MSR_ALL_BITS, 0),
 	VMCS(0xc0000101, "IA32_GS_BASE", FIELD_GS_BASE, MSR_CANONICAL, MSR_ALL_BITS, 0),
-	OWN(0xc0000102, 1, "IA32_KERNEL_GS_BASE", MSR_CANONICAL, MSR_ALL_BITS, MSR_NO_FEATURE,
-	    MSR_F_SAVE),
+	ROW(0xc0000102, 1, "IA32_KERNEL_GS_BASE", MSR_OWN, MSR_CANONICAL, MSR_ALL_BITS,
+	    MSR_NO_FEATURE, 0, MSR_F_SAVE),
 	SWITCH(0xc0000103, "IA32_TSC_AUX", 3, MSR_ANY, 0xffffffff, CPUID_RDTSCP),
 };
 

@@ -14,9 +14,10 @@ enum msr_kind {
 	MSR_CONST,		/* reads as @mask */
 	MSR_NULL,		/* reads as 0; a write changes nothing */
 	MSR_STORE,		/* at @offset of struct vcpu_msrs, the run's next ones behind it */
-	MSR_SWITCHED_STORE,	/* likewise, and in the processor while the guest runs */
-	MSR_VMCS,		/* in the VMCS field at @offset of struct vcpu_msrs's stead */
-	MSR_OWN,		/* by a function of its own, chosen by index in msr.c */
+	MSR_STORE_SWITCHED,	/* likewise, and in the processor while the guest runs */
+	MSR_STORE_OWN,		/* likewise, but written by a function, as the next */
+	MSR_OWN,		/* by functions of its own, chosen by index in msr.c */
+	MSR_VMCS,		/* in the VMCS field that @offset is */
 };
 
 /* What may be written, besides that no bit is outside @mask. */
