@@ -7,6 +7,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include "vmx/cpu/cpuid.h"
+#include "vmx/cpu/cr.h"
 #include "vmx/cpu/msr.h"
 #include "vmx/list_ioctl.h"
 #include "vmx/vcpu.h"
@@ -104,6 +105,8 @@ int list_set_cpuid2(struct vcpu *vcpu, void __user *arg)
 		return PTR_ERR(entries);
 	r = cpuid_set(vcpu, entries, head.nent);
 	kvfree(entries);
+	if (!r)
+		cr_cpuid_changed(vcpu);
 	return r;
 }
 

@@ -171,6 +171,7 @@ static int handle_requests(struct vcpu *vcpu)
 /* INIT and SIPI are taken between instructions, whatever the vCPU does. */
 static void take_startup(struct vcpu *vcpu)
 {
+	bool waits, sipi;
 	u8 vector;
 
 	if (!vcpu->lapic)
@@ -180,7 +181,10 @@ static void take_startup(struct vcpu *vcpu)
 		vcpu->mp_state = vcpu->id == vcpu->vm->boot_cpu_id ? KVM_MP_STATE_RUNNABLE :
 								     KVM_MP_STATE_INIT_RECEIVED;
 	}
-	if (vcpu->mp_state == KVM_MP_STATE_INIT_RECEIVED && lapic_take_sipi(vcpu, &vector)) {
+	waits = vcpu->mp_state == KVM_MP_STATE_INIT_RECEIVED;
+	/* One that nobody waits for is lost. */
+	sipi = lapic_take_sipi(vcpu, &vector);
+	if (waits && sipi) {
 		reset_sipi(vcpu, vector);
 		vcpu->mp_state = KVM_MP_STATE_RUNNABLE;
 	}
@@ -299,6 +303,8 @@ static int run(struct vcpu *vcpu)
 		return wait_for_startup(vcpu);
 	if (!vcpu->lapic && vcpu_set_cr8(vcpu, vcpu->run->cr8))
 		return -EINVAL;
+	if (vcpu->run->request_interrupt_window)
+		vcpu_request(vcpu, REQ_EVENT);
 	r = finish_last_exit(vcpu);
 	if (r <= 0)
 		return r;

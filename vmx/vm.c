@@ -92,10 +92,11 @@ static void vm_free(struct vm *vm)
 {
 	unsigned int i;
 
+	/* First what walks the vCPUs by itself. */
+	clock_vm_destroy(vm);
 	irqchip_destroy(vm);
 	for (i = 0; i < vm->nr_vcpus; i++)
 		vcpu_destroy(vm->vcpus[i]);
-	clock_vm_destroy(vm);
 	mmu_destroy(&vm->mmu);
 	mmdrop(vm->mm);
 	enable_put();

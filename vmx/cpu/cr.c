@@ -341,6 +341,16 @@ bool cr_sregs_valid(struct vcpu *vcpu, const struct kvm_sregs *sregs)
 }
 
 /**
+ * cr_cpuid_changed() - the guest's CPUID is another: so is what it may change in CR4
+ * @vcpu: loaded
+ */
+void cr_cpuid_changed(struct vcpu *vcpu)
+{
+	cr4_get(vcpu);
+	write_cr4_fields(vcpu);
+}
+
+/**
  * cr_clear_ts() - CLTS
  * @vcpu: loaded
  */

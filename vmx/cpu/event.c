@@ -388,6 +388,38 @@ void event_reclaim(struct vcpu *vcpu, u32 info, u32 error)
 }
 
 /**
+ * event_interrupt_vector() - the interrupt that is taken and not delivered yet
+ * @vcpu: loaded
+ *
+ * Return: its vector, -1 if there is none.
+ */
+int event_interrupt_vector(struct vcpu *vcpu)
+{
+	if (vcpu->ev.interrupt.injected && !vcpu->ev.interrupt.soft)
+		return vcpu->ev.interrupt.vector;
+	return vcpu->ev.user_vector;
+}
+
+/**
+ * event_set_interrupt() - user space restores the interrupt that was taken
+ * @vcpu: loaded
+ * @vector: 0 to 255, -1 for none
+ *
+ * Without a controller here it waits until the guest allows it, as KVM_INTERRUPT's does.
+ */
+void event_set_interrupt(struct vcpu *vcpu, int vector)
+{
+	if (vcpu->vm->irqchip == IRQCHIP_NONE) {
+		vcpu->ev.interrupt.injected = false;
+		vcpu->ev.user_vector = vector;
+		return;
+	}
+	vcpu->ev.interrupt.injected = vector >= 0;
+	vcpu->ev.interrupt.vector = max(vector, 0);
+	vcpu->ev.interrupt.soft = false;
+}
+
+/**
  * event_get() - KVM_GET_VCPU_EVENTS
  * @vcpu: loaded
  * @events: filled in, zeroed by the caller
@@ -398,6 +430,7 @@ void event_reclaim(struct vcpu *vcpu, u32 info, u32 error)
 void event_get(struct vcpu *vcpu, struct kvm_vcpu_events *events)
 {
 	u32 blocked = interruptibility(vcpu);
+	int vector;
 
 	if (vcpu->ev.exception.pending && vcpu->ev.exception.has_payload) {
 		if (vcpu->ev.exception.vector == X86_TRAP_PF)
@@ -410,8 +443,9 @@ void event_get(struct vcpu *vcpu, struct kvm_vcpu_events *events)
 	events->exception.nr = vcpu->ev.exception.vector;
 	events->exception.has_error_code = vcpu->ev.exception.has_error;
 	events->exception.error_code = vcpu->ev.exception.error;
-	events->interrupt.injected = vcpu->ev.interrupt.injected && !vcpu->ev.interrupt.soft;
-	events->interrupt.nr = vcpu->ev.interrupt.vector;
+	vector = event_interrupt_vector(vcpu);
+	events->interrupt.injected = vector >= 0;
+	events->interrupt.nr = max(vector, 0);
 	if (blocked & GUEST_INTR_STATE_MOV_SS)
 		events->interrupt.shadow |= KVM_X86_SHADOW_INT_MOV_SS;
 	if (blocked & GUEST_INTR_STATE_STI)
@@ -468,8 +502,7 @@ int event_set(struct vcpu *vcpu, const struct kvm_vcpu_events *events)
 	vcpu->ev.exception.vector = events->exception.nr;
 	vcpu->ev.exception.has_error = events->exception.has_error_code;
 	vcpu->ev.exception.error = events->exception.error_code;
-	vcpu->ev.interrupt.injected = events->interrupt.injected;
-	vcpu->ev.interrupt.vector = events->interrupt.nr;
+	event_set_interrupt(vcpu, events->interrupt.injected ? events->interrupt.nr : -1);
 	vcpu->ev.interrupt.soft = events->interrupt.soft;
 	vcpu->ev.nmi.injected = events->nmi.injected;
 	if (events->flags & KVM_VCPUEVENT_VALID_NMI_PENDING)

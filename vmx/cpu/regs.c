@@ -80,6 +80,7 @@ static void *segment_in(const struct kvm_sregs *sregs, unsigned int i)
 int sregs_get(struct vcpu *vcpu, struct kvm_sregs *sregs)
 {
 	unsigned int i;
+	int vector;
 
 	for (i = 0; i < ARRAY_SIZE(kvm_segments); i++)
 		segment_get(vcpu, kvm_segments[i].nr, segment_in(sregs, i));
@@ -92,8 +93,9 @@ int sregs_get(struct vcpu *vcpu, struct kvm_sregs *sregs)
 	sregs->cr8 = vcpu_cr8(vcpu);
 	sregs->efer = vcpu->efer;
 	sregs->apic_base = vcpu->apic_base;
-	if (vcpu->ev.interrupt.injected && !vcpu->ev.interrupt.soft)
-		__set_bit(vcpu->ev.interrupt.vector, (unsigned long *)sregs->interrupt_bitmap);
+	vector = event_interrupt_vector(vcpu);
+	if (vector >= 0)
+		__set_bit(vector, (unsigned long *)sregs->interrupt_bitmap);
 	return 0;
 }
 
@@ -102,11 +104,8 @@ static void set_interrupt_bitmap(struct vcpu *vcpu, const struct kvm_sregs *sreg
 	unsigned long vector = find_first_bit((const unsigned long *)sregs->interrupt_bitmap,
 					      KVM_NR_INTERRUPTS);
 
-	if (vector >= KVM_NR_INTERRUPTS)
-		return;
-	vcpu->ev.interrupt.injected = true;
-	vcpu->ev.interrupt.soft = false;
-	vcpu->ev.interrupt.vector = vector;
+	if (vector < KVM_NR_INTERRUPTS)
+		event_set_interrupt(vcpu, vector);
 }
 
 /**

@@ -14,6 +14,7 @@
 #include <linux/smp.h>
 #include <linux/string.h>
 #include <asm/io.h>
+#include <asm/nospec-branch.h>
 #include "vmx/hw/enable.h"
 #include "vmx/hw/vmcs.h"
 
@@ -149,6 +150,8 @@ bool vmcs_load(struct vmcs_state *vmcs, int cpu)
 	}
 	if (this_cpu_read(current_vmcs) != vmcs) {
 		this_cpu_write(current_vmcs, vmcs);
+		/* What another guest taught the branch predictor must not steer this one. */
+		indirect_branch_prediction_barrier();
 		if (!asm_vmptrld(vmcs->region) && !enable_rebooting())
 			pr_warn_once("VMPTRLD of %#lx failed\n", __pa(vmcs->region));
 	}
