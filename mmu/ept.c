@@ -20,8 +20,10 @@ static void ept_iter_load(struct ept_iter *it)
  * @end: guest frame after the last; nothing is walked if it is not above @start
  *
  * Frames beyond EPT_GFN_BITS are not walked: no table maps them.
+ *
+ * Return: @it.
  */
-void ept_iter_start(struct ept_iter *it, u64 *table, int level, u64 start, u64 end)
+struct ept_iter *ept_iter_start(struct ept_iter *it, u64 *table, int level, u64 start, u64 end)
 {
 	it->start = start;
 	it->end = min(end, 1ULL << EPT_GFN_BITS);
@@ -31,6 +33,7 @@ void ept_iter_start(struct ept_iter *it, u64 *table, int level, u64 start, u64 e
 	it->table[level] = table;
 	if (ept_iter_valid(it))
 		ept_iter_load(it);
+	return it;
 }
 
 /**

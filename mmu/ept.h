@@ -106,7 +106,7 @@ struct ept_iter {
 	u64 *table[EPT_ROOT + 1];	/* by the level of its entries */
 };
 
-void ept_iter_start(struct ept_iter *it, u64 *table, int level, u64 start, u64 end);
+struct ept_iter *ept_iter_start(struct ept_iter *it, u64 *table, int level, u64 start, u64 end);
 void ept_iter_next(struct ept_iter *it);
 
 static inline bool ept_iter_valid(const struct ept_iter *it)
@@ -115,8 +115,9 @@ static inline bool ept_iter_valid(const struct ept_iter *it)
 }
 
 #define ept_for_each(it, root_table, start_gfn, end_gfn)				\
-	for (ept_iter_start(it, root_table, EPT_ROOT, start_gfn, end_gfn);		\
-	     ept_iter_valid(it); ept_iter_next(it))
+	for (struct ept_iter *__it =							\
+		     ept_iter_start(it, root_table, EPT_ROOT, start_gfn, end_gfn);	\
+	     ept_iter_valid(__it); ept_iter_next(__it))
 
 bool ept_iter_covered(const struct ept_iter *it);
 

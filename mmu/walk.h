@@ -13,7 +13,7 @@
 #define WALK_WRITE	BIT(0)
 #define WALK_USER	BIT(1)	/* made at privilege level 3 */
 #define WALK_FETCH	BIT(2)
-#define WALK_IMPLICIT	BIT(3)	/* by the processor itself (descriptor tables, TSS): not WALK_USER */
+#define WALK_IMPLICIT	BIT(3)	/* by the processor itself (descriptor table, TSS), as supervisor */
 #define WALK_PASSIVE	BIT(4)	/* a debugger's look: leaves accessed and dirty bits alone */
 
 struct walk_ops {

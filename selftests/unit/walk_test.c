@@ -11,21 +11,21 @@
 #pragma GCC diagnostic ignored "-Wmissing-field-initializers"
 
 /* Bits as the manual numbers them, written here a second time on purpose. */
-#define P	(1ULL << 0)
-#define RW	(1ULL << 1)
-#define US	(1ULL << 2)
-#define A	(1ULL << 5)
-#define D	(1ULL << 6)
-#define PS	(1ULL << 7)
-#define XD	(1ULL << 63)
+#define P	BIT_ULL(0)
+#define RW	BIT_ULL(1)
+#define US	BIT_ULL(2)
+#define A	BIT_ULL(5)
+#define D	BIT_ULL(6)
+#define PS	BIT_ULL(7)
+#define XD	BIT_ULL(63)
 #define KEY(n)	((u64)(n) << 59)
 
-#define WP	(1ULL << 16)
-#define PSE	(1ULL << 4)
-#define SMEP	(1ULL << 20)
-#define SMAP	(1ULL << 21)
-#define PKE	(1ULL << 22)
-#define NXE	(1ULL << 11)
+#define WP	BIT_ULL(16)
+#define PSE	BIT_ULL(4)
+#define SMEP	BIT_ULL(20)
+#define SMAP	BIT_ULL(21)
+#define PKE	BIT_ULL(22)
+#define NXE	BIT_ULL(11)
 
 /* Error codes. */
 #define E_P	0x1
