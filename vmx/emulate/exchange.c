@@ -19,14 +19,6 @@ static int load_rm(struct emul *e, struct emul_ref *ref, u64 *value)
 	return r == EMUL_OK ? emul_load(e, ref, value) : r;
 }
 
-static int store_rm(struct emul *e, const struct emul_ref *ref, u64 old, u64 value)
-{
-	if (e->insn.mem)
-		return emul_store(e, ref, &old, &value);
-	emul_set_reg(e, e->insn.rm, e->insn.size, value);
-	return EMUL_OK;
-}
-
 /* The register gets what the operand was, and the operand @value. */
 static int exchange(struct emul *e, const struct emul_ref *ref, u64 old, u64 value)
 {
@@ -81,8 +73,22 @@ int emul_xadd(struct emul *e)
 	return exchange(e, &ref, old, a.dst);
 }
 
+/* If not equal, memory is written all the same, with what it holds; a register is not. */
+static int exchange_if(struct emul *e, const struct emul_ref *ref, u64 old, bool equal)
+{
+	const struct emul_insn *i = &e->insn;
+	u64 new = equal ? emul_reg(e, i->reg, i->size) : old;
+	int r = i->mem ? emul_store(e, ref, &old, &new) : EMUL_OK;
+
+	if (r == EMUL_OK && !equal)
+		emul_set_reg(e, RAX, i->size, old);
+	else if (r == EMUL_OK && !i->mem)
+		emul_set_reg(e, i->rm, i->size, new);
+	return r;
+}
+
 /**
- * emul_cmpxchg() - CMPXCHG: the operand is written even if it differs from the accumulator
+ * emul_cmpxchg() - CMPXCHG
  * @e: executing
  *
  * Return: see emul_execute().
@@ -101,11 +107,9 @@ int emul_cmpxchg(struct emul *e)
 		return r;
 	equal = a.dst == a.src;
 	alu_sub(&a);
-	r = store_rm(e, &ref, a.src, equal ? emul_reg(e, i->reg, i->size) : a.src);
+	r = exchange_if(e, &ref, a.src, equal);
 	if (r != EMUL_OK)
 		return r;
-	if (!equal)
-		emul_set_reg(e, RAX, i->size, a.src);
 	e->rflags = a.rflags;
 	return emul_retire(e);
 }

@@ -16,6 +16,7 @@ struct step {
 	unsigned int elements;	/* done at once */
 	bool compares;		/* REPE and REPNE look at ZF */
 	bool uses_si, uses_di;
+	bool fast;		/* has a fast form in processors: MOVS and STOS */
 };
 
 static u64 address_reg(struct emul *e, unsigned int nr)
@@ -165,10 +166,10 @@ static int run_outs(struct emul *e, struct step *s)
 static const struct step steps[] = {
 	{ .run = run_ins,	.uses_di = true },			/* 6C, 6D */
 	{ .run = run_outs,	.uses_si = true },			/* 6E, 6F */
-	{ .run = run_movs,	.uses_si = true, .uses_di = true },	/* A4, A5 */
+	{ .run = run_movs,	.uses_si = true, .uses_di = true, .fast = true },
 	{ .run = run_cmps,	.uses_si = true, .uses_di = true, .compares = true },
 	{ .run = NULL },						/* A8, A9: TEST */
-	{ .run = run_stos,	.uses_di = true },			/* AA, AB */
+	{ .run = run_stos,	.uses_di = true, .fast = true },	/* AA, AB */
 	{ .run = run_lods,	.uses_si = true },			/* AC, AD */
 	{ .run = run_scas,	.uses_di = true, .compares = true },	/* AE, AF */
 };
@@ -191,6 +192,19 @@ static void commit(struct emul *e, const struct step *s)
 		emul_set_reg(e, RDI, width, address_reg(e, RDI) + delta);
 	if (e->insn.repeat)
 		emul_set_reg(e, RCX, width, address_reg(e, RCX) - s->elements);
+}
+
+/* Not one iteration: Intel's processors write the 32-bit registers back all the same. */
+static int retire_empty(struct emul *e, const struct step *s)
+{
+	unsigned int width = e->insn.addr_bytes;
+
+	emul_set_reg(e, RCX, width, 0);
+	if (s->fast && s->uses_si)
+		emul_set_reg(e, RSI, width, address_reg(e, RSI));
+	if (s->fast)
+		emul_set_reg(e, RDI, width, address_reg(e, RDI));
+	return emul_retire(e);
 }
 
 static bool is_last(struct emul *e, const struct step *s)
@@ -216,7 +230,7 @@ int emul_string(struct emul *e)
 	for (n = 0; n < EMUL_MAX_REPEAT; n++) {
 		s.left = e->insn.repeat ? address_reg(e, RCX) : 1;
 		if (!s.left)
-			return emul_retire(e);
+			return retire_empty(e, &s);
 		s.elements = 1;
 		r = s.run(e, &s);
 		if (r != EMUL_OK)
