@@ -47,7 +47,7 @@ static void load_pdptrs(struct walk_env *env)
  * @gpa: set to the guest-physical address
  * @error_code: of the page fault, if there is one
  *
- * Return: WALK_OK, or WALK_FAULT for #PF.
+ * Return: WALK_OK; WALK_FAULT for #PF; -EAGAIN if other processors keep changing the tables.
  */
 int linear_to_gpa(struct vcpu *vcpu, unsigned long address, unsigned int access, gpa_t *gpa,
 		  u32 *error_code)
@@ -61,7 +61,7 @@ int linear_to_gpa(struct vcpu *vcpu, unsigned long address, unsigned int access,
 		.efer		= vcpu->efer,
 		.pkru		= vcpu->fpu.pkru,
 		.ac		= vcpu_rflags(vcpu) & X86_EFLAGS_AC,
-		.pages_1g	= true,
+		.pages_1g	= cpuid_has(&vcpu->cpuid, CPUID_PAGES_1G),
 		.maxphyaddr	= vcpu->cpuid.maxphyaddr,
 	};
 	struct walk_result result;

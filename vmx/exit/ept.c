@@ -51,5 +51,7 @@ int exit_ept_violation(struct vcpu *vcpu)
 		vcpu->run->exit_reason = KVM_EXIT_INTR;
 		return r;
 	}
-	return r == -ENOMEM ? r : exit_memory_fault(vcpu, gpa & PAGE_MASK, PAGE_SIZE);
+	if (r == -ENOMEM || r == -EIO)
+		return r;
+	return exit_memory_fault(vcpu, gpa & PAGE_MASK, PAGE_SIZE);
 }

@@ -38,9 +38,12 @@ static struct vcpu *vcpu_of(struct emul *e)
 static int translate_one(struct emul *e, u64 linear, unsigned int access, gpa_t *gpa)
 {
 	u32 error_code;
+	int r = linear_to_gpa(vcpu_of(e), linear, access, gpa, &error_code);
 
-	if (linear_to_gpa(vcpu_of(e), linear, access, gpa, &error_code) == WALK_OK)
+	if (r == WALK_OK)
 		return EMUL_OK;
+	if (r == -EAGAIN)
+		return EMUL_REPEAT;
 	e->fault = (struct emul_fault) {
 		.address	= linear,
 		.error_code	= error_code,
