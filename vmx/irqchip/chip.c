@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The controllers as one: creation, user space's access to their state, the guest's by port and
+ * address, and which interrupt a vCPU takes next.
+ *
+ * vm->lock guards creation; each controller has its own lock.
+ */
+#include <linux/slab.h>
+#include "vmx/irqchip/internal.h"
+
+/**
+ * irqchip_create() - KVM_CREATE_IRQCHIP: 8259s, IO-APIC and default routes
+ * @vm: its lock is held and it has no vCPU yet
+ *
+ * Return: 0; -EEXIST if there are controllers already; -ENOMEM.
+ */
+int irqchip_create(struct vm *vm)
+{
+	struct irq_routes *routes;
+	struct ioapic *ioapic;
+	struct pic *pic;
+
+	lockdep_assert_held(&vm->lock);
+	if (vm->irqchip != IRQCHIP_NONE)
+		return -EEXIST;
+	pic = pic_create();
+	ioapic = ioapic_create();
+	routes = routes_create();
+	if (!pic || !ioapic || !routes) {
+		kfree(routes);
+		kfree(ioapic);
+		kfree(pic);
+		return -ENOMEM;
+	}
+	vm->pic = pic;
+	vm->ioapic = ioapic;
+	rcu_assign_pointer(vm->routes, routes);
+	/* Who sees the mode sees the controllers. */
+	smp_store_release(&vm->irqchip, IRQCHIP_KERNEL);
+	return 0;
+}
+
+/**
+ * irqchip_destroy() - free a VM's controllers
+ * @vm: that nobody can reach any more
+ */
+void irqchip_destroy(struct vm *vm)
+{
+	kfree(rcu_dereference_protected(vm->routes, true));
+	kfree(vm->ioapic);
+	kfree(vm->pic);
+}
+
+/**
+ * irqchip_get() - KVM_GET_IRQCHIP
+ * @vm: with IRQCHIP_KERNEL
+ * @chip: chip_id says which; filled in, all of it
+ *
+ * Return: 0, or -EINVAL for an unknown chip.
+ */
+int irqchip_get(struct vm *vm, struct kvm_irqchip *chip)
+{
+	if (chip->chip_id > KVM_IRQCHIP_IOAPIC)
+		return -EINVAL;
+	memset(&chip->chip, 0, sizeof(chip->chip));
+	if (chip->chip_id == KVM_IRQCHIP_IOAPIC)
+		ioapic_get(vm, &chip->chip.ioapic);
+	else
+		pic_get(vm, chip->chip_id == KVM_IRQCHIP_PIC_SLAVE, &chip->chip.pic);
+	return 0;
+}
+
+/**
+ * irqchip_set() - KVM_SET_IRQCHIP
+ * @vm: with IRQCHIP_KERNEL
+ * @chip: chip_id says which; its state may be anything
+ *
+ * Return: 0, or -EINVAL for an unknown chip.
+ */
+int irqchip_set(struct vm *vm, const struct kvm_irqchip *chip)
+{
+	if (chip->chip_id > KVM_IRQCHIP_IOAPIC)
+		return -EINVAL;
+	if (chip->chip_id == KVM_IRQCHIP_IOAPIC)
+		ioapic_set(vm, &chip->chip.ioapic);
+	else
+		pic_set(vm, chip->chip_id == KVM_IRQCHIP_PIC_SLAVE, &chip->chip.pic);
+	return 0;
+}
+
+/**
+ * irqchip_pio() - a guest's IN or OUT
+ * @vcpu: loaded
+ * @port: any
+ * @len: 1, 2 or 4 bytes
+ * @data: read or written, all of it
+ * @write: OUT
+ *
+ * Return: false if no controller is there.
+ */
+bool irqchip_pio(struct vcpu *vcpu, u16 port, unsigned int len, void *data, bool write)
+{
+	if (!vcpu->vm->pic || !pic_has_port(port))
+		return false;
+	pic_io(vcpu, port, len, data, write);
+	return true;
+}
+
+/**
+ * irqchip_mmio() - a guest's access to physical memory
+ * @vcpu: loaded, with a LAPIC
+ * @gpa: any
+ * @len: 1 to 8 bytes
+ * @data: read or written, all of it
+ * @write: a store
+ *
+ * Return: false if no controller is there.
+ */
+bool irqchip_mmio(struct vcpu *vcpu, gpa_t gpa, unsigned int len, void *data, bool write)
+{
+	return lapic_mmio(vcpu->lapic, gpa, len, data, write) ||
+	       (vcpu->vm->ioapic && ioapic_mmio(vcpu, gpa, len, data, write));
+}
+
+static bool extint_waits(struct vcpu *vcpu)
+{
+	const struct pic *pic = vcpu->vm->pic;
+
+	return pic && unlikely(READ_ONCE(pic->pair.output)) && lapic_accepts_extint(vcpu->lapic);
+}
+
+/**
+ * irqchip_pending() - does an interrupt wait that the vCPU's controllers let pass now?
+ * @vcpu: this thread's
+ *
+ * Return: -1 if not; else 0 or more, the vector if it is the LAPIC's (the 8259s tell theirs only
+ * when it is taken). Context: any; takes no lock.
+ */
+int irqchip_pending(struct vcpu *vcpu)
+{
+	return extint_waits(vcpu) ? 0 : lapic_pending(vcpu->lapic);
+}
+
+/**
+ * irqchip_ack() - take the interrupt that goes first; the vCPU delivers it
+ * @vcpu: this thread's
+ *
+ * Return: vector, or -1 if there is none (any more). Context: interrupts may be off.
+ */
+int irqchip_ack(struct vcpu *vcpu)
+{
+	int vector = -1;
+
+	if (extint_waits(vcpu))
+		vector = pic_take(vcpu);
+	return vector >= 0 ? vector : lapic_take(vcpu->lapic);
+}

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Interrupt messages on their way to LAPICs: of IO-APIC pins, of MSIs, and between vCPUs.
+ *
+ * No lock; may be called with the IO-APIC's held. vCPUs are noted down and kicked by the caller
+ * when it holds none. SDM vol. 3A, 10.6 (IPIs), 10.11 (MSI), 10.6.2.4 (lowest priority).
+ */
+#include <linux/bitmap.h>
+#include "vmx/irqchip/internal.h"
+
+/* Address and data of an MSI. */
+#define MSI_DEST(lo)		((lo) >> 12 & 0xff)
+#define MSI_HINT		BIT(3)
+#define MSI_LOGICAL		BIT(2)
+#define MSI_LEVEL		BIT(15)
+
+static bool is_for(const struct apic_msg *msg, const struct lapic *lapic)
+{
+	int mode = READ_ONCE(lapic->mode);
+	u32 id = lapic_get(lapic, APIC_ID);
+	struct match_target target = {
+		.id	= mode == LAPIC_X2APIC ? id : id >> 24,
+		.ldr	= lapic_get(lapic, APIC_LDR),
+		.dfr	= lapic_get(lapic, APIC_DFR),
+		.x2apic	= mode == LAPIC_X2APIC,
+	};
+
+	if (mode == LAPIC_DISABLED)
+		return false;
+	switch (msg->shorthand) {
+	case APIC_DEST_SELF:
+		return lapic == msg->source;
+	case APIC_DEST_ALLINC:
+		return true;
+	case APIC_DEST_ALLBUT:
+		return lapic != msg->source;
+	default:
+		return match_destination(&target, &msg->dest);
+	}
+}
+
+/* True if the vCPU got something, even if it had it already. */
+static bool accept(struct vcpu *vcpu, const struct apic_msg *msg, struct kicks *kicks)
+{
+	struct lapic *lapic = vcpu->lapic;
+
+	switch (msg->mode) {
+	case APIC_DM_FIXED:
+	case APIC_DM_LOWEST:
+		if (!lapic_software_enabled(lapic))
+			return false;
+		if (lapic_post(lapic, msg->vector, msg->level))
+			__set_bit(vcpu->index, kicks->vcpus);
+		return true;
+	case APIC_DM_NMI:
+		vcpu_inject_nmi(vcpu);
+		break;
+	case APIC_DM_INIT:
+		lapic_post_init(lapic);
+		break;
+	case APIC_DM_STARTUP:
+		lapic_post_sipi(vcpu, msg->vector);
+		break;
+	default:
+		/* No SMM here; ExtINT comes by the 8259s' own wire. */
+		return false;
+	}
+	__set_bit(vcpu->index, kicks->vcpus);
+	return true;
+}
+
+/* The lower task priority class; among equals the one that had fewer. */
+static bool is_better(const struct lapic *a, const struct lapic *b)
+{
+	u32 class_a = lapic_get(a, APIC_TASKPRI) >> 4, class_b = lapic_get(b, APIC_TASKPRI) >> 4;
+
+	if (class_a != class_b)
+		return class_a < class_b;
+	return (s32)(READ_ONCE(a->deliveries) - READ_ONCE(b->deliveries)) < 0;
+}
+
+static struct vcpu *choose(struct vm *vm, const struct apic_msg *msg)
+{
+	struct vcpu *vcpu, *best = NULL;
+	unsigned int i;
+
+	vm_for_each_vcpu(i, vcpu, vm)
+		if (is_for(msg, vcpu->lapic) && lapic_software_enabled(vcpu->lapic) &&
+		    (!best || is_better(vcpu->lapic, best->lapic)))
+			best = vcpu;
+	return best;
+}
+
+/**
+ * deliver() - give a message to whom it is for
+ * @vm: any with LAPICs here
+ * @msg: the message
+ * @kicks: vCPUs are added that must be kicked
+ *
+ * Return: how many vCPUs accepted it; -1 if there is none with this destination.
+ * Context: any.
+ */
+int deliver(struct vm *vm, const struct apic_msg *msg, struct kicks *kicks)
+{
+	struct vcpu *vcpu;
+	unsigned int i;
+	int n = -1;
+
+	if (msg->lowest) {
+		vcpu = choose(vm, msg);
+		if (!vcpu)
+			return -1;
+		WRITE_ONCE(vcpu->lapic->deliveries, vcpu->lapic->deliveries + 1);
+		return accept(vcpu, msg, kicks);
+	}
+	vm_for_each_vcpu(i, vcpu, vm)
+		if (is_for(msg, vcpu->lapic))
+			n = max(n, 0) + accept(vcpu, msg, kicks);
+	return n;
+}
+
+/**
+ * deliver_kick() - have vCPUs see what was delivered
+ * @vm: theirs
+ * @kicks: who
+ * @self: the vCPU that this thread runs, which sees it anyway; or NULL
+ *
+ * Context: any; no lock of the controllers is held.
+ */
+void deliver_kick(struct vm *vm, const struct kicks *kicks, const struct vcpu *self)
+{
+	unsigned int i;
+
+	for_each_set_bit(i, kicks->vcpus, VM_MAX_VCPUS)
+		if (vm->vcpus[i] != self)
+			vcpu_kick(vm->vcpus[i]);
+}
+
+/**
+ * deliver_ipi() - the guest writes the interrupt command register
+ * @lapic: this thread's
+ * @icr: low half
+ * @dest: destination, 8 bits from an xAPIC, else 32
+ */
+void deliver_ipi(struct lapic *lapic, u32 icr, u32 dest)
+{
+	struct apic_msg msg = {
+		.dest		= { .id = dest, .logical = icr & APIC_DEST_LOGICAL },
+		.source		= lapic,
+		.shorthand	= icr & APIC_DEST_ALLBUT,
+		.mode		= icr & APIC_DM_FIXED_MASK,
+		.vector		= icr & APIC_VECTOR_MASK,
+		.lowest		= (icr & APIC_DM_FIXED_MASK) == APIC_DM_LOWEST,
+	};
+	struct kicks kicks = { };
+
+	if (msg.mode <= APIC_DM_LOWEST && msg.vector < LAPIC_FIRST_VECTOR) {
+		lapic_error(lapic, APIC_ESR_SENDILL);
+		return;
+	}
+	/* INIT level de-assert is only for processors before the Pentium 4. */
+	if (msg.mode == APIC_DM_INIT && (icr & (APIC_INT_LEVELTRIG | APIC_INT_ASSERT)) ==
+	    APIC_INT_LEVELTRIG)
+		return;
+	if (msg.shorthand == APIC_DEST_SELF) {
+		accept(lapic->vcpu, &msg, &kicks);
+		return;
+	}
+	deliver(lapic->vcpu->vm, &msg, &kicks);
+	deliver_kick(lapic->vcpu->vm, &kicks, lapic->vcpu);
+}
+
+/**
+ * irqchip_signal_msi() - KVM_SIGNAL_MSI
+ * @vm: with LAPICs here
+ * @msi: address and data; flags must be 0
+ *
+ * Return: how many vCPUs accepted it, 0 if none did, -1 if there is none with this destination;
+ * -EINVAL for a flag. Context: any.
+ */
+int irqchip_signal_msi(struct vm *vm, const struct kvm_msi *msi)
+{
+	struct apic_msg msg = {
+		.dest	= {
+			.id		= MSI_DEST(msi->address_lo),
+			.logical	= msi->address_lo & MSI_LOGICAL,
+			.device		= true,
+		},
+		.mode	= msi->data & APIC_DM_FIXED_MASK,
+		.vector	= msi->data & APIC_VECTOR_MASK,
+		.level	= msi->data & MSI_LEVEL,
+	};
+	struct kicks kicks = { };
+	int r;
+
+	if (msi->flags)
+		return -EINVAL;
+	msg.lowest = msg.mode == APIC_DM_LOWEST || (msi->address_lo & MSI_HINT);
+	r = deliver(vm, &msg, &kicks);
+	deliver_kick(vm, &kicks, NULL);
+	return r;
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the interrupt controllers know of each other; nobody outside vmx/irqchip/ includes it.
+ *
+ * Lock letters on the fields below:
+ *   (c) constant after creation
+ *   (v) the vCPU's thread (vcpu->mutex); others may read it, and get an old value or a new one
+ *   (a) anybody, atomic
+ *   (p) pic->lock        (o) ioapic->lock
+ * Nothing is called with one of the two locks held but the posting of interrupts to LAPICs,
+ * which takes no lock. vCPUs are kicked after it was released.
+ */
+#ifndef KVMLET_VMX_IRQCHIP_INTERNAL_H
+#define KVMLET_VMX_IRQCHIP_INTERNAL_H
+
+#include <linux/bitmap.h>
+#include <linux/hrtimer.h>
+#include <linux/rcupdate.h>
+#include <linux/spinlock.h>
+#include <asm/apicdef.h>
+#include "vmx/irqchip/irqchip.h"
+#include "vmx/irqchip/lapic_logic.h"
+#include "vmx/irqchip/match.h"
+#include "vmx/irqchip/pic.h"
+#include "vmx/vcpu.h"
+#include "vmx/vm.h"
+
+/* IA32_APIC_BASE's bits 11:10 in words. */
+enum lapic_mode { LAPIC_DISABLED, LAPIC_XAPIC, LAPIC_X2APIC };
+
+/* Bits of lapic->startup. */
+enum { STARTUP_INIT, STARTUP_SIPI };
+
+/**
+ * struct lapic - a vCPU's LAPIC
+ * @vcpu:	its vCPU (c)
+ * @page:	the registers at their offsets, as the processor's virtual-APIC page has them. IRR
+ *		and TMR are (a), the others (v); ESR and the current count are computed
+ * @mode:	enum lapic_mode; follows vcpu->apic_base (v)
+ * @isr_top:	highest vector in service, or -1 (v)
+ * @irr_pending: false only if no bit of IRR is set (a)
+ * @errors:	for ESR, since its last write (a)
+ * @startup:	INIT and SIPI that wait (a)
+ * @sipi_vector: of the SIPI; written before its bit (a)
+ * @deliveries:	how many lowest-priority interrupts it got, to take turns (a, losses allowed)
+ * @timer:	its callback posts the interrupt; started and cancelled by (v)
+ * @period:	of the periodic timer, ns (v)
+ * @deadline:	IA32_TSC_DEADLINE; cleared by the callback (v, callback)
+ */
+struct lapic {
+	struct vcpu *vcpu;
+	u8 *page;
+	int mode;
+	int isr_top;
+	bool irr_pending;
+	atomic_t errors;
+	unsigned long startup;
+	u8 sipi_vector;
+	u32 deliveries;
+	struct hrtimer timer;
+	u64 period;
+	u64 deadline;
+};
+
+/**
+ * struct pic - the pair of 8259s
+ * @lock:	(p)
+ * @pair:	its state; @pair.output is also read without the lock
+ */
+struct pic {
+	raw_spinlock_t lock;
+	struct pic_pair pair;
+};
+
+#define IOAPIC_PINS	KVM_IOAPIC_NUM_PINS
+
+/**
+ * struct ioapic - the IO-APIC, (o) all but @lock
+ * @base:	address of its page; read without the lock
+ * @select:	index of the register in the window
+ * @id:		bits 27:24 of its id register
+ * @irr:	inputs that are high; of edge-triggered ones, since when they were unmasked
+ * @sent:	edge-triggered ones of them that were delivered
+ * @entry:	redirection table
+ */
+struct ioapic {
+	raw_spinlock_t lock;
+	u64 base;
+	u32 select, id, irr, sent;
+	u64 entry[IOAPIC_PINS];
+};
+
+/* vCPUs to be kicked as soon as no lock is held. */
+struct kicks {
+	DECLARE_BITMAP(vcpus, VM_MAX_VCPUS);
+};
+
+/* An interrupt message on its way to LAPICs. */
+struct apic_msg {
+	struct match_dest dest;
+	const struct lapic *source;	/* of an IPI, else NULL */
+	u32 shorthand;			/* APIC_DEST_*, 0: by @dest */
+	u32 mode;			/* APIC_DM_* */
+	u8 vector;
+	bool level;			/* level-triggered */
+	bool lowest;			/* to one of those that match */
+};
+
+static inline u32 lapic_get(const struct lapic *lapic, unsigned int offset)
+{
+	return READ_ONCE(*(const u32 *)(lapic->page + offset));
+}
+
+static inline void lapic_put(struct lapic *lapic, unsigned int offset, u32 value)
+{
+	WRITE_ONCE(*(u32 *)(lapic->page + offset), value);
+}
+
+static inline bool lapic_software_enabled(const struct lapic *lapic)
+{
+	return lapic_get(lapic, APIC_SPIV) & APIC_SPIV_APIC_ENABLED;
+}
+
+/* lapic.c */
+bool lapic_mmio(struct lapic *lapic, gpa_t gpa, unsigned int len, void *data, bool write);
+
+/* lapic_irq.c */
+void lapic_error(struct lapic *lapic, u32 error);
+bool lapic_post(struct lapic *lapic, u8 vector, bool level);
+void lapic_post_lvt(struct lapic *lapic, unsigned int offset);
+int lapic_pending(const struct lapic *lapic);
+int lapic_take(struct lapic *lapic);
+void lapic_eoi(struct lapic *lapic);
+void lapic_write_tpr(struct lapic *lapic, u8 tpr);
+bool lapic_accepts_extint(const struct lapic *lapic);
+void lapic_sync_irq(struct lapic *lapic);
+
+/* lapic_startup.c */
+void lapic_post_init(struct lapic *lapic);
+
+/* lapic_timer.c */
+void lapic_timer_create(struct lapic *lapic);
+void lapic_timer_stop(struct lapic *lapic);
+void lapic_timer_set_mode(struct lapic *lapic, u32 lvtt);
+void lapic_timer_set_count(struct lapic *lapic, u32 count);
+void lapic_timer_set_divisor(struct lapic *lapic, u32 tdcr);
+u32 lapic_timer_count(const struct lapic *lapic);
+void lapic_timer_restore(struct lapic *lapic, u32 count);
+
+/* deliver.c */
+int deliver(struct vm *vm, const struct apic_msg *msg, struct kicks *kicks);
+void deliver_kick(struct vm *vm, const struct kicks *kicks, const struct vcpu *self);
+void deliver_ipi(struct lapic *lapic, u32 icr, u32 dest);
+
+/* pic_chip.c */
+struct pic *pic_create(void);
+int pic_line(struct vm *vm, unsigned int line, bool level);
+int pic_take(struct vcpu *vcpu);
+void pic_io(struct vcpu *vcpu, u16 port, unsigned int len, u8 *data, bool write);
+void pic_get(struct vm *vm, unsigned int chip, struct kvm_pic_state *state);
+void pic_set(struct vm *vm, unsigned int chip, const struct kvm_pic_state *state);
+
+/* ioapic.c */
+struct ioapic *ioapic_create(void);
+int ioapic_line(struct vm *vm, unsigned int pin, bool level);
+void ioapic_eoi(struct vcpu *vcpu, u8 vector);
+bool ioapic_mmio(struct vcpu *vcpu, gpa_t gpa, unsigned int len, void *data, bool write);
+void ioapic_get(struct vm *vm, struct kvm_ioapic_state *state);
+void ioapic_set(struct vm *vm, const struct kvm_ioapic_state *state);
+
+/* route.c */
+struct irq_routes *routes_create(void);
+
+#endif

@@ -1,0 +1,370 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A LAPIC's life, its mode, and its registers as the guest reads and writes them: by memory
+ * (xAPIC) or by MSRs (x2APIC).
+ *
+ * The vCPU's thread (vcpu->mutex) owns it; what others may touch is in internal.h.
+ * SDM vol. 3A, 10.4 (xAPIC), 10.5.1 (LVT), 10.12 (x2APIC).
+ */
+#include <linux/nospec.h>
+#include <linux/slab.h>
+#include "vmx/cpu/cpuid.h"
+#include "vmx/irqchip/internal.h"
+
+static const u16 lvt_offsets[] = {
+	APIC_LVTT, APIC_LVTTHMR, APIC_LVTPC, APIC_LVT0, APIC_LVT1, APIC_LVTERR
+};
+
+static void mask_lvt(struct lapic *lapic)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(lvt_offsets); i++)
+		lapic_put(lapic, lvt_offsets[i],
+			  lapic_get(lapic, lvt_offsets[i]) | APIC_LVT_MASKED);
+}
+
+/* The id is a number in x2APIC mode, where the logical id follows from it, else 8 bits on top. */
+static void set_id(struct lapic *lapic)
+{
+	u32 id = lapic->vcpu->id;
+
+	if (lapic->mode == LAPIC_X2APIC) {
+		lapic_put(lapic, APIC_ID, id);
+		lapic_put(lapic, APIC_LDR, lapic_x2apic_ldr(id));
+	} else {
+		lapic_put(lapic, APIC_ID, id << 24);
+		lapic_put(lapic, APIC_LDR, 0);
+	}
+}
+
+/* Posts from other vCPUs may come in between: they get lost, or survive, as on a processor. */
+static void reset_registers(struct lapic *lapic)
+{
+	u32 id = lapic_get(lapic, APIC_ID), ldr = lapic_get(lapic, APIC_LDR);
+	unsigned int i;
+
+	lapic_timer_stop(lapic);
+	for (i = 0; i < LAPIC_REGS; i++)
+		lapic_put(lapic, i * LAPIC_STRIDE, lapic_regs[i].ones);
+	lapic_put(lapic, APIC_ID, id);
+	lapic_put(lapic, APIC_LDR, lapic->mode == LAPIC_X2APIC ? ldr : 0);
+	lapic_put(lapic, APIC_DFR, APIC_DFR_FLAT);
+	lapic_put(lapic, APIC_SPIV, 0xff);
+	mask_lvt(lapic);
+	/* A boot processor's firmware finds the 8259s connected. */
+	if (lapic->vcpu->id == lapic->vcpu->vm->boot_cpu_id)
+		lapic_put(lapic, APIC_LVT0, APIC_DM_EXTINT);
+	atomic_set(&lapic->errors, 0);
+	lapic->deadline = 0;
+	lapic_sync_irq(lapic);
+}
+
+static enum lapic_mode mode_of(u64 base)
+{
+	if (!(base & MSR_IA32_APICBASE_ENABLE))
+		return LAPIC_DISABLED;
+	return base & X2APIC_ENABLE ? LAPIC_X2APIC : LAPIC_XAPIC;
+}
+
+/**
+ * lapic_create() - give a vCPU its LAPIC
+ * @vcpu: being created; lapic_reset() follows
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int lapic_create(struct vcpu *vcpu)
+{
+	struct lapic *lapic = kzalloc(sizeof(*lapic), GFP_KERNEL_ACCOUNT);
+
+	if (!lapic)
+		return -ENOMEM;
+	lapic->page = (u8 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	if (!lapic->page) {
+		kfree(lapic);
+		return -ENOMEM;
+	}
+	lapic->vcpu = vcpu;
+	lapic->isr_top = -1;
+	lapic_timer_create(lapic);
+	vcpu->lapic = lapic;
+	return 0;
+}
+
+/**
+ * lapic_destroy() - free a vCPU's LAPIC
+ * @vcpu: that nobody can reach any more
+ */
+void lapic_destroy(struct vcpu *vcpu)
+{
+	lapic_timer_stop(vcpu->lapic);
+	free_page((unsigned long)vcpu->lapic->page);
+	kfree(vcpu->lapic);
+	vcpu->lapic = NULL;
+}
+
+/**
+ * lapic_reset() - the state after power-on or INIT
+ * @vcpu: loaded; at power-on vcpu->apic_base is right already
+ * @init: by INIT: the mode and the id stay
+ *
+ * A SIPI that waits stays: it came after the INIT. SDM vol. 3A, 10.4.7.
+ */
+void lapic_reset(struct vcpu *vcpu, bool init)
+{
+	struct lapic *lapic = vcpu->lapic;
+
+	if (!init) {
+		WRITE_ONCE(lapic->mode, mode_of(vcpu->apic_base));
+		set_id(lapic);
+	}
+	reset_registers(lapic);
+}
+
+static bool base_allowed(struct vcpu *vcpu, u64 value, bool host)
+{
+	u64 allowed = MSR_IA32_APICBASE_BSP | MSR_IA32_APICBASE_ENABLE |
+		      GENMASK_ULL(vcpu->cpuid.maxphyaddr - 1, PAGE_SHIFT);
+	enum lapic_mode old = vcpu->lapic->mode, new = mode_of(value);
+
+	if (cpuid_has(&vcpu->cpuid, CPUID_X2APIC))
+		allowed |= X2APIC_ENABLE;
+	if ((value & ~allowed) || (new == LAPIC_DISABLED && (value & X2APIC_ENABLE)))
+		return false;
+	if (host)
+		return true;
+	/* From x2APIC mode only off; from off only to xAPIC mode. */
+	return !(old == LAPIC_X2APIC && new == LAPIC_XAPIC) &&
+	       !(old == LAPIC_DISABLED && new == LAPIC_X2APIC);
+}
+
+/**
+ * lapic_set_base() - write IA32_APIC_BASE
+ * @vcpu: loaded
+ * @value: new value
+ * @host: by user space, which may go from any mode to any
+ *
+ * A guest that turns its LAPIC off finds it reset when it turns it on again.
+ * Return: 0, or 1 for #GP(0): reserved bits or a forbidden change of mode. SDM vol. 3A, 10.12.5.
+ */
+int lapic_set_base(struct vcpu *vcpu, u64 value, bool host)
+{
+	struct lapic *lapic = vcpu->lapic;
+	int old = lapic->mode;
+
+	if (!base_allowed(vcpu, value, host))
+		return 1;
+	vcpu->apic_base = value;
+	WRITE_ONCE(lapic->mode, mode_of(value));
+	if (lapic->mode == old)
+		return 0;
+	if (lapic->mode != LAPIC_DISABLED)
+		set_id(lapic);
+	else if (!host)
+		reset_registers(lapic);
+	cpuid_update_dynamic(vcpu);
+	vcpu_request(vcpu, REQ_EVENT);
+	return 0;
+}
+
+static u32 read_reg(struct lapic *lapic, unsigned int offset)
+{
+	switch (offset) {
+	case APIC_TMCCT:
+		return lapic_timer_count(lapic);
+	case APIC_PROCPRI:
+		return lapic_ppr(lapic_get(lapic, APIC_TASKPRI), lapic->isr_top);
+	default:
+		return lapic_get(lapic, offset);
+	}
+}
+
+static void write_svr(struct lapic *lapic, u32 value)
+{
+	lapic_put(lapic, APIC_SPIV, value);
+	if (!(value & APIC_SPIV_APIC_ENABLED))
+		mask_lvt(lapic);
+}
+
+static void write_lvt(struct lapic *lapic, unsigned int offset, u32 value)
+{
+	if (!lapic_software_enabled(lapic))
+		value |= APIC_LVT_MASKED;
+	if (offset == APIC_LVTT) {
+		if (!cpuid_has(&lapic->vcpu->cpuid, CPUID_TSC_DEADLINE))
+			value &= ~APIC_LVT_TIMER_TSCDEADLINE;
+		lapic_timer_set_mode(lapic, value);
+		return;
+	}
+	lapic_put(lapic, offset, value);
+	/* The 8259s may be waiting for LINT0. */
+	if (offset == APIC_LVT0)
+		vcpu_request(lapic->vcpu, REQ_EVENT);
+}
+
+/* @value has no bits but those of the register's mask. */
+static void write_reg(struct lapic *lapic, unsigned int offset, u32 value)
+{
+	switch (offset) {
+	case APIC_EOI:
+		lapic_eoi(lapic);
+		break;
+	case APIC_TASKPRI:
+		lapic_write_tpr(lapic, value);
+		break;
+	case APIC_ICR:
+		lapic_put(lapic, APIC_ICR, value);
+		deliver_ipi(lapic, value, lapic_get(lapic, APIC_ICR2) >> 24);
+		break;
+	case APIC_TMICT:
+		lapic_timer_set_count(lapic, value);
+		break;
+	case APIC_TDCR:
+		lapic_timer_set_divisor(lapic, value);
+		break;
+	case APIC_ESR:
+		lapic_put(lapic, APIC_ESR, atomic_xchg(&lapic->errors, 0));
+		break;
+	case APIC_SPIV:
+		write_svr(lapic, value);
+		break;
+	case APIC_LVTT ... APIC_LVTERR:
+		write_lvt(lapic, offset, value);
+		break;
+	default:
+		lapic_put(lapic, offset, value);
+		break;
+	}
+}
+
+/* The register at an offset, or NULL if there is none that may be accessed so. */
+static const struct lapic_reg *find_reg(unsigned int offset, u8 access)
+{
+	unsigned int i = offset / LAPIC_STRIDE;
+
+	if (i >= LAPIC_REGS)
+		return NULL;
+	i = array_index_nospec(i, LAPIC_REGS);
+	return lapic_regs[i].access & access ? &lapic_regs[i] : NULL;
+}
+
+/* Aligned accesses of 32 bits are architectural; smaller reads get that part. */
+static void mmio_read(struct lapic *lapic, unsigned int offset, unsigned int len, void *data)
+{
+	unsigned int shift = offset % LAPIC_STRIDE;
+	u32 value = 0;
+
+	memset(data, 0, len);
+	if (shift + len > sizeof(value))
+		return;
+	if (find_reg(offset, LAPIC_READ_XAPIC))
+		value = read_reg(lapic, offset - shift);
+	else
+		lapic_error(lapic, APIC_ESR_ILLREGA);
+	memcpy(data, (u8 *)&value + shift, len);
+}
+
+static void mmio_write(struct lapic *lapic, unsigned int offset, unsigned int len,
+		       const void *data)
+{
+	const struct lapic_reg *reg = find_reg(offset, LAPIC_WRITE_XAPIC);
+
+	if (len != sizeof(u32) || offset % LAPIC_STRIDE)
+		return;
+	if (reg)
+		write_reg(lapic, offset, (*(const u32 *)data & reg->mask) | reg->ones);
+	else
+		lapic_error(lapic, APIC_ESR_ILLREGA);
+}
+
+/**
+ * lapic_mmio() - a guest accesses physical memory
+ * @lapic: this thread's
+ * @gpa: address
+ * @len: 1 to 8 bytes
+ * @data: read or written
+ * @write: a store
+ *
+ * Outside xAPIC mode there is a hole in memory here: it reads as ones.
+ * Return: false if the address is not in the LAPIC's page.
+ */
+bool lapic_mmio(struct lapic *lapic, gpa_t gpa, unsigned int len, void *data, bool write)
+{
+	u64 offset = gpa - (lapic->vcpu->apic_base & PAGE_MASK);
+
+	if (offset >= PAGE_SIZE)
+		return false;
+	if (lapic->mode == LAPIC_XAPIC && write)
+		mmio_write(lapic, offset, len, data);
+	else if (lapic->mode == LAPIC_XAPIC)
+		mmio_read(lapic, offset, len, data);
+	else if (!write)
+		memset(data, 0xff, len);
+	return true;
+}
+
+/**
+ * lapic_x2apic_read() - RDMSR of one of the LAPIC's
+ * @vcpu: loaded
+ * @msr: 0x800 to 0x8ff
+ * @value: read
+ *
+ * Return: 0, or 1 for #GP(0): not in x2APIC mode, or no such register. SDM vol. 3A, 10.12.1.2.
+ */
+int lapic_x2apic_read(struct vcpu *vcpu, u32 msr, u64 *value)
+{
+	unsigned int offset = (msr - APIC_BASE_MSR) * LAPIC_STRIDE;
+	struct lapic *lapic = vcpu->lapic;
+
+	if (lapic->mode != LAPIC_X2APIC || !find_reg(offset, LAPIC_READ_X2APIC))
+		return 1;
+	*value = read_reg(lapic, offset);
+	if (offset == APIC_ICR)
+		*value |= (u64)lapic_get(lapic, APIC_ICR2) << 32;
+	return 0;
+}
+
+/* The one register of 64 bits. */
+static int write_x2apic_icr(struct lapic *lapic, u64 value)
+{
+	u32 mask = lapic_regs[APIC_ICR / LAPIC_STRIDE].mask;
+
+	/* Delivery status is not there in x2APIC mode, but software knows it from xAPIC. */
+	if ((u32)value & ~(mask | APIC_ICR_BUSY))
+		return 1;
+	lapic_put(lapic, APIC_ICR, value & mask);
+	lapic_put(lapic, APIC_ICR2, value >> 32);
+	deliver_ipi(lapic, value & mask, value >> 32);
+	return 0;
+}
+
+/**
+ * lapic_x2apic_write() - WRMSR to one of the LAPIC's
+ * @vcpu: loaded
+ * @msr: 0x800 to 0x8ff
+ * @value: to write
+ *
+ * Return: 0, or 1 for #GP(0): not in x2APIC mode, no such register, or not this value.
+ * SDM vol. 3A, 10.12.1.2 and table 10-6.
+ */
+int lapic_x2apic_write(struct vcpu *vcpu, u32 msr, u64 value)
+{
+	unsigned int offset = (msr - APIC_BASE_MSR) * LAPIC_STRIDE;
+	const struct lapic_reg *reg = find_reg(offset, LAPIC_WRITE_X2APIC);
+	struct lapic *lapic = vcpu->lapic;
+
+	if (lapic->mode != LAPIC_X2APIC || !reg)
+		return 1;
+	if (offset == APIC_ICR)
+		return write_x2apic_icr(lapic, value);
+	if (value >> 32 || ((offset == APIC_EOI || offset == APIC_ESR) && value))
+		return 1;
+	if (offset == APIC_SELF_IPI) {
+		if (value & ~(u64)APIC_VECTOR_MASK)
+			return 1;
+		deliver_ipi(lapic, APIC_DEST_SELF | value, 0);
+		return 0;
+	}
+	write_reg(lapic, offset, ((u32)value & reg->mask) | reg->ones);
+	return 0;
+}

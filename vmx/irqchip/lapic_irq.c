@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Interrupts inside a LAPIC: from the request (IRR) into service (ISR) to their end (EOI),
+ * priorities, and errors.
+ *
+ * No lock. Anybody sets bits of IRR and TMR, atomically; only the vCPU's thread clears IRR
+ * and touches ISR and TPR. irr_pending is false only if IRR is empty: who sets a bit raises it
+ * after that, who clears one lowers it before that and then looks at IRR again.
+ * SDM vol. 3A, 10.5.3, 10.8.3, 10.8.4, 10.8.5.
+ */
+#include <linux/bitops.h>
+#include "vmx/irqchip/internal.h"
+
+static unsigned long *vector_word(const struct lapic *lapic, unsigned int set, u8 vector)
+{
+	return (unsigned long *)(lapic->page + set + vector / 32 * LAPIC_STRIDE);
+}
+
+static bool vector_test(const struct lapic *lapic, unsigned int set, u8 vector)
+{
+	return test_bit(vector & 31, vector_word(lapic, set, vector));
+}
+
+/**
+ * lapic_error() - note an error for ESR, and interrupt for the first since it was written
+ * @lapic: any vCPU's
+ * @error: APIC_ESR_*
+ *
+ * Context: any; the caller kicks the vCPU. SDM vol. 3A, 10.5.3.
+ */
+void lapic_error(struct lapic *lapic, u32 error)
+{
+	/* Its own vector may be illegal too: that is no second error. */
+	if (!atomic_fetch_or(error, &lapic->errors) &&
+	    (lapic_get(lapic, APIC_LVTERR) & APIC_VECTOR_MASK) >= LAPIC_FIRST_VECTOR)
+		lapic_post_lvt(lapic, APIC_LVTERR);
+}
+
+static void set_trigger(struct lapic *lapic, u8 vector, bool level)
+{
+	if (vector_test(lapic, APIC_TMR, vector) == level)
+		return;
+	if (level)
+		set_bit(vector & 31, vector_word(lapic, APIC_TMR, vector));
+	else
+		clear_bit(vector & 31, vector_word(lapic, APIC_TMR, vector));
+}
+
+/**
+ * lapic_post() - request an interrupt
+ * @lapic: any vCPU's
+ * @vector: illegal ones are an error instead
+ * @level: level-triggered: its EOI goes to the IO-APIC
+ *
+ * Return: true if the vCPU must be kicked; not if the same vector was waiting already: who
+ * posted that kicks it. Context: any.
+ */
+bool lapic_post(struct lapic *lapic, u8 vector, bool level)
+{
+	if (vector < LAPIC_FIRST_VECTOR) {
+		lapic_error(lapic, APIC_ESR_RECVILL);
+		return true;
+	}
+	set_trigger(lapic, vector, level);
+	if (test_and_set_bit(vector & 31, vector_word(lapic, APIC_IRR, vector)))
+		return false;
+	WRITE_ONCE(lapic->irr_pending, true);
+	vcpu_request(lapic->vcpu, REQ_EVENT);
+	return true;
+}
+
+/**
+ * lapic_post_lvt() - an event of the LAPIC's own, the timer's or an error
+ * @lapic: any vCPU's
+ * @offset: of its LVT entry, one that has a vector but no delivery mode
+ *
+ * Context: any; the caller kicks the vCPU.
+ */
+void lapic_post_lvt(struct lapic *lapic, unsigned int offset)
+{
+	u32 lvt = lapic_get(lapic, offset);
+
+	if (!(lvt & APIC_LVT_MASKED) && READ_ONCE(lapic->mode) != LAPIC_DISABLED)
+		lapic_post(lapic, lvt & APIC_VECTOR_MASK, false);
+}
+
+/**
+ * lapic_pending() - the interrupt that would be delivered now
+ * @lapic: this thread's
+ *
+ * Return: vector, or -1.
+ */
+int lapic_pending(const struct lapic *lapic)
+{
+	int vector;
+	u8 ppr;
+
+	if (likely(!READ_ONCE(lapic->irr_pending)) || lapic->mode == LAPIC_DISABLED)
+		return -1;
+	vector = lapic_top_vector(lapic->page + APIC_IRR);
+	ppr = lapic_ppr(lapic_get(lapic, APIC_TASKPRI), lapic->isr_top);
+	return lapic_passes(vector, ppr) ? vector : -1;
+}
+
+/**
+ * lapic_take() - put the interrupt that is delivered now into service
+ * @lapic: this thread's
+ *
+ * Return: vector, or -1.
+ */
+int lapic_take(struct lapic *lapic)
+{
+	int vector = lapic_pending(lapic);
+
+	if (vector < 0)
+		return -1;
+	WRITE_ONCE(lapic->irr_pending, false);
+	/* Lowered before the bit goes; pairs with the order in lapic_post(). */
+	smp_mb__before_atomic();
+	clear_bit(vector & 31, vector_word(lapic, APIC_IRR, vector));
+	smp_mb__after_atomic();
+	if (lapic_top_vector(lapic->page + APIC_IRR) >= 0)
+		WRITE_ONCE(lapic->irr_pending, true);
+	__set_bit(vector & 31, vector_word(lapic, APIC_ISR, vector));
+	lapic->isr_top = vector;
+	return vector;
+}
+
+/* After a change that may let an interrupt pass. */
+static void look_again(struct lapic *lapic)
+{
+	if (READ_ONCE(lapic->irr_pending))
+		vcpu_request(lapic->vcpu, REQ_EVENT);
+}
+
+/**
+ * lapic_eoi() - end the highest interrupt in service
+ * @lapic: this thread's
+ *
+ * The IO-APIC hears of level-triggered ones. SDM vol. 3A, 10.8.5.
+ */
+void lapic_eoi(struct lapic *lapic)
+{
+	int vector = lapic->isr_top;
+
+	if (vector < 0)
+		return;
+	__clear_bit(vector & 31, vector_word(lapic, APIC_ISR, vector));
+	lapic->isr_top = lapic_top_vector(lapic->page + APIC_ISR);
+	if (vector_test(lapic, APIC_TMR, vector) && lapic->vcpu->vm->ioapic)
+		ioapic_eoi(lapic->vcpu, vector);
+	look_again(lapic);
+}
+
+/**
+ * lapic_write_tpr() - set the task priority
+ * @lapic: this thread's
+ * @tpr: class in bits 7:4
+ */
+void lapic_write_tpr(struct lapic *lapic, u8 tpr)
+{
+	lapic_put(lapic, APIC_TASKPRI, tpr);
+	look_again(lapic);
+}
+
+/**
+ * lapic_set_tpr() - write CR8
+ * @vcpu: loaded
+ * @cr8: 0 to 15
+ */
+void lapic_set_tpr(struct vcpu *vcpu, u8 cr8)
+{
+	lapic_write_tpr(vcpu->lapic, cr8 << 4);
+}
+
+/**
+ * lapic_get_tpr() - read CR8
+ * @vcpu: loaded
+ *
+ * Return: 0 to 15.
+ */
+u8 lapic_get_tpr(struct vcpu *vcpu)
+{
+	return lapic_get(vcpu->lapic, APIC_TASKPRI) >> 4 & 15;
+}
+
+/**
+ * lapic_accepts_extint() - do the 8259s' interrupts reach this vCPU?
+ * @lapic: any vCPU's
+ *
+ * They do through LINT0 in ExtINT mode, and around a LAPIC that is disabled.
+ */
+bool lapic_accepts_extint(const struct lapic *lapic)
+{
+	if (READ_ONCE(lapic->mode) == LAPIC_DISABLED)
+		return true;
+	return (lapic_get(lapic, APIC_LVT0) & (APIC_LVT_MASKED | APIC_MODE_MASK)) ==
+	       APIC_DM_EXTINT;
+}
+
+/**
+ * lapic_sync_irq() - work out again what is derived from the registers
+ * @lapic: this thread's; IRR, ISR or the mode was written as a whole
+ */
+void lapic_sync_irq(struct lapic *lapic)
+{
+	lapic->isr_top = lapic_top_vector(lapic->page + APIC_ISR);
+	/* Raised without looking: true is always right. */
+	WRITE_ONCE(lapic->irr_pending, true);
+	vcpu_request(lapic->vcpu, REQ_EVENT);
+}

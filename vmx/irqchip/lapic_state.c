@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * KVM_GET_LAPIC and KVM_SET_LAPIC: the registers as user space saves and restores them, in
+ * xAPIC's layout whatever the mode. vcpu->mutex. What user space gives may be anything: bits
+ * that a register does not have are dropped, by the table of registers.
+ */
+#include <linux/string.h>
+#include "vmx/irqchip/internal.h"
+
+static_assert(sizeof_field(struct kvm_lapic_state, regs) == LAPIC_SIZE);
+
+/* In x2APIC mode too the id is in bits 31:24 here, the form without KVM_CAP_X2APIC_API. */
+#define STATE_ID_SHIFT	24
+
+static void put(struct kvm_lapic_state *state, unsigned int offset, u32 value)
+{
+	memcpy(state->regs + offset, &value, sizeof(value));
+}
+
+static u32 get(const struct kvm_lapic_state *state, unsigned int offset)
+{
+	u32 value;
+
+	memcpy(&value, state->regs + offset, sizeof(value));
+	return value;
+}
+
+/**
+ * lapic_get_state() - KVM_GET_LAPIC
+ * @vcpu: loaded
+ * @state: filled in, all of it
+ *
+ * Return: 0.
+ */
+int lapic_get_state(struct vcpu *vcpu, struct kvm_lapic_state *state)
+{
+	struct lapic *lapic = vcpu->lapic;
+	/* First: if the timer fires after this, its interrupt is in IRR, once or twice. */
+	u32 count = lapic_timer_count(lapic);
+
+	memcpy(state->regs, lapic->page, sizeof(state->regs));
+	put(state, APIC_TMCCT, count);
+	put(state, APIC_PROCPRI, lapic_ppr(lapic_get(lapic, APIC_TASKPRI), lapic->isr_top));
+	if (lapic->mode == LAPIC_X2APIC)
+		put(state, APIC_ID, lapic_get(lapic, APIC_ID) << STATE_ID_SHIFT);
+	return 0;
+}
+
+static u32 mask_of(const struct lapic *lapic, unsigned int i)
+{
+	if (i == APIC_ICR2 / LAPIC_STRIDE && lapic->mode == LAPIC_X2APIC)
+		return ~0u;
+	return lapic_regs[i].mask;
+}
+
+/* A LAPIC that software disabled has all of its LVT masked, but for a boot CPU's LINT0. */
+static void set_registers(struct lapic *lapic, const struct kvm_lapic_state *state)
+{
+	u32 id = lapic_get(lapic, APIC_ID), ldr = lapic_get(lapic, APIC_LDR);
+	unsigned int i;
+
+	for (i = 0; i < LAPIC_REGS; i++)
+		lapic_put(lapic, i * LAPIC_STRIDE,
+			  (get(state, i * LAPIC_STRIDE) & mask_of(lapic, i)) |
+			  lapic_regs[i].ones);
+	if (lapic->mode == LAPIC_X2APIC) {
+		lapic_put(lapic, APIC_ID, id);
+		lapic_put(lapic, APIC_LDR, ldr);
+	}
+}
+
+/**
+ * lapic_set_state() - KVM_SET_LAPIC
+ * @vcpu: loaded
+ * @state: any
+ *
+ * The timer goes on from its current count. Return: 0.
+ */
+int lapic_set_state(struct vcpu *vcpu, const struct kvm_lapic_state *state)
+{
+	struct lapic *lapic = vcpu->lapic;
+
+	lapic_timer_stop(lapic);
+	set_registers(lapic, state);
+	atomic_set(&lapic->errors, 0);
+	lapic_sync_irq(lapic);
+	lapic_timer_restore(lapic, get(state, APIC_TMCCT));
+	return 0;
+}

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The LAPIC timer: one-shot, periodic, TSC-deadline. Its bus runs at 1 GHz: a tick undivided is
+ * a nanosecond.
+ *
+ * The vCPU's thread starts and cancels the host's timer, whose callback, in hard interrupt
+ * context, posts the interrupt. Whatever the callback uses is changed only while it is
+ * cancelled, or is one word. SDM vol. 3A, 10.5.4.
+ */
+#include <linux/ktime.h>
+#include <linux/math64.h>
+#include "vmx/clock/clock.h"
+#include "vmx/irqchip/internal.h"
+
+#define MIN_PERIOD_NS	200000	/* a guest may not keep the host busy with interrupts */
+
+static u32 mode_of(u32 lvtt)
+{
+	return lvtt & (3 << 17);
+}
+
+static u32 mode(const struct lapic *lapic)
+{
+	return mode_of(lapic_get(lapic, APIC_LVTT));
+}
+
+static unsigned int divide_shift(const struct lapic *lapic)
+{
+	return lapic_divide_shift(lapic_get(lapic, APIC_TDCR));
+}
+
+static void expire(struct lapic *lapic)
+{
+	if (mode(lapic) == APIC_LVT_TIMER_TSCDEADLINE)
+		WRITE_ONCE(lapic->deadline, 0);
+	lapic_post_lvt(lapic, APIC_LVTT);
+	vcpu_kick(lapic->vcpu);
+}
+
+static enum hrtimer_restart on_timer(struct hrtimer *timer)
+{
+	struct lapic *lapic = container_of(timer, struct lapic, timer);
+
+	expire(lapic);
+	if (mode(lapic) != APIC_LVT_TIMER_PERIODIC)
+		return HRTIMER_NORESTART;
+	/* Ticks that were missed would not be seen one by one anyway. */
+	hrtimer_forward_now(timer, ns_to_ktime(lapic->period));
+	return HRTIMER_RESTART;
+}
+
+/**
+ * lapic_timer_create() - a timer that is stopped
+ * @lapic: being created
+ */
+void lapic_timer_create(struct lapic *lapic)
+{
+	hrtimer_init(&lapic->timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_HARD);
+	lapic->timer.function = on_timer;
+}
+
+/**
+ * lapic_timer_stop() - no interrupt comes from the timer after this
+ * @lapic: this thread's
+ */
+void lapic_timer_stop(struct lapic *lapic)
+{
+	hrtimer_cancel(&lapic->timer);
+}
+
+static void start(struct lapic *lapic, u64 ns)
+{
+	hrtimer_start(&lapic->timer, ns_to_ktime(min_t(u64, ns, KTIME_MAX)),
+		      HRTIMER_MODE_REL_HARD);
+}
+
+/* Counting down from @count, and if periodic again from the initial count. */
+static void start_count(struct lapic *lapic, u32 count)
+{
+	u64 initial = lapic_get(lapic, APIC_TMICT);
+
+	if (!count || !initial || mode(lapic) > APIC_LVT_TIMER_PERIODIC)
+		return;
+	lapic->period = max_t(u64, initial << divide_shift(lapic), MIN_PERIOD_NS);
+	start(lapic, mode(lapic) == APIC_LVT_TIMER_PERIODIC && count == initial ?
+		     lapic->period : (u64)count << divide_shift(lapic));
+}
+
+static void start_deadline(struct lapic *lapic)
+{
+	u64 ns;
+
+	if (!lapic->deadline)
+		return;
+	ns = tsc_ns_until(lapic->vcpu, lapic->deadline);
+	if (ns)
+		start(lapic, ns);
+	else
+		expire(lapic);
+}
+
+/**
+ * lapic_timer_set_count() - the guest writes the initial count, which starts or stops the timer
+ * @lapic: this thread's
+ * @count: ticks; 0 stops
+ */
+void lapic_timer_set_count(struct lapic *lapic, u32 count)
+{
+	if (mode(lapic) == APIC_LVT_TIMER_TSCDEADLINE)
+		return;
+	hrtimer_cancel(&lapic->timer);
+	lapic_put(lapic, APIC_TMICT, count);
+	start_count(lapic, count);
+}
+
+/**
+ * lapic_timer_count() - the current count
+ * @lapic: this thread's
+ *
+ * Return: ticks; not 0 as long as the interrupt has not been posted.
+ */
+u32 lapic_timer_count(const struct lapic *lapic)
+{
+	u32 initial = lapic_get(lapic, APIC_TMICT);
+	s64 left;
+
+	if (mode(lapic) == APIC_LVT_TIMER_TSCDEADLINE || !hrtimer_active(&lapic->timer))
+		return 0;
+	left = ktime_to_ns(hrtimer_get_remaining(&lapic->timer));
+	return clamp_t(s64, left >> divide_shift(lapic), 1, max_t(u32, initial, 1));
+}
+
+/**
+ * lapic_timer_set_divisor() - the guest changes the timer's speed; it counts on from where it is
+ * @lapic: this thread's
+ * @tdcr: divide configuration, reserved bits 0
+ */
+void lapic_timer_set_divisor(struct lapic *lapic, u32 tdcr)
+{
+	u32 count = lapic_timer_count(lapic);
+
+	if (tdcr == lapic_get(lapic, APIC_TDCR))
+		return;
+	if (count)
+		hrtimer_cancel(&lapic->timer);
+	lapic_put(lapic, APIC_TDCR, tdcr);
+	start_count(lapic, count);
+}
+
+/**
+ * lapic_timer_set_mode() - the guest writes the timer's LVT entry
+ * @lapic: this thread's
+ * @lvtt: new value, reserved bits 0
+ *
+ * To and from TSC-deadline mode stops the timer; between the other two it counts on.
+ */
+void lapic_timer_set_mode(struct lapic *lapic, u32 lvtt)
+{
+	u32 old = lapic_get(lapic, APIC_LVTT);
+
+	if (mode_of(lvtt) != mode_of(old) && ((lvtt | old) & APIC_LVT_TIMER_TSCDEADLINE)) {
+		hrtimer_cancel(&lapic->timer);
+		lapic_put(lapic, APIC_TMICT, 0);
+		lapic->deadline = 0;
+	}
+	lapic_put(lapic, APIC_LVTT, lvtt);
+}
+
+/**
+ * lapic_timer_restore() - go on after the registers were replaced
+ * @lapic: this thread's, its timer stopped
+ * @count: current count, ticks
+ *
+ * In TSC-deadline mode the deadline stays as it was; it is not part of the registers.
+ */
+void lapic_timer_restore(struct lapic *lapic, u32 count)
+{
+	if (mode(lapic) == APIC_LVT_TIMER_TSCDEADLINE) {
+		start_deadline(lapic);
+	} else {
+		lapic->deadline = 0;
+		start_count(lapic, min(count, lapic_get(lapic, APIC_TMICT)));
+	}
+}
+
+/**
+ * lapic_get_tsc_deadline() - read IA32_TSC_DEADLINE
+ * @vcpu: loaded
+ *
+ * Return: guest TSC value; 0 if none is awaited.
+ */
+u64 lapic_get_tsc_deadline(struct vcpu *vcpu)
+{
+	return READ_ONCE(vcpu->lapic->deadline);
+}
+
+/**
+ * lapic_set_tsc_deadline() - write IA32_TSC_DEADLINE; ignored in the other modes
+ * @vcpu: loaded
+ * @value: guest TSC value at which the timer fires, at once if it is past; 0 stops
+ */
+void lapic_set_tsc_deadline(struct vcpu *vcpu, u64 value)
+{
+	struct lapic *lapic = vcpu->lapic;
+
+	if (mode(lapic) != APIC_LVT_TIMER_TSCDEADLINE || lapic->mode == LAPIC_DISABLED)
+		return;
+	hrtimer_cancel(&lapic->timer);
+	lapic->deadline = value;
+	start_deadline(lapic);
+}
