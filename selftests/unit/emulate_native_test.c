@@ -404,6 +404,8 @@ static void make_state(struct trial *t, const struct form *f)
 	t->target = TARGET + below(0x800);
 	if (f->kind & ALIGNED && !one_in(8))
 		t->target &= ~15UL;
+	if (one_in(16))
+		t->target ^= 1ULL << 50;		/* not canonical, if its address holds it */
 	if (f->kind & STACK)
 		t->start.gpr[RSP] = TARGET + below(0x800);
 	if (!(f->kind & STRING))
@@ -458,7 +460,7 @@ static bool make_trial(struct trial *t, const struct form *f, bool lock)
 		return false;
 	if ((f->kind & STACK) && t->mod != 3 && t->gs && uses(t, RSP))
 		return false;
-	if ((f->kind & CMPX) && one_in(2) && !uses(t, RAX) && !uses(t, RDX))
+	if ((f->kind & CMPX) && one_in(2) && t->target < CODE && !uses(t, RAX) && !uses(t, RDX))
 		make_equal(t);
 	if ((f->kind & STRING) && t->gs)
 		t->start.gpr[RSI] -= GS_BASE;

@@ -151,8 +151,6 @@ int emul_cmpxchg_pair(struct emul *e)
 
 	if (r != EMUL_OK)
 		return r;
-	if (half == 8 && !IS_ALIGNED(ref.linear, 16))
-		return emul_raise_error(e, GP_VECTOR, 0);
 	r = emul_load(e, &ref, old);
 	if (r != EMUL_OK)
 		return r;

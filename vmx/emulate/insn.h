@@ -43,7 +43,7 @@ enum operand { OPD_NONE, OPD_RM, OPD_REG, OPD_ACC, OPD_IMM, OPD_ONE, OPD_CL };
 #define OPF_LOCKED	BIT(7)	/* locked without the prefix (XCHG) */
 #define OPF_MEM		BIT(8)	/* #UD with a register as rm */
 #define OPF_BITS	BIT(9)	/* the source counts bits from the operand's address */
-#define OPF_ALIGN	BIT(10)	/* #GP if not aligned to its size */
+#define OPF_ALIGN	BIT(10)	/* #GP if an operand of 16 bytes is not aligned */
 #define OPF_STACK	BIT(11)	/* in 64-bit mode the operand has 64 bits by default */
 #define OPF_LONG	BIT(12)	/* another instruction outside 64-bit mode */
 #define OPF_LEGACY	BIT(13)	/* #UD in 64-bit mode */

@@ -95,23 +95,24 @@ static int linear_segmented(struct emul *e, unsigned int seg, u32 offset, unsign
 	struct kvm_segment s;
 
 	e->ops->get_segment(e, seg, &s);
+	*linear = (u32)(s.base + offset);
 	if (!type_allows(e, &s, write) || !limit_allows(&s, offset, len))
 		return raise_segment(e, seg);
-	*linear = (u32)(s.base + offset);
 	/* It would run over 4 GiB into 0: no one's intent. */
 	return *linear + len - 1 <= ~0U ? EMUL_OK : EMUL_UNHANDLED;
 }
 
-static int check_alignment(struct emul *e, u64 linear, unsigned int len)
+/* #AC has the last word, #GP for 16 bytes the first: so do processors. */
+static int check_alignment(struct emul *e, u64 linear, unsigned int len, int status)
 {
-	if (IS_ALIGNED(linear, (u64)len))
-		return EMUL_OK;
-	if (e->insn.op->flags & OPF_ALIGN)
+	if (status == EMUL_UNHANDLED || IS_ALIGNED(linear, (u64)len))
+		return status;
+	if ((e->insn.op->flags & OPF_ALIGN) && len == 16)
 		return emul_raise_error(e, GP_VECTOR, 0);
-	if (e->cpl == 3 && len <= 8 && (e->rflags & X86_EFLAGS_AC) &&
+	if (status == EMUL_OK && e->cpl == 3 && len <= 8 && (e->rflags & X86_EFLAGS_AC) &&
 	    (e->ops->get_cr(e, 0) & X86_CR0_AM))
 		return emul_raise_error(e, AC_VECTOR, 0);
-	return EMUL_OK;
+	return status;
 }
 
 /**
@@ -136,7 +137,7 @@ int emul_ref_at(struct emul *e, unsigned int seg, u64 offset, unsigned int len,
 		r = linear_long(e, seg, offset, len, &ref->linear);
 	else
 		r = linear_segmented(e, seg, offset, len, access & EMUL_WRITE, &ref->linear);
-	return r == EMUL_OK ? check_alignment(e, ref->linear, len) : r;
+	return check_alignment(e, ref->linear, len, r);
 }
 
 /* Bit strings: the operand that holds the bit, counted from the one that is addressed. */
@@ -206,6 +207,6 @@ int emul_load(struct emul *e, const struct emul_ref *ref, void *data)
 int emul_store(struct emul *e, const struct emul_ref *ref, const void *old, const void *data)
 {
 	if (old && emul_is_locked(e))
-		return e->ops->cmpxchg(e, ref->linear, old, data, ref->len, ref->access);
+		return (e->ops->cmpxchg)(e, ref->linear, old, data, ref->len, ref->access);
 	return e->ops->write(e, ref->linear, data, ref->len, ref->access);
 }

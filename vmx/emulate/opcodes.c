@@ -106,7 +106,7 @@ static const struct emul_opcode group_0fba[8] = {
 };
 
 static const struct emul_opcode group_0fc7[8] = {
-	[1] = EXEC(emul_cmpxchg_pair, FLAGS(OPF_MEM | OPF_LOCK)),
+	[1] = EXEC(emul_cmpxchg_pair, FLAGS(OPF_MEM | OPF_LOCK | OPF_ALIGN)),
 };
 
 /* Columns: no prefix, 66H, F3H, F2H. */
