@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * ACPI tables that describe this machine: "hardware-reduced", so that a kernel needs neither an
- * 8254 nor an 8259 nor an ACPI event register, with one LAPIC, one IO-APIC, a serial port, a clock,
- * power-off and reset. ACPI specification 6.5, chapters 5 and 20 (AML).
+ * ACPI tables that describe this machine: one LAPIC, one IO-APIC, the 8259 pair, a serial port, a
+ * clock, power-off and reset. No 8254: a kernel with a clock from the hypervisor and a LAPIC timer
+ * does without. ACPI specification 6.5, chapters 5 and 20 (AML).
  */
 #include "userspace/loader.h"
 #include "userspace/devices/devices.h"
@@ -14,10 +14,15 @@
 #define IOAPIC_BASE	0xfec00000
 #define FADT_WBINVD	BIT(0)
 #define FADT_NO_BUTTONS	(BIT(4) | BIT(5))	/* none that are fixed hardware */
+#define FADT_NO_RTC	BIT(6)		/* its alarm wakes nobody */
 #define FADT_RESET	BIT(10)
-#define FADT_REDUCED	BIT(20)
 #define BOOT_NO_VGA	BIT(2)
 #define BOOT_NO_ASPM	BIT(4)
+
+#define NO_C2		101		/* microseconds: too slow, so not there */
+#define NO_C3		1001
+#define MADT_PICS	BIT(0)
+#define MADT_LEVEL_HIGH	0xd
 
 struct rsdp {
 	char signature[8];
@@ -46,16 +51,25 @@ struct address {
 
 struct fadt {
 	struct header h;
-	u8 legacy1[73];			/* offsets 36 to 108: fixed hardware that is not here */
+	u32 facs, dsdt;
+	u8 reserved1, profile;
+	u16 sci;
+	u32 smi_command;
+	u8 smi[4];
+	u32 pm1a_event, pm1b_event, pm1a_control, pm1b_control, pm2_control, pm_timer, gpe0, gpe1;
+	u8 pm1_event_len, pm1_control_len, pm2_control_len, pm_timer_len, gpe[3], cstate;
+	u16 c2_latency, c3_latency;
+	u16 flush[2];
+	u8 duty[2], alarm[2], century;
 	u16 boot_flags;
-	u8 reserved;
+	u8 reserved2;
 	u32 flags;
 	struct address reset;
 	u8 reset_value;
 	u16 arm_flags;
 	u8 minor;
 	u64 x_facs, x_dsdt;
-	struct address legacy2[8];
+	struct address x_pm1a_event, x_pm1b_event, x_pm1a_control, x_unused[5];
 	struct address sleep_control, sleep_status;
 	u64 hypervisor;
 } __packed;
@@ -71,6 +85,11 @@ struct madt {
 		u8 type, length, id, reserved;
 		u32 base, gsi;
 	} __packed ioapic;
+	struct {
+		u8 type, length, bus, irq;
+		u32 gsi;
+		u16 flags;
+	} __packed sci;
 } __packed;
 
 struct tables {
@@ -84,6 +103,7 @@ struct tables {
 	struct header dsdt;		/* the code follows */
 } __packed;
 
+_Static_assert(offsetof(struct fadt, boot_flags) == 109, "the FADT as the specification has it");
 _Static_assert(sizeof(struct fadt) == 276, "the FADT of ACPI 6 has 276 bytes");
 
 /*
@@ -109,9 +129,11 @@ static const u8 dsdt_code[] = {
 	0x08, '_', 'S', '5', '_', 0x12, 0x05, 0x02, 0x0a, SLEEP_OFF, 0x00,
 };
 
-static struct address port(u16 addr)
+static struct address port(u16 addr, u8 bytes)
 {
-	return (struct address) { .space = 1, .width = 8, .access = 1, .addr = addr };
+	return (struct address) {
+		.space = 1, .width = bytes * 8, .access = min(bytes, 2), .addr = addr
+	};
 }
 
 static u8 sum(const void *p, size_t n)
@@ -139,19 +161,27 @@ static void finish(struct header *h, const char *signature, u8 revision, u32 len
 
 static void write_fadt(struct fadt *f, u64 dsdt)
 {
+	f->sci = IRQ_SCI;
+	f->pm1a_event = PORT_PM;
+	f->pm1_event_len = PM_EVENT_LEN;
+	f->pm1a_control = PORT_PM + PM_CONTROL;
+	f->pm1_control_len = PM_CONTROL_LEN;
+	f->c2_latency = NO_C2;
+	f->c3_latency = NO_C3;
 	f->boot_flags = BOOT_NO_VGA | BOOT_NO_ASPM;
-	f->flags = FADT_WBINVD | FADT_NO_BUTTONS | FADT_RESET | FADT_REDUCED;
-	f->reset = port(PORT_RESET);
+	f->flags = FADT_WBINVD | FADT_NO_BUTTONS | FADT_NO_RTC | FADT_RESET;
+	f->reset = port(PORT_RESET, 1);
 	f->reset_value = RESET_VALUE;
 	f->x_dsdt = dsdt;
-	f->sleep_control = port(PORT_SLEEP);
-	f->sleep_status = port(PORT_SLEEP + 1);
+	f->x_pm1a_event = port(PORT_PM, PM_EVENT_LEN);
+	f->x_pm1a_control = port(PORT_PM + PM_CONTROL, PM_CONTROL_LEN);
 	finish(&f->h, "FACP", 6, sizeof(*f));
 }
 
 static void write_madt(struct madt *m)
 {
 	m->lapic_base = LAPIC_BASE;
+	m->flags = MADT_PICS;
 	m->lapic.type = 0;
 	m->lapic.length = sizeof(m->lapic);
 	m->lapic.flags = 1;		/* enabled */
@@ -159,6 +189,11 @@ static void write_madt(struct madt *m)
 	m->ioapic.length = sizeof(m->ioapic);
 	m->ioapic.id = 1;
 	m->ioapic.base = IOAPIC_BASE;
+	m->sci.type = 2;
+	m->sci.length = sizeof(m->sci);
+	m->sci.irq = IRQ_SCI;
+	m->sci.gsi = IRQ_SCI;
+	m->sci.flags = MADT_LEVEL_HIGH;
 	finish(&m->h, "APIC", 5, sizeof(*m));
 }
 

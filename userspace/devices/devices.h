@@ -12,7 +12,11 @@
 #define PORT_CMOS	0x70
 #define PORT_I8042	0x64
 #define PORT_TEST	0xf4	/* a byte written ends the machine with it as status */
-#define PORT_SLEEP	0x600	/* ACPI sleep control, then sleep status */
+#define PORT_PM		0x600	/* ACPI's PM1a registers: events, then control */
+#define PM_EVENT_LEN	4
+#define PM_CONTROL	PM_EVENT_LEN
+#define PM_CONTROL_LEN	2
+#define IRQ_SCI		9
 #define PORT_RESET	0xcf9
 #define RESET_VALUE	0x06
 #define SLEEP_OFF	5	/* the value of \_S5 */

@@ -1,27 +1,39 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The ways a guest ends its machine: ACPI's sleep control register, the reset port 0xcf9 (ACPI's
+ * The ways a guest ends its machine: ACPI's PM1 control register, the reset port 0xcf9 (ACPI's
  * reset register too), the reset command of a keyboard controller that is otherwise not there, and
- * a test port. Only the vCPU touches them. ACPI specification 6.5, sections 4.8.3.6 and 4.8.3.7.
+ * a test port. Only the vCPU touches them. ACPI specification 6.5, sections 4.8.3.1 and 4.8.3.2.
  */
 #include "userspace/devices/devices.h"
 
-#define SLEEP_ENABLE	0x20
-#define SLEEP_TYPE(v)	((v) >> 2 & 7)
+#define PM_ENABLE	2		/* offset of the enable bits */
+#define PM_SCI_ENABLED	BIT(0)
+#define PM_SLEEP_TYPE(v) ((v) >> 10 & 7)
+#define PM_SLEEP	BIT(13)
 #define RESET_CPU	0x04
 #define I8042_RESET	0xfe
 
-static void sleep_write(void *dev, u64 offset, u64 value, unsigned int size)
+static u16 pm_enabled;		/* events that the guest wants; none ever happens */
+
+static u64 pm_read(void *dev, u64 offset, unsigned int size)
 {
-	(void)size;
-	if (!offset && (value & SLEEP_ENABLE) && SLEEP_TYPE(value) == SLEEP_OFF)
-		vm_end(dev, RUN_POWER_OFF);
+	(void)dev, (void)size;
+	switch (offset) {
+	case PM_ENABLE:
+		return pm_enabled;
+	case PM_CONTROL:
+		return PM_SCI_ENABLED;
+	}
+	return 0;
 }
 
-static u64 sleep_read(void *dev, u64 offset, unsigned int size)
+static void pm_write(void *dev, u64 offset, u64 value, unsigned int size)
 {
-	(void)dev, (void)offset, (void)size;
-	return 0;
+	(void)size;
+	if (offset == PM_ENABLE)
+		pm_enabled = value;
+	if (offset == PM_CONTROL && (value & PM_SLEEP) && PM_SLEEP_TYPE(value) == SLEEP_OFF)
+		vm_end(dev, RUN_POWER_OFF);
 }
 
 static void reset_write(void *dev, u64 offset, u64 value, unsigned int size)
@@ -51,7 +63,7 @@ static void test_write(void *dev, u64 offset, u64 value, unsigned int size)
 void power_init(struct vm *vm)
 {
 	static const struct region regions[] = {
-		{ "sleep", PIO, PORT_SLEEP, 2, 1, sleep_read, sleep_write, NULL },
+		{ "pm", PIO, PORT_PM, PM_EVENT_LEN + PM_CONTROL_LEN, 2, pm_read, pm_write, NULL },
 		{ "reset", PIO, PORT_RESET, 1, 1, NULL, reset_write, NULL },
 		{ "i8042", PIO, PORT_I8042, 1, 1, NULL, i8042_write, NULL },
 		{ "test", PIO, PORT_TEST, 1, 1, NULL, test_write, NULL },
