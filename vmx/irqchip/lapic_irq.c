@@ -118,6 +118,7 @@ int lapic_take(struct lapic *lapic)
 	/* Lowered before the bit goes; pairs with the order in lapic_post(). */
 	smp_mb__before_atomic();
 	clear_bit(vector & 31, vector_word(lapic, APIC_IRR, vector));
+	/* And looked at after that. */
 	smp_mb__after_atomic();
 	if (lapic_top_vector(lapic->page + APIC_IRR) >= 0)
 		WRITE_ONCE(lapic->irr_pending, true);

@@ -11,14 +11,10 @@
 #define W_X	LAPIC_WRITE_XAPIC
 #define W_X2	LAPIC_WRITE_X2APIC
 
-#define ROW(offset, mask_, access_) \
-	[(offset) / LAPIC_STRIDE] = { .mask = (mask_), .access = (access_) }
-#define VECTORS(offset) \
-	ROW((offset), 0xffff0000, R),		/* no vectors below 16 */	\
-	ROW((offset) + 0x10, ~0u, R), ROW((offset) + 0x20, ~0u, R),		\
-	ROW((offset) + 0x30, ~0u, R), ROW((offset) + 0x40, ~0u, R),		\
-	ROW((offset) + 0x50, ~0u, R), ROW((offset) + 0x60, ~0u, R),		\
-	ROW((offset) + 0x70, ~0u, R)
+#define ROW(offset, bits, how) \
+	[(offset) / LAPIC_STRIDE] = { .mask = (bits), .access = (how) }
+#define ROWS(first, last, bits, how) \
+	[(first) / LAPIC_STRIDE ... (last) / LAPIC_STRIDE] = { .mask = (bits), .access = (how) }
 
 const struct lapic_reg lapic_regs[LAPIC_REGS] = {
 	ROW(0x020, 0xff000000, R | W_X),		/* ID */
@@ -30,9 +26,12 @@ const struct lapic_reg lapic_regs[LAPIC_REGS] = {
 	ROW(0x0d0, 0xff000000, R | W_X),		/* LDR */
 	[0x0e0 / LAPIC_STRIDE] = { 0xf0000000, 0x0fffffff, R_X | W_X },	/* DFR */
 	ROW(0x0f0, 0x000003ff, R | W),			/* SVR */
-	VECTORS(0x100),					/* ISR */
-	VECTORS(0x180),					/* TMR */
-	VECTORS(0x200),					/* IRR */
+	ROW(0x100, 0xffff0000, R),			/* ISR: no vectors below 16 */
+	ROWS(0x110, 0x170, ~0u, R),
+	ROW(0x180, 0xffff0000, R),			/* TMR: no vectors below 16 */
+	ROWS(0x190, 0x1f0, ~0u, R),
+	ROW(0x200, 0xffff0000, R),			/* IRR: no vectors below 16 */
+	ROWS(0x210, 0x270, ~0u, R),
 	ROW(0x280, 0x000000ff, R | W),			/* ESR */
 	ROW(0x300, 0x000ccfff, R | W),			/* ICR, low half */
 	ROW(0x310, 0xff000000, R_X | W_X),		/* ICR, high half */
