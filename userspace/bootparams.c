@@ -70,6 +70,7 @@ int boot_prepare(const struct ram *ram, struct boot *boot, const char *cmdline)
 	boot->hdr.type_of_loader = LOADER_UNKNOWN;
 	boot->hdr.cmd_line_ptr = ADDR_CMDLINE;
 	memcpy(ram_at(ram, ADDR_CMDLINE, len + 1), cmdline, len + 1);
+	memset(bp, 0, sizeof(*bp));
 	bp->hdr = boot->hdr;
 	bp->acpi_rsdp_addr = ADDR_ACPI;
 	memory_map(bp, ram);
