@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The monitor's side of vm.h: descriptors, memory, vCPUs and the states they start in.
+ * What cannot fail in a test that makes sense ends the program with "Bail out!".
+ */
+#define _GNU_SOURCE
+#include <asm/processor-flags.h>
+#include <fcntl.h>
+#include <sched.h>
+#include "selftests/lib/vm.h"
+
+#define EFER_LME_LMA	0x500
+#define MAX_ENTRIES	256
+
+extern char __executable_start[], _end[];
+
+int vm_call(int fd, unsigned long cmd, unsigned long arg)
+{
+	int r = ioctl(fd, cmd, arg);
+
+	return r < 0 ? -errno : r;
+}
+
+static int must(int r, const char *what)
+{
+	if (r >= 0)
+		return r;
+	printf("Bail out! %s: %s\n", what, strerror(-r));
+	exit(1);
+}
+
+/* The device that the program was told to test. */
+const char *device_path(int argc, char **argv)
+{
+	return argc > 1 ? argv[1] : "/dev/kvmlet";
+}
+
+/* Opens the device and creates a VM without memory. */
+void vm_open(struct vm *vm, const char *path)
+{
+	vm->low = NULL;
+	vm->dev = open(path, O_RDWR | O_CLOEXEC);
+	if (vm->dev < 0)
+		must(-errno, path);
+	vm->fd = must(call(vm->dev, KVM_CREATE_VM, 0), "KVM_CREATE_VM");
+}
+
+void vm_close(struct vm *vm)
+{
+	close(vm->fd);
+	close(vm->dev);
+	if (vm->low)
+		munmap(vm->low, LOW_SIZE);
+}
+
+/* Fresh zeroed pages of this process. */
+void *pages(size_t bytes)
+{
+	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			    -1, 0);
+
+	if (memory == MAP_FAILED)
+		must(-errno, "mmap");
+	return memory;
+}
+
+/* KVM_SET_USER_MEMORY_REGION; 0 or -errno. */
+int vm_slot(struct vm *vm, unsigned int slot, unsigned int flags, uint64_t gpa, uint64_t size,
+	    void *memory)
+{
+	struct kvm_userspace_memory_region region = {
+		.slot = slot, .flags = flags, .guest_phys_addr = gpa, .memory_size = size,
+		.userspace_addr = (uintptr_t)memory,
+	};
+
+	return call(vm->fd, KVM_SET_USER_MEMORY_REGION, &region);
+}
+
+/* Slots 0 and 1: low memory and the program's image. */
+void vm_memory(struct vm *vm)
+{
+	uintptr_t start = (uintptr_t)__executable_start & -PAGE;
+	uintptr_t end = ((uintptr_t)_end + PAGE - 1) & -PAGE;
+
+	vm->low = pages(LOW_SIZE);
+	must(vm_slot(vm, 0, 0, 0, LOW_SIZE, vm->low), "low memory");
+	must(vm_slot(vm, 1, 0, start, end - start, (void *)start), "the image as memory");
+}
+
+/* KVM_CREATE_VCPU and its run page; 0 or -errno. */
+int vcpu_open(struct vm *vm, struct vcpu *vcpu, unsigned int id)
+{
+	vcpu->fd = call(vm->fd, KVM_CREATE_VCPU, id);
+	if (vcpu->fd < 0)
+		return vcpu->fd;
+	vcpu->run_size = must(call(vm->dev, KVM_GET_VCPU_MMAP_SIZE, 0), "mmap size");
+	vcpu->run = mmap(NULL, vcpu->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu->fd, 0);
+	if (vcpu->run == MAP_FAILED)
+		must(-errno, "mmap of a vCPU");
+	return 0;
+}
+
+void vcpu_close(struct vcpu *vcpu)
+{
+	munmap(vcpu->run, vcpu->run_size);
+	close(vcpu->fd);
+}
+
+/* KVM_GET_SUPPORTED_CPUID; the caller frees. */
+struct kvm_cpuid2 *supported_cpuid(int dev)
+{
+	struct kvm_cpuid2 *cpuid;
+
+	cpuid = calloc(1, sizeof(*cpuid) + MAX_ENTRIES * sizeof(cpuid->entries[0]));
+	cpuid->nent = MAX_ENTRIES;
+	must(call(dev, KVM_GET_SUPPORTED_CPUID, cpuid), "KVM_GET_SUPPORTED_CPUID");
+	return cpuid;
+}
+
+/* The processor that the driver offers, unchanged. */
+void vcpu_supported_cpuid(struct vm *vm, struct vcpu *vcpu)
+{
+	struct kvm_cpuid2 *cpuid = supported_cpuid(vm->dev);
+
+	must(call(vcpu->fd, KVM_SET_CPUID2, cpuid), "KVM_SET_CPUID2");
+	free(cpuid);
+}
+
+static void set_rip(struct vcpu *vcpu, uint64_t rip, uint64_t rsp)
+{
+	struct kvm_regs regs = { .rip = rip, .rsp = rsp, .rflags = X86_EFLAGS_FIXED };
+
+	must(call(vcpu->fd, KVM_SET_REGS, &regs), "KVM_SET_REGS");
+}
+
+static void real_segment(struct kvm_segment *segment, uint16_t selector)
+{
+	segment->selector = selector;
+	segment->base = selector << 4;
+}
+
+/* 16-bit code at segment:ip, everything else as after reset. */
+void vcpu_real_mode(struct vcpu *vcpu, uint16_t segment, uint16_t ip)
+{
+	struct kvm_sregs sregs;
+
+	must(call(vcpu->fd, KVM_GET_SREGS, &sregs), "KVM_GET_SREGS");
+	real_segment(&sregs.cs, segment);
+	real_segment(&sregs.ds, segment);
+	real_segment(&sregs.es, segment);
+	real_segment(&sregs.ss, segment);
+	must(call(vcpu->fd, KVM_SET_SREGS, &sregs), "KVM_SET_SREGS");
+	set_rip(vcpu, ip, 0xf000);
+}
+
+static void flat_segments(struct kvm_sregs *sregs, bool is_64)
+{
+	struct kvm_segment code = {
+		.selector = CODE64, .type = 11, .present = 1, .s = 1, .g = 1,
+		.limit = 0xffffffff, .l = is_64, .db = !is_64,
+	};
+	struct kvm_segment data = {
+		.selector = DATA, .type = 3, .present = 1, .s = 1, .g = 1, .db = 1,
+		.limit = 0xffffffff,
+	};
+
+	sregs->cs = code;
+	sregs->ds = data;
+	sregs->es = data;
+	sregs->ss = data;
+	sregs->fs = data;
+	sregs->gs = data;
+}
+
+/* Flat 32-bit code at eip, no paging. */
+void vcpu_protected_mode(struct vcpu *vcpu, uint32_t eip)
+{
+	struct kvm_sregs sregs;
+
+	must(call(vcpu->fd, KVM_GET_SREGS, &sregs), "KVM_GET_SREGS");
+	flat_segments(&sregs, false);
+	sregs.cr0 = X86_CR0_PE | X86_CR0_ET | X86_CR0_NE;
+	must(call(vcpu->fd, KVM_SET_SREGS, &sregs), "KVM_SET_SREGS");
+	set_rip(vcpu, eip, 0xf000);
+}
+
+/* A 64-bit guest function on stack number @stack of vm's guest side. */
+void vcpu_long_mode(struct vcpu *vcpu, void (*guest)(void), unsigned int stack)
+{
+	struct kvm_sregs sregs;
+	uint64_t rsp;
+
+	must(call(vcpu->fd, KVM_GET_SREGS, &sregs), "KVM_GET_SREGS");
+	flat_segments(&sregs, true);
+	rsp = guest_tables_setup(&sregs, stack);
+	sregs.cr0 = X86_CR0_PE | X86_CR0_MP | X86_CR0_ET | X86_CR0_NE | X86_CR0_WP | X86_CR0_PG;
+	sregs.cr3 = (uintptr_t)guest_tables;
+	sregs.cr4 = X86_CR4_PAE | X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT;
+	sregs.efer = EFER_LME_LMA;
+	must(call(vcpu->fd, KVM_SET_SREGS, &sregs), "KVM_SET_SREGS");
+	set_rip(vcpu, (uintptr_t)guest, rsp);
+}
+
+/* KVM_RUN until it is not interrupted by a signal's remnant; the exit reason or -errno. */
+int vcpu_run(struct vcpu *vcpu)
+{
+	int r = call(vcpu->fd, KVM_RUN, 0);
+
+	return r < 0 ? r : (int)vcpu->run->exit_reason;
+}
+
+static void report_exit(struct vcpu *vcpu, int exit)
+{
+	struct kvm_regs regs = { 0 };
+
+	call(vcpu->fd, KVM_GET_REGS, &regs);
+	printf("# unexpected %s (%d) at rip %#llx\n",
+	       exit < 0 ? strerror(-exit) : exit_name(exit), exit, regs.rip);
+	if (exit == KVM_EXIT_INTERNAL_ERROR)
+		printf("# suberror %u data %#llx %#llx\n", vcpu->run->internal.suberror,
+		       vcpu->run->internal.data[0], vcpu->run->internal.data[1]);
+	if (exit == KVM_EXIT_FAIL_ENTRY)
+		printf("# hardware reason %#llx\n",
+		       vcpu->run->fail_entry.hardware_entry_failure_reason);
+}
+
+/* Runs to the guest's next guest_sync(); its value, or ~0 with an explanation. */
+uint32_t vcpu_sync(struct vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->run;
+	int exit = vcpu_run(vcpu);
+	uint32_t value;
+
+	if (exit != KVM_EXIT_IO || run->io.port != SYNC_PORT) {
+		report_exit(vcpu, exit);
+		return ~0u;
+	}
+	value = *(uint32_t *)((char *)run + run->io.data_offset);
+	if (value == GUEST_PANIC)
+		printf("# guest: exception %llu error %#llx at rip %#llx, cr2 %#llx\n",
+		       (unsigned long long)trap.vector, (unsigned long long)trap.error,
+		       (unsigned long long)trap.rip, (unsigned long long)trap.cr2);
+	return value;
+}
+
+/* VM, optional interrupt controllers, memory, one vCPU in a 64-bit guest function. */
+void machine(struct vm *vm, struct vcpu *vcpu, const char *path, bool irqchip,
+	     void (*guest)(void))
+{
+	vm_open(vm, path);
+	vm_memory(vm);
+	if (irqchip)
+		must(call(vm->fd, KVM_CREATE_IRQCHIP, 0), "KVM_CREATE_IRQCHIP");
+	must(vcpu_open(vm, vcpu, 0), "KVM_CREATE_VCPU");
+	vcpu_supported_cpuid(vm, vcpu);
+	vcpu_long_mode(vcpu, guest, 0);
+}
+
+void machine_close(struct vm *vm, struct vcpu *vcpu)
+{
+	vcpu_close(vcpu);
+	vm_close(vm);
+}
+
+/* A KVM_EXIT_* by name. */
+const char *exit_name(int exit)
+{
+	static const char * const names[] = {
+		[KVM_EXIT_UNKNOWN] = "KVM_EXIT_UNKNOWN", [KVM_EXIT_IO] = "KVM_EXIT_IO",
+		[KVM_EXIT_HLT] = "KVM_EXIT_HLT", [KVM_EXIT_MMIO] = "KVM_EXIT_MMIO",
+		[KVM_EXIT_IRQ_WINDOW_OPEN] = "KVM_EXIT_IRQ_WINDOW_OPEN",
+		[KVM_EXIT_SHUTDOWN] = "KVM_EXIT_SHUTDOWN", [KVM_EXIT_INTR] = "KVM_EXIT_INTR",
+		[KVM_EXIT_FAIL_ENTRY] = "KVM_EXIT_FAIL_ENTRY",
+		[KVM_EXIT_SET_TPR] = "KVM_EXIT_SET_TPR",
+		[KVM_EXIT_INTERNAL_ERROR] = "KVM_EXIT_INTERNAL_ERROR",
+	};
+	const int nr = sizeof(names) / sizeof(names[0]);
+
+	return exit >= 0 && exit < nr && names[exit] ? names[exit] : "another exit";
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A small monitor for test programs. The program's own image is guest memory at the same
+ * addresses, so a 64-bit guest is a C function of the test, and guest and test share its
+ * globals. That needs an executable at fixed low addresses: gcc -static, not -static-pie.
+ *
+ * Guest physical memory: LOW_SIZE bytes from 0 (real-mode code, SIPI targets), then the image.
+ * The guest's page tables map the low 4 GiB one to one with 2 MiB pages.
+ */
+#ifndef KVMLET_TEST_VM_H
+#define KVMLET_TEST_VM_H
+
+#include <errno.h>
+#include <linux/kvm.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include "selftests/lib/tap.h"
+
+#define PAGE		4096UL
+#define LOW_SIZE	0x100000UL
+#define SYNC_PORT	0x10		/* the guest has something to say: guest_sync() */
+#define GUEST_PANIC	0xdeadu		/* value of a sync: an exception nobody expected */
+
+/* Interrupt vectors' selectors and stacks are vm.c's; these two a test may want to name. */
+#define CODE64		0x08
+#define DATA		0x10
+
+struct vm {
+	int dev, fd;
+	uint8_t *low;
+};
+
+struct vcpu {
+	int fd;
+	struct kvm_run *run;
+	size_t run_size;
+};
+
+/* ioctl() that returns -errno; @arg is a pointer or a number. */
+#define call(fd, cmd, arg) vm_call(fd, cmd, (unsigned long)(arg))
+int vm_call(int fd, unsigned long cmd, unsigned long arg);
+
+const char *device_path(int argc, char **argv);
+void vm_open(struct vm *vm, const char *path);
+void vm_memory(struct vm *vm);
+int vm_slot(struct vm *vm, unsigned int slot, unsigned int flags, uint64_t gpa, uint64_t size,
+	    void *memory);
+void vm_close(struct vm *vm);
+void *pages(size_t bytes);
+
+int vcpu_open(struct vm *vm, struct vcpu *vcpu, unsigned int id);
+void vcpu_close(struct vcpu *vcpu);
+void vcpu_supported_cpuid(struct vm *vm, struct vcpu *vcpu);
+void vcpu_real_mode(struct vcpu *vcpu, uint16_t segment, uint16_t ip);
+void vcpu_protected_mode(struct vcpu *vcpu, uint32_t eip);
+void vcpu_long_mode(struct vcpu *vcpu, void (*guest)(void), unsigned int stack);
+int vcpu_run(struct vcpu *vcpu);
+uint32_t vcpu_sync(struct vcpu *vcpu);
+const char *exit_name(int exit);
+struct kvm_cpuid2 *supported_cpuid(int dev);
+
+/* A machine with one vCPU in a 64-bit guest function. */
+void machine(struct vm *vm, struct vcpu *vcpu, const char *path, bool irqchip,
+	     void (*guest)(void));
+void machine_close(struct vm *vm, struct vcpu *vcpu);
+
+/* --- the guest's side ------------------------------------------------------------------- */
+
+/* What the last exception was, and where to go on after the next one (0: panic). */
+struct guest_trap {
+	uint64_t resume, vector, error, rip, cr2, rflags, count;
+};
+
+struct guest_frame {
+	uint64_t r15, r14, r13, r12, r11, r10, r9, r8, rdi, rsi, rbp, rdx, rcx, rbx, rax;
+	uint64_t vector, error, rip, cs, rflags, rsp, ss;
+};
+
+#define NO_TRAP 0xffffULL
+
+extern volatile struct guest_trap trap;
+extern volatile uint32_t irqs[256];		/* interrupts and NMIs seen, by vector */
+extern void (*guest_eoi)(void);			/* called after each interrupt, if set */
+extern bool (*guest_trap_hook)(struct guest_frame *frame);	/* true: handled */
+extern uint64_t guest_tables[6][512];		/* PML4, PDPT, four page directories */
+
+/* For vm.c: the guest's tables, and where they are; returns the initial stack pointer. */
+uint64_t guest_tables_setup(struct kvm_sregs *sregs, unsigned int stack);
+
+/* Runs an instruction; its value is the vector of the exception it raised, or NO_TRAP. */
+#define TRAP(insn, operands...)							\
+({										\
+	trap.vector = NO_TRAP;							\
+	asm volatile("lea 77f(%%rip), %%r11\n\tmov %%r11, trap(%%rip)\n\t"	\
+		     insn "\n77:\tmovq $0, trap(%%rip)"				\
+		     operands);							\
+	trap.vector;								\
+})
+/* For TRAP()'s clobber list: TRAP("ud2", : : : TRAP_CLOBBERS). */
+#define TRAP_CLOBBERS "r11", "memory", "cc"
+
+static inline void guest_sync(uint32_t value)
+{
+	asm volatile("outl %0, %1" : : "a"(value), "Nd"((uint16_t)SYNC_PORT) : "memory");
+}
+
+static inline uint64_t guest_rdmsr(uint32_t msr)
+{
+	uint32_t low, high;
+
+	asm volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(msr) : "memory");
+	return low | (uint64_t)high << 32;
+}
+
+static inline void guest_wrmsr(uint32_t msr, uint64_t value)
+{
+	asm volatile("wrmsr" : : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
+		     : "memory");
+}
+
+static inline void guest_cpuid(uint32_t leaf, uint32_t sub, uint32_t out[4])
+{
+	asm volatile("cpuid" : "=a"(out[0]), "=b"(out[1]), "=c"(out[2]), "=d"(out[3])
+		     : "a"(leaf), "c"(sub));
+}
+
+static inline uint64_t guest_rdtsc(void)
+{
+	uint32_t low, high;
+
+	asm volatile("rdtsc" : "=a"(low), "=d"(high) : : "memory");
+	return low | (uint64_t)high << 32;
+}
+
+#endif
