@@ -27,7 +27,7 @@ static struct {
 	pthread_mutex_t lock;
 	u8 out[1024];
 	unsigned int n;
-	int error;			/* errno of a failed write; output is dropped from then on */
+	int error;			/* errno of a failed write: output is dropped now */
 } con = { .timer = -1, .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static void restore(void)

@@ -33,7 +33,7 @@ static const char * const suberrors[] = {
 	[KVM_INTERNAL_ERROR_EMULATION] = "an instruction could not be emulated",
 	[KVM_INTERNAL_ERROR_SIMUL_EX] = "exceptions at the same time",
 	[KVM_INTERNAL_ERROR_DELIVERY_EV] = "an exit during the delivery of an event",
-	[KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON] = "an exit reason that the driver does not know",
+	[KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON] = "an unknown exit reason of the processor",
 };
 
 /**
@@ -91,7 +91,8 @@ static void print_registers(struct vcpu *vcpu)
 		report("the registers cannot be read: %s", strerror(errno));
 		return;
 	}
-	report("rip %016llx  rflags %08llx  cr0 %08llx  cr2 %016llx", r.rip, r.rflags, s.cr0, s.cr2);
+	report("rip %016llx  rflags %08llx  cr0 %08llx  cr2 %016llx", r.rip, r.rflags, s.cr0,
+	       s.cr2);
 	report("cr3 %016llx  cr4 %08llx  efer %04llx  apic base %08llx", s.cr3, s.cr4, s.efer,
 	       s.apic_base);
 	report("rax %016llx  rbx %016llx  rcx %016llx", r.rax, r.rbx, r.rcx);
@@ -118,7 +119,7 @@ static void explain_memory(const struct kvm_run *run)
 	struct memory_fault fault;
 
 	memcpy(&fault, &run->hw, sizeof(fault));
-	report("MEMORY_FAULT: no memory behind %#" PRIx64 ", %" PRIu64 " bytes (flags %#" PRIx64 ")",
+	report("MEMORY_FAULT: no memory at %#" PRIx64 ", %" PRIu64 " bytes, flags %#" PRIx64,
 	       fault.gpa, fault.size, fault.flags);
 }
 

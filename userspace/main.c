@@ -42,7 +42,6 @@ static const struct command *find(const char *name)
 
 static int help(int argc, char **argv)
 {
-	char *ask[] = { NULL, "--help", NULL };
 	const struct command *c;
 
 	if (argc < 2) {
@@ -50,7 +49,8 @@ static int help(int argc, char **argv)
 		return 0;
 	}
 	c = find(argv[1]);
-	return c ? c->call(2, ask) : STATUS_USAGE;
+	argv[1] = "--help";
+	return c ? c->call(2, argv) : STATUS_USAGE;
 }
 
 int main(int argc, char **argv)

@@ -111,7 +111,7 @@ static const struct argp command = {
 	"Ctrl-A x leaves and Ctrl-A Ctrl-A sends one Ctrl-A.\n\n"
 	"Examples:\n"
 	"  kvmlet run --kernel /boot/vmlinuz-$(uname -r) --initrd initrd.cpio\n"
-	"  kvmlet run -d /dev/kvm -k vmlinux -i initrd.cpio -m 512M -a 'console=ttyS0 quiet'\n\n"
+	"  kvmlet run -d /dev/kvm -k vmlinux -i initrd.cpio -m 512M\n\n"
 	"Exit status:\n"
 	"  0      the guest powered off\n"
 	"  1-99   the guest wrote this byte to port 0xf4 (a larger one counts as 99)\n"

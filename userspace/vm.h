@@ -31,7 +31,7 @@ struct vm {
 	struct bus bus;
 	struct vcpu vcpu;
 	int wake;		/* eventfd: the main thread shall look again */
-	atomic_int ended;	/* enum run_status of the first who ended the VM, -1 while it runs */
+	atomic_int ended;	/* exit status of the first who ended the VM, -1 while it runs */
 };
 
 int vm_create(struct vm *vm, const char *device, u64 mem);

@@ -108,10 +108,18 @@ _Static_assert(sizeof(struct fadt) == 276, "the FADT of ACPI 6 has 276 bytes");
 
 /*
  * Scope (\_SB) {
- *	Device (COM1) { Name (_HID, EisaId ("PNP0501")) Name (_UID, 0) Name (_CRS, ResourceTemplate () {
- *		IO (Decode16, 0x3f8, 0x3f8, 0, 8) IRQNoFlags () {4} }) }
- *	Device (RTC0) { Name (_HID, EisaId ("PNP0B00")) Name (_CRS, ResourceTemplate () {
- *		IO (Decode16, 0x70, 0x70, 0, 2) }) }
+ *	Device (COM1) {
+ *		Name (_HID, EisaId ("PNP0501"))
+ *		Name (_UID, 0)
+ *		Name (_CRS, ResourceTemplate () {
+ *			IO (Decode16, 0x3f8, 0x3f8, 0, 8)
+ *			IRQNoFlags () {4}
+ *		})
+ *	}
+ *	Device (RTC0) {
+ *		Name (_HID, EisaId ("PNP0B00"))
+ *		Name (_CRS, ResourceTemplate () { IO (Decode16, 0x70, 0x70, 0, 2) })
+ *	}
  * }
  * Name (\_S5, Package () {SLEEP_OFF, 0})
  */

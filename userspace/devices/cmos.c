@@ -68,7 +68,6 @@ static u64 cmos_read(void *dev, u64 offset, unsigned int size)
 	struct cmos *c = dev;
 	int value;
 
-	(void)size;
 	if (!offset)
 		return ~0ULL;
 	value = clock_register(c->index);
@@ -79,7 +78,6 @@ static void cmos_write(void *dev, u64 offset, u64 value, unsigned int size)
 {
 	struct cmos *c = dev;
 
-	(void)size;
 	if (offset)
 		c->memory[c->index] = value;
 	else

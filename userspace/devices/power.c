@@ -17,7 +17,6 @@ static u16 pm_enabled;		/* events that the guest wants; none ever happens */
 
 static u64 pm_read(void *dev, u64 offset, unsigned int size)
 {
-	(void)dev, (void)size;
 	switch (offset) {
 	case PM_ENABLE:
 		return pm_enabled;
@@ -29,7 +28,6 @@ static u64 pm_read(void *dev, u64 offset, unsigned int size)
 
 static void pm_write(void *dev, u64 offset, u64 value, unsigned int size)
 {
-	(void)size;
 	if (offset == PM_ENABLE)
 		pm_enabled = value;
 	if (offset == PM_CONTROL && (value & PM_SLEEP) && PM_SLEEP_TYPE(value) == SLEEP_OFF)
@@ -38,21 +36,18 @@ static void pm_write(void *dev, u64 offset, u64 value, unsigned int size)
 
 static void reset_write(void *dev, u64 offset, u64 value, unsigned int size)
 {
-	(void)offset, (void)size;
 	if (value & RESET_CPU)
 		vm_end(dev, RUN_RESET);
 }
 
 static void i8042_write(void *dev, u64 offset, u64 value, unsigned int size)
 {
-	(void)offset, (void)size;
 	if (value == I8042_RESET)
 		vm_end(dev, RUN_RESET);
 }
 
 static void test_write(void *dev, u64 offset, u64 value, unsigned int size)
 {
-	(void)offset, (void)size;
 	vm_end(dev, min_t(u64, value, RUN_GUEST_MAX));
 }
 

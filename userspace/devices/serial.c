@@ -177,7 +177,6 @@ static u64 serial_read(void *dev, u64 offset, unsigned int size)
 	struct serial *s = dev;
 	u8 value;
 
-	(void)size;
 	pthread_mutex_lock(&s->lock);
 	value = read_register(s, offset);
 	update_irq(s);
@@ -189,7 +188,6 @@ static void serial_write(void *dev, u64 offset, u64 value, unsigned int size)
 {
 	struct serial *s = dev;
 
-	(void)size;
 	pthread_mutex_lock(&s->lock);
 	write_register(s, offset, value);
 	update_irq(s);
