@@ -341,6 +341,9 @@ int emul_decode(struct emul *e)
 	int r;
 
 	reset_insn(i);
+	e->stop = false;
+	e->single_step = false;
+	e->shadow = 0;
 	e->rip = e->ops->get_rip(e);
 	r = decode_prefixes(e);
 	if (r != EMUL_OK)

@@ -8,7 +8,8 @@
  * An instruction is all or nothing. Its reads come first, its one write last, and registers
  * are set when nothing can fail any more. So an op may end it at any point with EMUL_MMIO;
  * it is then replayed from its start once the data are there: emul_execute() may be called
- * again without emul_decode(). Repeated string instructions do so for each iteration.
+ * again without emul_decode(). For a repeated string instruction all this holds of each
+ * iteration: a fault or question of a later one leaves the earlier ones committed.
  */
 #ifndef KVMLET_VMX_EMULATE_EMULATE_H
 #define KVMLET_VMX_EMULATE_EMULATE_H
@@ -59,9 +60,10 @@ enum emul_seg { EMUL_ES, EMUL_CS, EMUL_SS, EMUL_DS, EMUL_FS, EMUL_GS, EMUL_LDTR,
 struct emul;
 
 /*
- * The guest. Ops that return int return EMUL_OK, EMUL_FAULT (having filled e->fault),
- * EMUL_MMIO or EMUL_UNHANDLED. Linear addresses are checked (segment, canonical form) and
- * truncated to their mode's width; accesses of more than one page are split by nobody.
+ * The guest. Ops that return int return any status; one but EMUL_OK ends the instruction (or
+ * its iteration) with that status and nothing of it committed. EMUL_FAULT: they filled
+ * e->fault. Linear addresses are checked (segment, canonical form) and truncated to their
+ * mode's width; accesses of more than one page are split by nobody.
  */
 struct emul_ops {
 	/* Full width; nr 0 to 15 as encoded (RAX, RCX, RDX, RBX, RSP, ...). */
