@@ -63,7 +63,9 @@ long ioctl_call(const struct ioctl_op *ops, size_t nr, void *object, unsigned in
 			break;
 	if (op == ops + nr)
 		return unknown;
-	if (op->raw || !_IOC_SIZE(cmd))
+	if (op->list)
+		return op->list(object, (void __user *)arg);
+	if (!_IOC_SIZE(cmd))
 		return op->fn(object, (void *)arg);
 	if (_IOC_SIZE(cmd) > ON_STACK)
 		return call_allocated(op, object, (void __user *)arg);

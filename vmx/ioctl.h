@@ -9,14 +9,14 @@
 #include <linux/types.h>
 
 /*
- * @fn gets a zeroed or copied-in kernel buffer of the size in @cmd; the value of the argument
- * itself where @cmd has no size; and, if @raw, the user pointer, for structures whose length
- * varies. Its result is the ioctl's; the buffer is copied out unless it is negative.
+ * @fn gets a zeroed or copied-in kernel buffer of the size in @cmd, or the value of the
+ * argument itself where @cmd has no size. Its result is the ioctl's; the buffer is copied out
+ * unless it is negative. @list is for structures whose length varies: it does the copying.
  */
 struct ioctl_op {
 	unsigned int cmd;
-	bool raw;
 	int (*fn)(void *object, void *data);
+	int (*list)(void *object, void __user *arg);
 };
 
 long ioctl_call(const struct ioctl_op *ops, size_t nr, void *object, unsigned int cmd,

@@ -44,41 +44,41 @@ static int get_mmap_size(void *unused, void *data)
 	return data ? -EINVAL : VCPU_MMAP_PAGES * PAGE_SIZE;
 }
 
-static int supported_cpuid(void *unused, void *data)
+static int supported_cpuid(void *unused, void __user *arg)
 {
-	return list_supported_cpuid(data);
+	return list_supported_cpuid(arg);
 }
 
-static int emulated_cpuid(void *unused, void *data)
+static int emulated_cpuid(void *unused, void __user *arg)
 {
-	return list_emulated_cpuid(data);
+	return list_emulated_cpuid(arg);
 }
 
-static int msr_indices(void *unused, void *data)
+static int msr_indices(void *unused, void __user *arg)
 {
-	return list_msr_indices(data);
+	return list_msr_indices(arg);
 }
 
-static int msr_features(void *unused, void *data)
+static int msr_features(void *unused, void __user *arg)
 {
-	return list_msr_features(data);
+	return list_msr_features(arg);
 }
 
-static int feature_msrs(void *unused, void *data)
+static int feature_msrs(void *unused, void __user *arg)
 {
-	return list_get_feature_msrs(data);
+	return list_get_feature_msrs(arg);
 }
 
 static const struct ioctl_op system_ops[] = {
-	{ KVM_GET_API_VERSION, false, get_api_version },
-	{ KVM_CREATE_VM, false, create_vm },
-	{ KVM_CHECK_EXTENSION, false, check_extension },
-	{ KVM_GET_VCPU_MMAP_SIZE, false, get_mmap_size },
-	{ KVM_GET_SUPPORTED_CPUID, true, supported_cpuid },
-	{ KVM_GET_EMULATED_CPUID, true, emulated_cpuid },
-	{ KVM_GET_MSR_INDEX_LIST, true, msr_indices },
-	{ KVM_GET_MSR_FEATURE_INDEX_LIST, true, msr_features },
-	{ KVM_GET_MSRS, true, feature_msrs },
+	{ KVM_GET_API_VERSION, get_api_version },
+	{ KVM_CREATE_VM, create_vm },
+	{ KVM_CHECK_EXTENSION, check_extension },
+	{ KVM_GET_VCPU_MMAP_SIZE, get_mmap_size },
+	{ KVM_GET_SUPPORTED_CPUID, .list = supported_cpuid },
+	{ KVM_GET_EMULATED_CPUID, .list = emulated_cpuid },
+	{ KVM_GET_MSR_INDEX_LIST, .list = msr_indices },
+	{ KVM_GET_MSR_FEATURE_INDEX_LIST, .list = msr_features },
+	{ KVM_GET_MSRS, .list = feature_msrs },
 };
 
 static long device_ioctl(struct file *file, unsigned int cmd, unsigned long arg)

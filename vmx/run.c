@@ -75,8 +75,7 @@ static void hand_to_host(struct vcpu *vcpu)
 	info = vmcs_read32(VM_EXIT_INTR_INFO);
 	vcpu->exit_intr_info = info;
 	if ((info & INTR_INFO_INTR_TYPE_MASK) == INTR_TYPE_NMI_INTR)
-		/* NMIs are blocked since the exit; the handler's IRET unblocks them. */
-		asm volatile("int $2");
+		context_host_nmi();
 	else if ((info & INTR_INFO_VECTOR_MASK) == X86_TRAP_MC)
 		do_machine_check(&regs);
 }

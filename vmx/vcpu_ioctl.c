@@ -177,9 +177,9 @@ static int kvmclock_ctrl(void *object, void *data)
 	return pvclock_set_stopped(object);
 }
 
-static int set_signal_mask(void *object, void *data)
+static int set_signal_mask(void *object, void __user *arg)
 {
-	struct kvm_signal_mask __user *user = data;
+	struct kvm_signal_mask __user *user = arg;
 	struct vcpu *vcpu = object;
 	struct kvm_signal_mask mask;
 	sigset_t set;
@@ -200,55 +200,55 @@ static int set_signal_mask(void *object, void *data)
 	return 0;
 }
 
-static int get_msrs(void *vcpu, void *data)
+static int get_msrs(void *vcpu, void __user *arg)
 {
-	return list_get_msrs(vcpu, data);
+	return list_get_msrs(vcpu, arg);
 }
 
-static int set_msrs(void *vcpu, void *data)
+static int set_msrs(void *vcpu, void __user *arg)
 {
-	return list_set_msrs(vcpu, data);
+	return list_set_msrs(vcpu, arg);
 }
 
-static int get_cpuid2(void *vcpu, void *data)
+static int get_cpuid2(void *vcpu, void __user *arg)
 {
-	return list_get_cpuid2(vcpu, data);
+	return list_get_cpuid2(vcpu, arg);
 }
 
-static int set_cpuid2(void *vcpu, void *data)
+static int set_cpuid2(void *vcpu, void __user *arg)
 {
-	return list_set_cpuid2(vcpu, data);
+	return list_set_cpuid2(vcpu, arg);
 }
 
 static const struct ioctl_op vcpu_ops[] = {
-	{ KVM_GET_REGS, false, get_regs },
-	{ KVM_SET_REGS, false, set_regs },
-	{ KVM_GET_SREGS, false, get_sregs },
-	{ KVM_SET_SREGS, false, set_sregs },
-	{ KVM_GET_MSRS, true, get_msrs },
-	{ KVM_SET_MSRS, true, set_msrs },
-	{ KVM_INTERRUPT, false, interrupt },
-	{ KVM_NMI, false, nmi },
-	{ KVM_GET_MP_STATE, false, get_mp_state },
-	{ KVM_SET_MP_STATE, false, set_mp_state },
-	{ KVM_GET_VCPU_EVENTS, false, get_events },
-	{ KVM_SET_VCPU_EVENTS, false, set_events },
-	{ KVM_GET_FPU, false, get_fpu },
-	{ KVM_SET_FPU, false, set_fpu },
-	{ KVM_GET_XSAVE, false, get_xsave },
-	{ KVM_SET_XSAVE, false, set_xsave },
-	{ KVM_GET_XCRS, false, get_xcrs },
-	{ KVM_SET_XCRS, false, set_xcrs },
-	{ KVM_GET_DEBUGREGS, false, get_debugregs },
-	{ KVM_SET_DEBUGREGS, false, set_debugregs },
-	{ KVM_GET_LAPIC, false, get_lapic },
-	{ KVM_SET_LAPIC, false, set_lapic },
-	{ KVM_SET_CPUID2, true, set_cpuid2 },
-	{ KVM_GET_CPUID2, true, get_cpuid2 },
-	{ KVM_SET_SIGNAL_MASK, true, set_signal_mask },
-	{ KVM_GET_TSC_KHZ, false, get_tsc_khz },
-	{ KVM_SET_TSC_KHZ, false, set_tsc_khz },
-	{ KVM_KVMCLOCK_CTRL, false, kvmclock_ctrl },
+	{ KVM_GET_REGS, get_regs },
+	{ KVM_SET_REGS, set_regs },
+	{ KVM_GET_SREGS, get_sregs },
+	{ KVM_SET_SREGS, set_sregs },
+	{ KVM_GET_MSRS, .list = get_msrs },
+	{ KVM_SET_MSRS, .list = set_msrs },
+	{ KVM_INTERRUPT, interrupt },
+	{ KVM_NMI, nmi },
+	{ KVM_GET_MP_STATE, get_mp_state },
+	{ KVM_SET_MP_STATE, set_mp_state },
+	{ KVM_GET_VCPU_EVENTS, get_events },
+	{ KVM_SET_VCPU_EVENTS, set_events },
+	{ KVM_GET_FPU, get_fpu },
+	{ KVM_SET_FPU, set_fpu },
+	{ KVM_GET_XSAVE, get_xsave },
+	{ KVM_SET_XSAVE, set_xsave },
+	{ KVM_GET_XCRS, get_xcrs },
+	{ KVM_SET_XCRS, set_xcrs },
+	{ KVM_GET_DEBUGREGS, get_debugregs },
+	{ KVM_SET_DEBUGREGS, set_debugregs },
+	{ KVM_GET_LAPIC, get_lapic },
+	{ KVM_SET_LAPIC, set_lapic },
+	{ KVM_SET_CPUID2, .list = set_cpuid2 },
+	{ KVM_GET_CPUID2, .list = get_cpuid2 },
+	{ KVM_SET_SIGNAL_MASK, .list = set_signal_mask },
+	{ KVM_GET_TSC_KHZ, get_tsc_khz },
+	{ KVM_SET_TSC_KHZ, set_tsc_khz },
+	{ KVM_KVMCLOCK_CTRL, kvmclock_ctrl },
 };
 
 static long call(struct vcpu *vcpu, unsigned int cmd, unsigned long arg)

@@ -246,21 +246,21 @@ static int enable_cap(void *vm, void *data)
 }
 
 static const struct ioctl_op vm_ops[] = {
-	{ KVM_IRQ_LINE, false, irq_line_status },
-	{ KVM_IRQ_LINE_STATUS, false, irq_line_status },
-	{ KVM_SIGNAL_MSI, false, signal_msi },
-	{ KVM_SET_USER_MEMORY_REGION, false, set_region },
-	{ KVM_CHECK_EXTENSION, false, check_extension },
-	{ KVM_CREATE_VCPU, false, create_vcpu },
-	{ KVM_CREATE_IRQCHIP, false, create_irqchip },
-	{ KVM_GET_IRQCHIP, false, get_irqchip },
-	{ KVM_SET_IRQCHIP, false, set_irqchip },
-	{ KVM_SET_TSS_ADDR, false, set_tss_addr },
-	{ KVM_SET_IDENTITY_MAP_ADDR, false, set_identity_map_addr },
-	{ KVM_SET_BOOT_CPU_ID, false, set_boot_cpu_id },
-	{ KVM_GET_CLOCK, false, get_clock },
-	{ KVM_SET_CLOCK, false, set_clock },
-	{ KVM_ENABLE_CAP, false, enable_cap },
+	{ KVM_IRQ_LINE, irq_line_status },
+	{ KVM_IRQ_LINE_STATUS, irq_line_status },
+	{ KVM_SIGNAL_MSI, signal_msi },
+	{ KVM_SET_USER_MEMORY_REGION, set_region },
+	{ KVM_CHECK_EXTENSION, check_extension },
+	{ KVM_CREATE_VCPU, create_vcpu },
+	{ KVM_CREATE_IRQCHIP, create_irqchip },
+	{ KVM_GET_IRQCHIP, get_irqchip },
+	{ KVM_SET_IRQCHIP, set_irqchip },
+	{ KVM_SET_TSS_ADDR, set_tss_addr },
+	{ KVM_SET_IDENTITY_MAP_ADDR, set_identity_map_addr },
+	{ KVM_SET_BOOT_CPU_ID, set_boot_cpu_id },
+	{ KVM_GET_CLOCK, get_clock },
+	{ KVM_SET_CLOCK, set_clock },
+	{ KVM_ENABLE_CAP, enable_cap },
 };
 
 static long vm_file_ioctl(struct file *file, unsigned int cmd, unsigned long arg)

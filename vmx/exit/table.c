@@ -149,8 +149,10 @@ int exit_emulation_error(struct vcpu *vcpu, const u8 *bytes, unsigned int nr)
  */
 int exit_mode_unsupported(struct vcpu *vcpu)
 {
-	pr_warn_ratelimited("vCPU %u: real mode or no paging, but this processor lacks %s (bit 7 of IA32_VMX_PROCBASED_CTLS2)\n",
-			    vcpu->id, caps_table[VMX_CAP_UNRESTRICTED_GUEST].name);
+	const struct caps_row *row = &caps_table[VMX_CAP_UNRESTRICTED_GUEST];
+
+	pr_warn_ratelimited("vCPU %u: no paging, and no \"%s\" (bit %u of %s)\n", vcpu->id, row->name,
+			    row->bit + 32, vmx_msr_info[caps_word_info[row->word].msr].name);
 	return exit_emulation_error(vcpu, NULL, 0);
 }
 

@@ -25,6 +25,12 @@ static __always_inline void context_stop_time(void)
 	vtime_account_guest_exit();
 }
 
+/* The host's NMI handler; NMIs are blocked since the exit, and its IRET unblocks them. */
+static __always_inline void context_host_nmi(void)
+{
+	asm volatile("int $2");
+}
+
 /* Nothing instrumented, traced or protected by RCU between these two. Interrupts off. */
 static __always_inline void context_enter_guest(void)
 {

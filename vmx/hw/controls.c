@@ -17,7 +17,8 @@
 
 static uint slice;
 module_param(slice, uint, 0444);
-MODULE_PARM_DESC(slice, "bound a stay in the guest, in VMX-preemption-timer ticks; 0: none. Only for the emulated host, which may lose its interrupts in a guest");
+/* Only for an emulated host, which may lose its interrupts while a guest runs. */
+MODULE_PARM_DESC(slice, "bound of a stay in the guest, in VMX-preemption-timer ticks; 0: none");
 
 /*
  * MSRs that the guest may access itself: the VMCS or switch.c holds its values, and no value
