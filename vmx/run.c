@@ -9,7 +9,6 @@
  */
 #define pr_fmt(fmt) "kvmlet: " fmt
 
-#include <linux/entry-common.h>
 #include <linux/sched/signal.h>
 #include <linux/signal.h>
 #include <asm/mce.h>
@@ -29,11 +28,8 @@
 #include "vmx/hw/switch.h"
 #include "vmx/hw/tlb.h"
 #include "vmx/irqchip/irqchip.h"
+#include "vmx/thread_work.h"
 #include "vmx/vcpu.h"
-
-/* Work that must be done outside the guest, by returning to the scheduler or user space. */
-#define THREAD_WORK	(_TIF_NEED_RESCHED | _TIF_SIGPENDING | _TIF_NOTIFY_SIGNAL |	\
-			 _TIF_NOTIFY_RESUME)
 
 /* The part of an entry in which nothing may be traced: RCU does not watch. */
 static noinstr u32 enter_guest(struct vcpu *vcpu)
@@ -61,7 +57,7 @@ static bool request_waits(struct vcpu *vcpu)
 static bool must_not_enter(struct vcpu *vcpu)
 {
 	return READ_ONCE(vcpu->mode) != VCPU_ENTERING || request_waits(vcpu) ||
-	       (read_thread_flags() & THREAD_WORK);
+	       thread_work_waits();
 }
 
 /* The NMI and the machine check that ended the guest's run are the host's to handle, now. */
@@ -227,20 +223,19 @@ static bool window_open(struct vcpu *vcpu)
 /* Return: 1 to go on, 0 to user space, or -EINTR. */
 static int between_entries(struct vcpu *vcpu)
 {
-	unsigned long work = read_thread_flags() & THREAD_WORK;
+	int r;
 
 	if (vcpu->run->request_interrupt_window && window_open(vcpu)) {
 		vcpu->run->exit_reason = KVM_EXIT_IRQ_WINDOW_OPEN;
 		return 0;
 	}
-	if (likely(!work))
+	if (likely(!thread_work_waits()))
 		return 1;
-	if (work & ~_TIF_NEED_RESCHED) {
-		vcpu->run->exit_reason = KVM_EXIT_INTR;
-		return -EINTR;
-	}
-	schedule();
-	return 1;
+	r = thread_work();
+	if (!r)
+		return 1;
+	vcpu->run->exit_reason = KVM_EXIT_INTR;
+	return r;
 }
 
 static int step(struct vcpu *vcpu)

@@ -11,7 +11,13 @@ static void set_flag(struct alu *a, u64 flag, bool on)
 	a->rflags = on ? a->rflags | flag : a->rflags & ~flag;
 }
 
-/* SF, ZF and PF. PF is the low byte's parity: fold it to 4 bits, look them up in one word. */
+/**
+ * alu_set_szp() - SF, ZF and PF
+ * @a: its flags change
+ * @result: what they describe, excess bits do not matter
+ *
+ * PF is the parity of the low byte: folded to 4 bits, which are looked up in one word.
+ */
 void alu_set_szp(struct alu *a, u64 result)
 {
 	unsigned int nibble = (result ^ (result >> 4)) & 15;
@@ -54,67 +60,100 @@ static void sub(struct alu *a, u64 src, bool borrow_in)
 	carries(a, r, (~a->dst & src) | ((~a->dst | src) & r));
 }
 
-/* MOV and MOVZX: the source comes zero-extended. */
+/**
+ * alu_mov() - MOV and MOVZX: the source comes zero-extended
+ * @a: operands and flags, changed to results
+ */
 void alu_mov(struct alu *a)
 {
 	a->dst = a->src;
 }
 
-/* MOVSX and MOVSXD. */
+/**
+ * alu_movsx() - MOVSX and MOVSXD
+ * @a: operands and flags, changed to results
+ */
 void alu_movsx(struct alu *a)
 {
 	a->dst = sign_extend(a->src, a->src_size);
 }
 
-/* MOVBE. */
+/**
+ * alu_movbe() - MOVBE
+ * @a: operands and flags, changed to results
+ */
 void alu_movbe(struct alu *a)
 {
 	a->dst = __builtin_bswap64(a->src) >> (64 - 8 * a->size);
 }
 
-/* ADD, and XADD's sum. */
+/**
+ * alu_add() - ADD, and XADD's sum
+ * @a: operands and flags, changed to results
+ */
 void alu_add(struct alu *a)
 {
 	add(a, a->src, false);
 }
 
-/* OR. */
+/**
+ * alu_or() - OR
+ * @a: operands and flags, changed to results
+ */
 void alu_or(struct alu *a)
 {
 	logic(a, a->dst | a->src);
 }
 
-/* ADC. */
+/**
+ * alu_adc() - ADC
+ * @a: operands and flags, changed to results
+ */
 void alu_adc(struct alu *a)
 {
 	add(a, a->src, a->rflags & X86_EFLAGS_CF);
 }
 
-/* SBB. */
+/**
+ * alu_sbb() - SBB
+ * @a: operands and flags, changed to results
+ */
 void alu_sbb(struct alu *a)
 {
 	sub(a, a->src, a->rflags & X86_EFLAGS_CF);
 }
 
-/* AND and TEST. */
+/**
+ * alu_and() - AND and TEST
+ * @a: operands and flags, changed to results
+ */
 void alu_and(struct alu *a)
 {
 	logic(a, a->dst & a->src);
 }
 
-/* SUB, CMP, CMPS, SCAS and CMPXCHG's comparison. */
+/**
+ * alu_sub() - SUB, CMP, CMPS, SCAS and CMPXCHG's comparison
+ * @a: operands and flags, changed to results
+ */
 void alu_sub(struct alu *a)
 {
 	sub(a, a->src, false);
 }
 
-/* XOR. */
+/**
+ * alu_xor() - XOR
+ * @a: operands and flags, changed to results
+ */
 void alu_xor(struct alu *a)
 {
 	logic(a, a->dst ^ a->src);
 }
 
-/* INC: as ADD, but for CF. */
+/**
+ * alu_inc() - INC: as ADD, but for CF
+ * @a: operands and flags, changed to results
+ */
 void alu_inc(struct alu *a)
 {
 	bool cf = a->rflags & X86_EFLAGS_CF;
@@ -123,7 +162,10 @@ void alu_inc(struct alu *a)
 	set_flag(a, X86_EFLAGS_CF, cf);
 }
 
-/* DEC: as SUB, but for CF. */
+/**
+ * alu_dec() - DEC: as SUB, but for CF
+ * @a: operands and flags, changed to results
+ */
 void alu_dec(struct alu *a)
 {
 	bool cf = a->rflags & X86_EFLAGS_CF;
@@ -132,13 +174,19 @@ void alu_dec(struct alu *a)
 	set_flag(a, X86_EFLAGS_CF, cf);
 }
 
-/* NOT. */
+/**
+ * alu_not() - NOT
+ * @a: operands and flags, changed to results
+ */
 void alu_not(struct alu *a)
 {
 	a->dst = ~a->dst;
 }
 
-/* NEG: 0 - x. */
+/**
+ * alu_neg() - NEG: 0 - x
+ * @a: operands and flags, changed to results
+ */
 void alu_neg(struct alu *a)
 {
 	u64 src = a->dst;
@@ -155,25 +203,37 @@ static u64 test_bit_of(struct alu *a)
 	return bit;
 }
 
-/* BT. */
+/**
+ * alu_bt() - BT
+ * @a: operands and flags, changed to results
+ */
 void alu_bt(struct alu *a)
 {
 	test_bit_of(a);
 }
 
-/* BTS. */
+/**
+ * alu_bts() - BTS
+ * @a: operands and flags, changed to results
+ */
 void alu_bts(struct alu *a)
 {
 	a->dst |= test_bit_of(a);
 }
 
-/* BTR. */
+/**
+ * alu_btr() - BTR
+ * @a: operands and flags, changed to results
+ */
 void alu_btr(struct alu *a)
 {
 	a->dst &= ~test_bit_of(a);
 }
 
-/* BTC. */
+/**
+ * alu_btc() - BTC
+ * @a: operands and flags, changed to results
+ */
 void alu_btc(struct alu *a)
 {
 	a->dst ^= test_bit_of(a);

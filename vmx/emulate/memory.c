@@ -206,7 +206,10 @@ int emul_load(struct emul *e, const struct emul_ref *ref, void *data)
  */
 int emul_store(struct emul *e, const struct emul_ref *ref, const void *old, const void *data)
 {
+	/* The kernel has a macro of that name. */
+	typeof(e->ops->cmpxchg) exchange = e->ops->cmpxchg;
+
 	if (old && emul_is_locked(e))
-		return (e->ops->cmpxchg)(e, ref->linear, old, data, ref->len, ref->access);
+		return exchange(e, ref->linear, old, data, ref->len, ref->access);
 	return e->ops->write(e, ref->linear, data, ref->len, ref->access);
 }

@@ -38,7 +38,10 @@ static bool right(struct alu *a, bool in)
 	return out;
 }
 
-/* ROL. */
+/**
+ * alu_rol() - ROL
+ * @a: operands and flags, changed to results
+ */
 void alu_rol(struct alu *a)
 {
 	unsigned int n;
@@ -49,7 +52,10 @@ void alu_rol(struct alu *a)
 		set_cf_of(a, a->dst & 1, top(a, a->dst) ^ (a->dst & 1));
 }
 
-/* ROR. */
+/**
+ * alu_ror() - ROR
+ * @a: operands and flags, changed to results
+ */
 void alu_ror(struct alu *a)
 {
 	unsigned int n;
@@ -60,7 +66,10 @@ void alu_ror(struct alu *a)
 		set_cf_of(a, top(a, a->dst), top(a, a->dst ^ (a->dst << 1)));
 }
 
-/* RCL: the carry flag is one more bit of the operand. */
+/**
+ * alu_rcl() - RCL: the carry flag is one more bit of the operand
+ * @a: operands and flags, changed to results
+ */
 void alu_rcl(struct alu *a)
 {
 	unsigned int n, count = count_of(a) % (a->size * 8 + 1);
@@ -72,7 +81,10 @@ void alu_rcl(struct alu *a)
 		set_cf_of(a, cf, top(a, a->dst) ^ cf);
 }
 
-/* RCR. */
+/**
+ * alu_rcr() - RCR
+ * @a: operands and flags, changed to results
+ */
 void alu_rcr(struct alu *a)
 {
 	unsigned int n, count = count_of(a) % (a->size * 8 + 1);
@@ -91,7 +103,10 @@ static void shifted(struct alu *a, bool cf, bool of)
 	set_cf_of(a, cf, of);
 }
 
-/* SHL. */
+/**
+ * alu_shl() - SHL
+ * @a: operands and flags, changed to results
+ */
 void alu_shl(struct alu *a)
 {
 	unsigned int n;
@@ -103,7 +118,10 @@ void alu_shl(struct alu *a)
 		shifted(a, cf, top(a, a->dst) ^ cf);
 }
 
-/* SHR. */
+/**
+ * alu_shr() - SHR
+ * @a: operands and flags, changed to results
+ */
 void alu_shr(struct alu *a)
 {
 	unsigned int n;
@@ -115,7 +133,10 @@ void alu_shr(struct alu *a)
 		shifted(a, cf, top(a, a->dst << 1));
 }
 
-/* SAR. */
+/**
+ * alu_sar() - SAR
+ * @a: operands and flags, changed to results
+ */
 void alu_sar(struct alu *a)
 {
 	unsigned int n;
