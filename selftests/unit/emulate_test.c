@@ -272,7 +272,8 @@ struct address_case {
 #define HIGH	0xabcd000000000000ULL
 
 static const struct address_case address_cases[] = {
-	{ "real: [bx+si]", EMUL_REAL, 0, B("\x8b\x00"), .rbx = 0x3ff0, .rsi = 0x12, .want = 0x0403 },
+	{ "real: [bx+si]", EMUL_REAL, 0, B("\x8b\x00"), .rbx = 0x3ff0, .rsi = 0x12,
+	  .want = 0x0403 },
 	{ "real: [bx+di+8]", EMUL_REAL, 0, B("\x8b\x41\x08"), .rbx = 0x3ff0, .rdi = 8,
 	  .want = 0x0201 },
 	{ "real: [bp+si-2]", EMUL_REAL, 0, B("\x8b\x42\xfe"), .rbp = 0x4000, .rsi = 2,
@@ -527,7 +528,7 @@ static void test_faults(void)
 			ok = ok && e.insn.nr_bytes >= c->len &&
 			     !memcmp(e.insn.bytes, c->bytes, c->len);
 		if (!tap_ok(ok, "%s", c->name))
-			printf("# expected status %u vector %u, got %d, %u (error code %d, %#llx)\n",
+			printf("# expected status %u vector %u, got %d, %u (error %d, %#llx)\n",
 			       c->status, c->vector, r, e.fault.vector, e.fault.has_error,
 			       (long long)e.fault.address);
 	}
@@ -535,7 +536,7 @@ static void test_faults(void)
 
 /* ---- fetching ---- */
 
-static void test_fetch(void)
+static void test_length(void)
 {
 	static const char long15[] = "\x3e\x3e\x3e\x3e\x3e\x3e\x3e\x3e\x3e\x8b\x83\x00\x40\0\0";
 
@@ -551,7 +552,10 @@ static void test_fetch(void)
 	g.rip--;
 	TAP_EQ(run(), EMUL_FAULT, "one of 16 bytes is not");
 	TAP_EQ(e.fault.vector, GP_VECTOR, "it is a #GP");
+}
 
+static void test_fetch(void)
+{
 	fresh(EMUL_LONG, false, 0);
 	g.gpr[RBX] = DATA;
 	g.rip = ABSENT - 2;
@@ -566,6 +570,16 @@ static void test_fetch(void)
 	tap_ok(e.fault.vector == PF_VECTOR && e.fault.address == ABSENT && untouched(),
 	       "#PF names the absent page's first byte");
 
+	fresh(EMUL_LONG, false, 0);
+	g.gpr[RBX] = DATA;
+	memcpy(e.insn.bytes, "\x8b\x03", 2);
+	e.insn.nr_bytes = 2;
+	TAP_EQ(emul_one(&e), EMUL_OK, "bytes that the caller knows are not fetched");
+	TAP_EQ(g.highest_fetch, 0, "nothing was fetched");
+}
+
+static void test_code_segment(void)
+{
 	fresh(EMUL_PROT, true, 0);
 	g.gpr[RBX] = DATA;
 	g.seg[EMUL_CS].limit = CODE + 1;
@@ -583,13 +597,6 @@ static void test_fetch(void)
 	CODE_BYTES("\x8b\x07");
 	TAP_EQ(run(), EMUL_OK, "CS.base is added");
 	TAP_EQ(g.rip, 0x12, "and not part of RIP");
-
-	fresh(EMUL_LONG, false, 0);
-	g.gpr[RBX] = DATA;
-	memcpy(e.insn.bytes, "\x8b\x03", 2);
-	e.insn.nr_bytes = 2;
-	TAP_EQ(emul_one(&e), EMUL_OK, "bytes that the caller knows are not fetched");
-	TAP_EQ(g.highest_fetch, 0, "nothing was fetched");
 }
 
 /* ---- devices that answer later ---- */
@@ -696,7 +703,10 @@ static void test_repeat(void)
 	TAP_EQ(run(), EMUL_OK, "it ends on the next call");
 	tap_ok(g.gpr[RDI] == DATA + 100 && !g.gpr[RCX] && g.rip == CODE + 2, "at its end");
 	TAP_EQ(ram(DATA + 99, 2), 0xee, "100 bytes were written, not 101");
+}
 
+static void test_repeat_stops(void)
+{
 	fresh(EMUL_LONG, false, 0);
 	g.gpr[RCX] = 2;
 	g.gpr[RDI] = DATA;
@@ -714,7 +724,10 @@ static void test_repeat(void)
 	CODE_BYTES("\xf3\xa4");
 	TAP_EQ(run(), EMUL_REPEAT, "a posted write ends it after that iteration");
 	tap_ok(g.posted == 1 && g.gpr[RCX] == 2, "which is committed");
+}
 
+static void test_repeat_faults(void)
+{
 	fresh(EMUL_LONG, false, 0);
 	g.gpr[RCX] = 8;
 	g.gpr[RDI] = ABSENT - 4;
@@ -732,12 +745,16 @@ static void test_repeat(void)
 	TAP_EQ(run(), EMUL_MMIO, "a question in the middle is a question");
 	tap_ok(g.gpr[RCX] == 1 && g.ram[DATA] == 0x42 && g.rip == CODE,
 	       "the iterations before it are committed");
+}
 
+static void test_repeat_16(void)
+{
 	fresh(EMUL_PROT, false, 0);
 	g.gpr[RCX] = 0x10002;
 	g.gpr[RSI] = 0x14001;
 	g.gpr[RDI] = 0x14000;
-	g.seg[EMUL_DS].limit = g.seg[EMUL_ES].limit = 0xffff;
+	g.seg[EMUL_DS].limit = 0xffff;
+	g.seg[EMUL_ES].limit = 0xffff;
 	g.rflags |= X86_EFLAGS_DF;
 	CODE_BYTES("\xf3\xa4");
 	TAP_EQ(run(), EMUL_OK, "16-bit MOVS counts in CX, down with DF");
@@ -784,7 +801,10 @@ static void test_ports(void)
 	g.port_waits = false;
 	TAP_EQ(run(), EMUL_OK, "and is replayed");
 	TAP_EQ(g.port_count, 4, "for the same elements");
+}
 
+static void test_ports_singly(void)
+{
 	ports(3, DATA, B("\xf3\x6c"));
 	g.rflags |= X86_EFLAGS_DF;
 	TAP_EQ(run(), EMUL_OK, "downwards");
@@ -793,7 +813,10 @@ static void test_ports(void)
 	ports(3, DEVICE, B("\xf3\x6c"));
 	TAP_EQ(run(), EMUL_REPEAT, "to a device");
 	tap_ok(g.posted == 1 && g.port_count == 1 && g.gpr[RCX] == 2, "one by one");
+}
 
+static void test_ports_out(void)
+{
 	ports(8, DATA, B("\xf3\x6e"));
 	TAP_EQ(run(), EMUL_OK, "REP OUTSB");
 	tap_ok(g.port_count == 8 && !memcmp(g.port_data, "\1\2\3\4\5\6\7\10", 8) &&
@@ -933,11 +956,18 @@ int main(void)
 	tap_begin();
 	test_addressing();
 	test_faults();
+	test_length();
 	test_fetch();
+	test_code_segment();
 	test_devices();
 	test_two_answers();
 	test_repeat();
+	test_repeat_stops();
+	test_repeat_faults();
+	test_repeat_16();
 	test_ports();
+	test_ports_singly();
+	test_ports_out();
 	test_locked();
 	test_retire();
 	test_random();

@@ -152,7 +152,7 @@ int emul_generic(struct emul *e)
 	struct alu a = {
 		.rflags		= e->rflags,
 		.size		= i->size,
-		.src_size	= i->op->src_size ?: i->size,
+		.src_size	= min_t(u8, i->op->src_size ?: i->size, i->size),
 	};
 	int r = load_operand(e, i->op->src, a.src_size, &a.src);
 

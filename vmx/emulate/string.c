@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * String instructions. Every iteration commits RCX, RSI, RDI and the flags, so a repetition
- * may end at any of them with EMUL_REPEAT, RIP still at it, and be taken up by the processor.
- * It ends so after EMUL_MAX_REPEAT iterations, when an op asks for it, and with RFLAGS.TF.
+ * String instructions. Every iteration commits RCX, RSI and RDI, so a repetition may end at any
+ * of them with EMUL_REPEAT, RIP still at it, and be taken up by the processor. It ends so after
+ * EMUL_MAX_REPEAT iterations, when an op asks for it, and with RFLAGS.TF. A fault in a later
+ * iteration leaves the flags as they were before the first, the SDM says.
  * SDM vol. 2B, "REP/REPE/REPZ/REPNE/REPNZ"; vol. 1, 19.3 (string I/O).
  */
 #include "vmx/emulate/insn.h"
@@ -238,10 +239,10 @@ int emul_string(struct emul *e)
 		commit(e, &s);
 		if (is_last(e, &s))
 			return emul_retire(e);
-		e->ops->set_rflags(e, e->rflags);
 		if (e->stop || (e->rflags & X86_EFLAGS_TF))
 			break;
 	}
+	e->ops->set_rflags(e, e->rflags);
 	e->single_step = e->rflags & X86_EFLAGS_TF;
 	return EMUL_REPEAT;
 }
