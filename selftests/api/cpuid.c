@@ -106,7 +106,7 @@ int main(int argc, char **argv)
 	long_list(list);
 	TAP_EQ(ask(KVM_GET_EMULATED_CPUID, vm.dev, list, MAX_ENTRIES), 0,
 	       "KVM_GET_EMULATED_CPUID");
-	tap_ok(list->nent > 0 && list->nent < 16, "its list is short");
+	tap_ok(list->nent < 16, "its list is short");
 	TAP_EQ(ask(KVM_GET_EMULATED_CPUID, vm.dev, list, 0), -E2BIG, "room for 0: E2BIG");
 	machine_close(&vm, &vcpu);
 	return tap_end();

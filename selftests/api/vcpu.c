@@ -25,6 +25,30 @@ static void on_alarm(int signal)
 	alarms++;
 }
 
+/* KVM_RUN may end with EINTR for the scheduler's sake too: runs on until @done. */
+static int run_until(bool (*done)(void))
+{
+	int r;
+
+	do
+		r = vcpu_run(&vcpu);
+	while (r == -EINTR && !done());
+	return r;
+}
+
+static bool alarmed(void)
+{
+	return alarms;
+}
+
+static bool alarm_pending(void)
+{
+	sigset_t set;
+
+	sigpending(&set);
+	return sigismember(&set, SIGALRM);
+}
+
 static void ids(void)
 {
 	int max_id = call(vm.dev, KVM_CHECK_EXTENSION, KVM_CAP_MAX_VCPU_ID);
@@ -102,7 +126,7 @@ static void signals(void)
 	sigset_t set;
 
 	arm(20);
-	TAP_EQ(vcpu_run(&vcpu), -EINTR, "a signal: EINTR");
+	TAP_EQ(run_until(alarmed), -EINTR, "a signal: EINTR");
 	TAP_EQ(vcpu.run->exit_reason, KVM_EXIT_INTR, "a signal: KVM_EXIT_INTR");
 	TAP_EQ(alarms, 1, "the signal's handler has run");
 	TAP_EQ(vcpu.run->if_flag, 1, "if_flag follows the guest's STI");
@@ -142,10 +166,9 @@ static void signal_mask(void)
 	TAP_EQ(set_mask(&none, 8), 0, "a signal mask of 8 bytes");
 	before = alarms;
 	arm(20);
-	TAP_EQ(vcpu_run(&vcpu), -EINTR, "a signal that only KVM_RUN lets through: EINTR");
+	TAP_EQ(run_until(alarm_pending), -EINTR, "a signal that only KVM_RUN lets through: EINTR");
 	TAP_EQ(alarms, before, "its handler has not run");
-	sigpending(&set);
-	TAP_EQ(sigismember(&set, SIGALRM), 1, "it is still pending");
+	TAP_EQ(alarm_pending(), 1, "it is still pending");
 	TAP_EQ(vcpu_run(&vcpu), -EINTR, "while it is pending, KVM_RUN does not enter");
 	TAP_EQ(call(vcpu.fd, KVM_SET_SIGNAL_MASK, 0), 0, "the mask is taken away by NULL");
 	sigprocmask(SIG_UNBLOCK, &set, NULL);

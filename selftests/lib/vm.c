@@ -201,7 +201,7 @@ void vcpu_long_mode(struct vcpu *vcpu, void (*guest)(void), unsigned int stack)
 	set_rip(vcpu, (uintptr_t)guest, rsp);
 }
 
-/* KVM_RUN until it is not interrupted by a signal's remnant; the exit reason or -errno. */
+/* KVM_RUN; the exit reason or -errno. */
 int vcpu_run(struct vcpu *vcpu)
 {
 	int r = call(vcpu->fd, KVM_RUN, 0);
@@ -224,11 +224,23 @@ static void report_exit(struct vcpu *vcpu, int exit)
 		       vcpu->run->fail_entry.hardware_entry_failure_reason);
 }
 
+/* As vcpu_run(), and goes on if it ends with EINTR, which needs no signal to happen. */
+int vcpu_run_on(struct vcpu *vcpu)
+{
+	unsigned int patience = 10000;
+	int exit;
+
+	do
+		exit = vcpu_run(vcpu);
+	while (exit == -EINTR && --patience);
+	return exit;
+}
+
 /* Runs to the guest's next guest_sync(); its value, or ~0 with an explanation. */
 uint32_t vcpu_sync(struct vcpu *vcpu)
 {
 	struct kvm_run *run = vcpu->run;
-	int exit = vcpu_run(vcpu);
+	int exit = vcpu_run_on(vcpu);
 	uint32_t value;
 
 	if (exit != KVM_EXIT_IO || run->io.port != SYNC_PORT) {

@@ -60,6 +60,7 @@ void vcpu_real_mode(struct vcpu *vcpu, uint16_t segment, uint16_t ip);
 void vcpu_protected_mode(struct vcpu *vcpu, uint32_t eip);
 void vcpu_long_mode(struct vcpu *vcpu, void (*guest)(void), unsigned int stack);
 int vcpu_run(struct vcpu *vcpu);
+int vcpu_run_on(struct vcpu *vcpu);
 uint32_t vcpu_sync(struct vcpu *vcpu);
 const char *exit_name(int exit);
 struct kvm_cpuid2 *supported_cpuid(int dev);

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Many VMs, one after the other and at once, leave no memory behind.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include "selftests/lib/vm.h"
+
+#define ROUNDS		60
+#define AT_ONCE		40
+/* A leak of one page a VM shows; what the kernel keeps in caches does not grow so. */
+#define TOLERANCE_KIB	(ROUNDS * 4 / 2)
+
+static const char *path;
+
+static void guest(void)
+{
+	guest_sync(1);
+}
+
+/* MemAvailable plus what is only waiting to be freed, in KiB. */
+static long available(void)
+{
+	char text[2048];
+	int fd = open("/proc/meminfo", O_RDONLY);
+	int n = read(fd, text, sizeof(text) - 1);
+	char *p;
+
+	close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	p = strstr(text, "MemAvailable:");
+	return p ? atol(p + 13) : 0;
+}
+
+static void settle(void)
+{
+	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY);
+
+	usleep(50000);
+	if (write(fd, "3", 1) != 1)
+		printf("# caches are not dropped\n");
+	close(fd);
+	usleep(50000);
+}
+
+static unsigned int rounds(unsigned int n)
+{
+	unsigned int ran = 0;
+	struct vcpu vcpu;
+	struct vm vm;
+
+	while (n--) {
+		machine(&vm, &vcpu, path, n & 1, guest);
+		ran += vcpu_sync(&vcpu) == 1;
+		machine_close(&vm, &vcpu);
+	}
+	return ran;
+}
+
+static void at_once(void)
+{
+	struct vcpu vcpu[AT_ONCE];
+	struct vm vm[AT_ONCE];
+	unsigned int i, ran = 0;
+
+	for (i = 0; i < AT_ONCE; i++)
+		machine(&vm[i], &vcpu[i], path, true, guest);
+	for (i = 0; i < AT_ONCE; i++) {
+		vcpu_long_mode(&vcpu[i], guest, 0);
+		ran += vcpu_sync(&vcpu[i]) == 1;
+	}
+	TAP_EQ(ran, AT_ONCE, "40 VMs at once run");
+	for (i = 0; i < AT_ONCE; i++)
+		machine_close(&vm[i], &vcpu[i]);
+}
+
+int main(int argc, char **argv)
+{
+	long before, after;
+
+	tap_begin();
+	path = device_path(argc, argv);
+	at_once();
+	TAP_EQ(rounds(10), 10, "ten VMs one after the other run");
+	settle();
+	before = available();
+	TAP_EQ(rounds(ROUNDS), ROUNDS, "60 more run");
+	settle();
+	after = available();
+	printf("# %ld KiB before, %ld KiB after\n", before, after);
+	tap_ok(before - after < TOLERANCE_KIB, "they leave no memory behind");
+	return tap_end();
+}
