@@ -76,12 +76,16 @@ int console_open(void)
 
 /**
  * console_close() - send what is left and give the terminal back
+ *
+ * Return: 0, or the -errno that ended the output.
  */
-void console_close(void)
+int console_close(void)
 {
-	console_flush();
+	int err = console_flush();
+
 	restore();
 	close(con.timer);
+	return err;
 }
 
 /**
@@ -92,6 +96,14 @@ int console_timer(void)
 	return con.timer;
 }
 
+static void arm_timer(long ns)
+{
+	const struct itimerspec soon = { .it_value.tv_nsec = ns };
+
+	timerfd_settime(con.timer, 0, &soon, NULL);
+}
+
+/* The main thread hears of an error by the timer. */
 static void send_locked(void)
 {
 	unsigned int done = 0;
@@ -104,6 +116,8 @@ static void send_locked(void)
 		else if (errno != EINTR)
 			con.error = errno;
 	}
+	if (con.error)
+		arm_timer(1);
 	con.n = 0;
 }
 
@@ -115,14 +129,12 @@ static void send_locked(void)
  */
 void console_put(u8 byte)
 {
-	static const struct itimerspec soon = { .it_value.tv_nsec = DELAY_NS };
-
 	pthread_mutex_lock(&con.lock);
 	con.out[con.n++] = byte;
 	if (byte == '\n' || con.n == sizeof(con.out))
 		send_locked();
 	else if (con.n == 1)
-		timerfd_settime(con.timer, 0, &soon, NULL);
+		arm_timer(DELAY_NS);
 	pthread_mutex_unlock(&con.lock);
 }
 

@@ -194,12 +194,8 @@ static void take_input(struct vm *vm, struct serial *serial, struct pollfd *in)
 
 static void flush(struct vm *vm)
 {
-	int err = console_flush();
-
-	if (err && vm_running(vm)) {
-		report("standard output: %s", strerror(-err));
-		vm_end(vm, RUN_CANNOT);
-	}
+	if (console_flush())
+		vm_end(vm, RUN_CANNOT);		/* run() says why */
 }
 
 static void attend(struct vm *vm, struct serial *serial, int signals)
@@ -261,8 +257,12 @@ static int run(struct vm *vm, const struct options *o)
 		attend(vm, serial, signals);
 		vcpu_stop(&vm->vcpu);
 	}
-	console_close();
 	close(signals);
+	err = console_close();
+	if (err) {
+		report("standard output: %s", strerror(-err));
+		return RUN_CANNOT;
+	}
 	return atomic_load(&vm->ended);
 }
 

@@ -12,13 +12,15 @@
 
 static long call_buffered(const struct ioctl_op *op, void *object, void __user *arg, void *buf)
 {
+	bool in = op->takes || (_IOC_DIR(op->cmd) & _IOC_WRITE);
+	bool out = !op->takes && (_IOC_DIR(op->cmd) & _IOC_READ);
 	size_t size = _IOC_SIZE(op->cmd);
 	long r;
 
-	if ((_IOC_DIR(op->cmd) & _IOC_WRITE) && copy_from_user(buf, arg, size))
+	if (in && copy_from_user(buf, arg, size))
 		return -EFAULT;
 	r = op->fn(object, buf);
-	if (r >= 0 && (_IOC_DIR(op->cmd) & _IOC_READ) && copy_to_user(arg, buf, size))
+	if (r >= 0 && out && copy_to_user(arg, buf, size))
 		return -EFAULT;
 	return r;
 }

@@ -185,7 +185,7 @@ static const struct vm_operations_struct vcpu_vm_ops = { .fault = vcpu_page_faul
 
 static int vcpu_mmap(struct file *file, struct vm_area_struct *vma)
 {
-	if (vma->vm_pgoff + vma_pages(vma) > VCPU_MMAP_PAGES || (vma->vm_flags & VM_EXEC))
+	if (vma->vm_pgoff + vma_pages(vma) > VCPU_MMAP_PAGES)
 		return -EINVAL;
 	vma->vm_ops = &vcpu_vm_ops;
 	return 0;

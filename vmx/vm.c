@@ -254,7 +254,7 @@ static const struct ioctl_op vm_ops[] = {
 	{ KVM_CREATE_VCPU, create_vcpu },
 	{ KVM_CREATE_IRQCHIP, create_irqchip },
 	{ KVM_GET_IRQCHIP, get_irqchip },
-	{ KVM_SET_IRQCHIP, set_irqchip },
+	{ KVM_SET_IRQCHIP, set_irqchip, .takes = true },
 	{ KVM_SET_TSS_ADDR, set_tss_addr },
 	{ KVM_SET_IDENTITY_MAP_ADDR, set_identity_map_addr },
 	{ KVM_SET_BOOT_CPU_ID, set_boot_cpu_id },

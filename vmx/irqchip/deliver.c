@@ -97,25 +97,24 @@ static struct vcpu *choose(struct vm *vm, const struct apic_msg *msg)
  * @msg: the message
  * @kicks: vCPUs are added that must be kicked
  *
- * Return: how many vCPUs accepted it; -1 if there is none with this destination.
- * Context: any.
+ * Return: how many vCPUs accepted it. Context: any.
  */
 int deliver(struct vm *vm, const struct apic_msg *msg, struct kicks *kicks)
 {
 	struct vcpu *vcpu;
 	unsigned int i;
-	int n = -1;
+	int n = 0;
 
 	if (msg->lowest) {
 		vcpu = choose(vm, msg);
 		if (!vcpu)
-			return -1;
+			return 0;
 		WRITE_ONCE(vcpu->lapic->deliveries, vcpu->lapic->deliveries + 1);
 		return accept(vcpu, msg, kicks);
 	}
 	vm_for_each_vcpu(i, vcpu, vm)
 		if (is_for(msg, vcpu->lapic))
-			n = max(n, 0) + accept(vcpu, msg, kicks);
+			n += accept(vcpu, msg, kicks);
 	return n;
 }
 
@@ -175,8 +174,7 @@ void deliver_ipi(struct lapic *lapic, u32 icr, u32 dest)
  * @vm: with LAPICs here
  * @msi: address and data; flags must be 0
  *
- * Return: how many vCPUs accepted it, 0 if none did, -1 if there is none with this destination;
- * -EINVAL for a flag. Context: any.
+ * Return: how many vCPUs accepted it; -EINVAL for a flag. Context: any.
  */
 int irqchip_signal_msi(struct vm *vm, const struct kvm_msi *msi)
 {

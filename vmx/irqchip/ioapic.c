@@ -102,7 +102,7 @@ static int set_line(struct vm *vm, unsigned int pin, bool level, struct kicks *k
  * @level: high
  *
  * Return: how many vCPUs accepted an interrupt, 1 for a falling edge; 0 if there is no edge;
- * -1 if it is masked, not ended yet, or for nobody. Context: any.
+ * -1 if it is masked or not ended yet. Context: any.
  */
 int ioapic_line(struct vm *vm, unsigned int pin, bool level)
 {

@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * `kvmlet run` from outside: its statuses, its words, its serial line, its terminal. The guests are
+ * a few instructions each, wrapped into ELF files on the spot. Runs where a driver is loaded (in
+ * the lab); argv[1] is the driver's device, else the first of /dev/kvmlet and /dev/kvm that exists.
+ */
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pty.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "selftests/lib/tap.h"
+
+#define LOAD		0x1000000
+#define KERNEL		"/tmp/runner.elf"
+#define TIMEOUT		60000		/* ms until a runner is a hang */
+
+static const char *device;
+
+/* --- guests: 64-bit code, interrupts off, rsi = boot parameters --------------------------------- */
+
+#define GUEST(name, code)							\
+	extern const uint8_t name[], name##_end[];				\
+	asm(".pushsection .rodata\n" #name ": " code "\n" #name "_end:\n.popsection")
+
+#define OUTB(port, value)	"mov $" #value ", %al; mov $" #port ", %dx; out %al, %dx;"
+#define FINISH			"mov $0xf4, %dx; out %al, %dx; 9: hlt; jmp 9b;"
+
+GUEST(status_7, OUTB(0xf4, 7) "hlt");
+GUEST(status_200, OUTB(0xf4, 200) "hlt");
+GUEST(power_off, "mov $0x604, %dx; mov $0x3400, %ax; out %ax, %dx; hlt");
+GUEST(reset_cf9, OUTB(0xcf9, 6) "hlt");
+GUEST(reset_i8042, OUTB(0x64, 0xfe) "hlt");
+GUEST(pci_address, "mov $0xcf8, %dx; mov $0x80000400, %eax; out %eax, %dx;" OUTB(0xf4, 5) "hlt");
+GUEST(triple_fault, "lidt 1f(%rip); ud2; 1: .fill 10, 1, 0");
+GUEST(halted, "1: hlt; jmp 1b");
+GUEST(no_memory, "mov $0xd0000000, %eax; jmp *%rax");
+GUEST(all_ones,
+      "mov $0x9990, %dx; in %dx, %al; cmp $0xff, %al; jne 1f; in %dx, %eax; cmp $-1, %eax; jne 1f;"
+      "mov $0xd0000000, %ebx; cmpq $-1, (%rbx); jne 1f; mov $1, %al; jmp 2f; 1: mov $2, %al; 2:"
+      FINISH);
+GUEST(says_hello,
+      "lea 1f(%rip), %rsi; mov $14, %ecx; mov $0x3f8, %dx; cld; rep outsb;"
+      OUTB(0xf4, 3) "hlt; 1: .ascii \"hello, runner\\n\"");
+GUEST(prompts, OUTB(0x3f8, '$') "1: hlt; jmp 1b");
+/* Listens (IER bit 0), sends back what it gets, ends at 'q'. */
+GUEST(echoes,
+      OUTB(0x3f9, 1)
+      "1: mov $0x3fd, %dx; in %dx, %al; test $1, %al; jz 1b; mov $0x3f8, %dx; in %dx, %al;"
+      "out %al, %dx; cmp $'q', %al; jne 1b;" OUTB(0xf4, 4) "hlt");
+
+#define WRITE_GUEST(name)	write_guest(name, name##_end - name)
+
+static void write_guest(const uint8_t *code, size_t size)
+{
+	struct {
+		Elf64_Ehdr eh;
+		Elf64_Phdr ph;
+	} elf = {
+		.eh = {
+			.e_ident = ELFMAG "\2\1\1", .e_type = ET_EXEC, .e_machine = EM_X86_64,
+			.e_entry = LOAD, .e_phoff = sizeof(Elf64_Ehdr),
+			.e_phentsize = sizeof(Elf64_Phdr), .e_phnum = 1,
+		},
+		.ph = {
+			.p_type = PT_LOAD, .p_offset = sizeof(elf), .p_filesz = size,
+			.p_memsz = 0x1000, .p_paddr = LOAD,
+		},
+	};
+	FILE *f = fopen(KERNEL, "w");
+
+	if (!f || fwrite(&elf, sizeof(elf), 1, f) != 1 || fwrite(code, size, 1, f) != 1 ||
+	    fclose(f)) {
+		printf("Bail out! %s: %s\n", KERNEL, strerror(errno));
+		exit(1);
+	}
+}
+
+/* --- the runner ------------------------------------------------------------------------------- */
+
+static struct {
+	pid_t pid;
+	int in, out;		/* the runner's standard input, its output and errors */
+	char text[65536];
+	size_t n;
+} runner;
+
+/* Start it; tty is a terminal for its standard input, -1 for a pipe. */
+static void start(int tty, const char *option, const char *value)
+{
+	const char *argv[] = {
+		"kvmlet", "run", "--device", device, "--kernel", KERNEL, "--mem", "32M", option,
+		value, NULL
+	};
+	int in[2], out[2];
+
+	if (pipe(in) || pipe(out)) {
+		printf("Bail out! pipe: %s\n", strerror(errno));
+		exit(1);
+	}
+	runner.pid = fork();
+	if (!runner.pid) {
+		dup2(tty < 0 ? in[0] : tty, 0);
+		dup2(out[1], 1);
+		dup2(out[1], 2);
+		close(in[1]);
+		close(out[0]);
+		execvp(argv[0], (char **)argv);
+		_exit(127);
+	}
+	close(in[0]);
+	close(out[1]);
+	runner.in = in[1];
+	runner.out = out[0];
+	runner.n = 0;
+	runner.text[0] = 0;
+}
+
+/* Read its output until words come; false at its end. */
+static bool read_until(const char *words)
+{
+	struct pollfd p = { .fd = runner.out, .events = POLLIN };
+	ssize_t n;
+
+	while (!words || !strstr(runner.text, words)) {
+		if (poll(&p, 1, TIMEOUT) <= 0) {
+			kill(runner.pid, SIGKILL);
+			return false;
+		}
+		n = read(runner.out, runner.text + runner.n, sizeof(runner.text) - 1 - runner.n);
+		if (n <= 0)
+			return false;
+		runner.n += n;
+		runner.text[runner.n] = 0;
+	}
+	return true;
+}
+
+/* Its exit status, negative if a signal killed it. */
+static int finish(void)
+{
+	int status;
+
+	read_until(NULL);
+	waitpid(runner.pid, &status, 0);
+	close(runner.in);
+	close(runner.out);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+static void has(const char *words, const char *name)
+{
+	if (!tap_ok(strstr(runner.text, words), "%s", name))
+		printf("# expected \"%s\" in: %.600s\n", words, runner.text);
+}
+
+/* --- cases ------------------------------------------------------------------------------------ */
+
+#define CASE(name, want, words) do {						\
+	WRITE_GUEST(name);							\
+	start(-1, NULL, NULL);							\
+	TAP_EQ(finish(), want, words);						\
+} while (0)
+
+static void test_statuses(void)
+{
+	CASE(status_7, 7, "the guest's status is the runner's");
+	TAP_EQ(runner.n, 0, "which says nothing of its own");
+	CASE(status_200, 99, "a guest's status above 99 counts as 99");
+	CASE(power_off, 0, "power-off is status 0");
+	CASE(reset_cf9, 100, "a reset by port 0xcf9 is status 100");
+	CASE(reset_i8042, 100, "a reset by port 0x64 is status 100");
+	CASE(pci_address, 5, "a PCI configuration address is no reset");
+	CASE(all_ones, 1, "ports and addresses without a device read as all ones");
+	CASE(triple_fault, 101, "a triple fault is status 101");
+	has("triple fault", "it is named");
+	has("rip 0000000001000007", "with the registers");
+	CASE(no_memory, 102, "running where no memory is: status 102");
+	has("INTERNAL_ERROR", "the driver's reason is named");
+	has("rip 00000000d0000000", "with the registers");
+}
+
+static void test_usage(void)
+{
+	WRITE_GUEST(status_7);
+	start(-1, "--mem", "16M");
+	TAP_EQ(finish(), 103, "a kernel that does not fit is status 103");
+	has(KERNEL ": needs guest memory from 0x1000000 to 0x1001000: give more --mem",
+	    "file, place and way out are named");
+	start(-1, "--mem", "1");
+	TAP_EQ(finish(), 104, "a memory size of one byte is wrong usage");
+	start(-1, "--initrd", "/nowhere");
+	TAP_EQ(finish(), 103, "a missing file is status 103");
+	has("/nowhere: No such file", "it is named");
+	start(-1, "--device", "/dev/null");
+	TAP_EQ(finish(), 103, "a device that is not KVM's is status 103");
+	has("/dev/null: not a KVM device", "it is named");
+	start(-1, "--trace", NULL);
+	TAP_EQ(finish(), 7, "--trace leaves the status alone");
+	has("IO out 0xf4 1*1 0x7", "and names the exit");
+}
+
+static void test_serial(void)
+{
+	static char sent[600];
+	unsigned int i;
+
+	CASE(says_hello, 3, "a guest sends a string with one instruction");
+	TAP_EQ(strcmp(runner.text, "hello, runner\n"), 0, "it arrives as it was sent");
+	for (i = 0; i < sizeof(sent) - 2; i++)
+		sent[i] = 'A' + i % 26;
+	sent[i] = 'q';
+	WRITE_GUEST(echoes);
+	start(-1, NULL, NULL);
+	TAP_EQ(write(runner.in, sent, i + 1), i + 1, "more than the queue holds is typed ahead");
+	TAP_EQ(finish(), 4, "a guest sends back what it gets");
+	TAP_EQ(strcmp(runner.text, sent), 0, "all of it, in order");
+	start(-1, NULL, NULL);
+	if (write(runner.in, "abc", 3) != 3)
+		printf("# write: %s\n", strerror(errno));
+	tap_ok(read_until("abc"), "a character without a line's end is not held back");
+	close(runner.in);
+	kill(runner.pid, SIGTERM);
+	TAP_EQ(finish(), 128 + SIGTERM, "the end of the input is not the end of the guest");
+}
+
+static void test_signals(void)
+{
+	static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+	unsigned int i;
+
+	WRITE_GUEST(prompts);
+	for (i = 0; i < sizeof(signals) / sizeof(*signals); i++) {
+		start(-1, NULL, NULL);
+		read_until("$");
+		kill(runner.pid, signals[i]);
+		TAP_EQ(finish(), 128 + signals[i], "a signal ends a halted guest");
+	}
+	WRITE_GUEST(says_hello);
+	start(-1, NULL, NULL);
+	close(runner.out);
+	runner.out = open("/dev/null", O_RDONLY);
+	TAP_EQ(finish(), 103, "a closed standard output ends the guest with status 103");
+}
+
+static bool same_tty(int tty, const struct termios *want)
+{
+	struct termios now;
+
+	tcgetattr(tty, &now);
+	return now.c_lflag == want->c_lflag && now.c_iflag == want->c_iflag &&
+	       now.c_oflag == want->c_oflag;
+}
+
+static void test_terminal(void)
+{
+	struct termios before;
+	int master, tty;
+
+	if (openpty(&master, &tty, NULL, NULL, NULL)) {
+		tap_skip("the terminal is given back", "no pseudo terminal here");
+		return;
+	}
+	tcgetattr(tty, &before);
+	WRITE_GUEST(prompts);
+	start(tty, NULL, NULL);
+	read_until("$");
+	tap_ok(!same_tty(tty, &before), "the terminal is raw while the guest runs");
+	kill(runner.pid, SIGTERM);
+	TAP_EQ(finish(), 128 + SIGTERM, "a signal ends it");
+	tap_ok(same_tty(tty, &before), "and gives the terminal back");
+	start(tty, NULL, NULL);
+	read_until("$");
+	kill(runner.pid, SIGSEGV);
+	TAP_EQ(finish(), -SIGSEGV, "a deadly signal is deadly");
+	tap_ok(same_tty(tty, &before), "and gives the terminal back");
+	WRITE_GUEST(echoes);
+	start(tty, NULL, NULL);
+	if (write(master, "b\1\1c\1x", 6) != 6)
+		printf("# write: %s\n", strerror(errno));
+	TAP_EQ(finish(), 105, "Ctrl-A x leaves");
+	tap_ok(same_tty(tty, &before), "and gives the terminal back");
+	start(tty, NULL, NULL);
+	if (write(master, "\1\1q", 3) != 3)
+		printf("# write: %s\n", strerror(errno));
+	TAP_EQ(finish(), 4, "Ctrl-A Ctrl-A sends one Ctrl-A");
+	TAP_EQ(strcmp(runner.text, "\1q"), 0, "and nothing else");
+}
+
+int main(int argc, char **argv)
+{
+	device = argc > 1 ? argv[1] : access("/dev/kvmlet", F_OK) ? "/dev/kvm" : "/dev/kvmlet";
+	tap_begin();
+	signal(SIGPIPE, SIG_IGN);
+	test_statuses();
+	test_usage();
+	test_serial();
+	test_signals();
+	test_terminal();
+	unlink(KERNEL);
+	return tap_end();
+}
