@@ -95,6 +95,15 @@ void guest_trapped(struct guest_frame *frame)
 	trap.resume = 0;
 }
 
+struct guest_check checks[MAX_CHECKS];
+volatile unsigned int nr_checks;
+
+void guest_check(const char *name, uint64_t got, uint64_t want)
+{
+	if (nr_checks < MAX_CHECKS)
+		checks[nr_checks++] = (struct guest_check) { name, got, want };
+}
+
 static void identity_map(void)
 {
 	unsigned int i;

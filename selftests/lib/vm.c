@@ -236,11 +236,9 @@ int vcpu_run_on(struct vcpu *vcpu)
 	return exit;
 }
 
-/* Runs to the guest's next guest_sync(); its value, or ~0 with an explanation. */
-uint32_t vcpu_sync(struct vcpu *vcpu)
+static uint32_t sync_value(struct vcpu *vcpu, int exit)
 {
 	struct kvm_run *run = vcpu->run;
-	int exit = vcpu_run_on(vcpu);
 	uint32_t value;
 
 	if (exit != KVM_EXIT_IO || run->io.port != SYNC_PORT) {
@@ -253,6 +251,54 @@ uint32_t vcpu_sync(struct vcpu *vcpu)
 		       (unsigned long long)trap.vector, (unsigned long long)trap.error,
 		       (unsigned long long)trap.rip, (unsigned long long)trap.cr2);
 	return value;
+}
+
+/* Runs to the guest's next guest_sync(); its value, or ~0 with an explanation. */
+uint32_t vcpu_sync(struct vcpu *vcpu)
+{
+	return sync_value(vcpu, vcpu_run_on(vcpu));
+}
+
+static void play_port(struct kvm_run *run, struct device *device)
+{
+	uint8_t *data = (uint8_t *)run + run->io.data_offset;
+	unsigned int i, n = run->io.size * run->io.count;
+
+	for (i = 0; i < n; i++)
+		if (run->io.direction == KVM_EXIT_IO_IN)
+			data[i] = device->next++;
+		else if (device->logged < sizeof(device->log))
+			device->log[device->logged++] = data[i];
+}
+
+static void play_memory(struct kvm_run *run, struct device *device)
+{
+	uint8_t *memory = device->memory + run->mmio.phys_addr % PAGE;
+
+	if (run->mmio.is_write) {
+		memcpy(memory, run->mmio.data, run->mmio.len);
+		device->writes++;
+	} else {
+		memcpy(run->mmio.data, memory, run->mmio.len);
+		device->reads++;
+	}
+}
+
+/* As vcpu_sync(), and plays the device until then. */
+uint32_t vcpu_sync_io(struct vcpu *vcpu, struct device *device)
+{
+	struct kvm_run *run = vcpu->run;
+	int exit;
+
+	for (;;) {
+		exit = vcpu_run_on(vcpu);
+		if (exit == KVM_EXIT_IO && run->io.port == DEVICE_PORT)
+			play_port(run, device);
+		else if (exit == KVM_EXIT_MMIO && run->mmio.phys_addr - DEVICE < PAGE - 8)
+			play_memory(run, device);
+		else
+			return sync_value(vcpu, exit);
+	}
 }
 
 /* VM, optional interrupt controllers, memory, one vCPU in a 64-bit guest function. */

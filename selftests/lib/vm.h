@@ -70,6 +70,22 @@ void machine(struct vm *vm, struct vcpu *vcpu, const char *path, bool irqchip,
 	     void (*guest)(void));
 void machine_close(struct vm *vm, struct vcpu *vcpu);
 
+/*
+ * A device that vcpu_sync_io() plays: memory at DEVICE, and at port DEVICE_PORT a log of what
+ * is written; what is read there counts up, a byte at a time.
+ */
+#define DEVICE		0xd0000000UL
+#define DEVICE_PORT	0x20
+
+struct device {
+	uint8_t memory[PAGE];
+	uint8_t log[64];
+	unsigned int logged, next;
+	unsigned int reads, writes;		/* of memory: exits */
+};
+
+uint32_t vcpu_sync_io(struct vcpu *vcpu, struct device *device);
+
 /* --- the guest's side ------------------------------------------------------------------- */
 
 /* What the last exception was, and where to go on after the next one (0: panic). */
@@ -104,6 +120,29 @@ uint64_t guest_tables_setup(struct kvm_sregs *sregs, unsigned int stack);
 })
 /* For TRAP()'s clobber list: TRAP("ud2", : : : TRAP_CLOBBERS). */
 #define TRAP_CLOBBERS "r11", "memory", "cc"
+
+#define MAX_CHECKS	128
+
+struct guest_check {
+	const char *name;
+	uint64_t got, want;
+};
+
+extern struct guest_check checks[MAX_CHECKS];
+extern volatile unsigned int nr_checks;
+
+/* What must hold, said in the guest; tap_checks() reports it. */
+void guest_check(const char *name, uint64_t got, uint64_t want);
+
+/* Reports what the guest has checked since the last time. */
+static inline void tap_checks(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr_checks; i++)
+		TAP_EQ(checks[i].got, checks[i].want, checks[i].name);
+	nr_checks = 0;
+}
 
 static inline void guest_sync(uint32_t value)
 {
