@@ -324,18 +324,14 @@ int lapic_x2apic_read(struct vcpu *vcpu, u32 msr, u64 *value)
 	return 0;
 }
 
-/* The one register of 64 bits. */
-static int write_x2apic_icr(struct lapic *lapic, u64 value)
+/* The one register of 64 bits. Reserved bits are no fault; programs rely on KVM's leniency. */
+static void write_x2apic_icr(struct lapic *lapic, u64 value)
 {
-	u32 mask = lapic_regs[APIC_ICR / LAPIC_STRIDE].mask;
+	u32 icr = value & lapic_regs[APIC_ICR / LAPIC_STRIDE].mask;
 
-	/* Delivery status is not there in x2APIC mode, but software knows it from xAPIC. */
-	if ((u32)value & ~(mask | APIC_ICR_BUSY))
-		return 1;
-	lapic_put(lapic, APIC_ICR, value & mask);
+	lapic_put(lapic, APIC_ICR, icr);
 	lapic_put(lapic, APIC_ICR2, value >> 32);
-	deliver_ipi(lapic, value & mask, value >> 32);
-	return 0;
+	deliver_ipi(lapic, icr, value >> 32);
 }
 
 /**
@@ -355,8 +351,10 @@ int lapic_x2apic_write(struct vcpu *vcpu, u32 msr, u64 value)
 
 	if (lapic->mode != LAPIC_X2APIC || !reg)
 		return 1;
-	if (offset == APIC_ICR)
-		return write_x2apic_icr(lapic, value);
+	if (offset == APIC_ICR) {
+		write_x2apic_icr(lapic, value);
+		return 0;
+	}
 	if (value >> 32 || ((offset == APIC_EOI || offset == APIC_ESR) && value))
 		return 1;
 	if (offset == APIC_SELF_IPI) {

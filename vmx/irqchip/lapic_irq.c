@@ -5,7 +5,7 @@
  *
  * No lock. Anybody sets bits of IRR and TMR, atomically; only the vCPU's thread clears IRR
  * and touches ISR and TPR. irr_pending is false only if IRR is empty: who sets a bit raises it
- * after that, who clears one lowers it before that and then looks at IRR again.
+ * after that; the vCPU's thread lowers it first and then looks at IRR again.
  * SDM vol. 3A, 10.5.3, 10.8.3, 10.8.4, 10.8.5.
  */
 #include <linux/bitops.h>
@@ -102,6 +102,16 @@ int lapic_pending(const struct lapic *lapic)
 	return lapic_passes(vector, ppr) ? vector : -1;
 }
 
+/* Lowers irr_pending if IRR is empty; a post meanwhile is seen, or raises it again. */
+static void settle_pending(struct lapic *lapic)
+{
+	WRITE_ONCE(lapic->irr_pending, false);
+	/* Lowered before IRR is looked at; pairs with the order in lapic_post(). */
+	smp_mb();
+	if (lapic_top_vector(lapic->page + APIC_IRR) >= 0)
+		WRITE_ONCE(lapic->irr_pending, true);
+}
+
 /**
  * lapic_take() - put the interrupt that is delivered now into service
  * @lapic: this thread's
@@ -114,14 +124,8 @@ int lapic_take(struct lapic *lapic)
 
 	if (vector < 0)
 		return -1;
-	WRITE_ONCE(lapic->irr_pending, false);
-	/* Lowered before the bit goes; pairs with the order in lapic_post(). */
-	smp_mb__before_atomic();
 	clear_bit(vector & 31, vector_word(lapic, APIC_IRR, vector));
-	/* And looked at after that. */
-	smp_mb__after_atomic();
-	if (lapic_top_vector(lapic->page + APIC_IRR) >= 0)
-		WRITE_ONCE(lapic->irr_pending, true);
+	settle_pending(lapic);
 	__set_bit(vector & 31, vector_word(lapic, APIC_ISR, vector));
 	lapic->isr_top = vector;
 	return vector;
@@ -206,7 +210,6 @@ bool lapic_accepts_extint(const struct lapic *lapic)
 void lapic_sync_irq(struct lapic *lapic)
 {
 	lapic->isr_top = lapic_top_vector(lapic->page + APIC_ISR);
-	/* Raised without looking: true is always right. */
-	WRITE_ONCE(lapic->irr_pending, true);
+	settle_pending(lapic);
 	vcpu_request(lapic->vcpu, REQ_EVENT);
 }

@@ -26,14 +26,11 @@ const struct lapic_reg lapic_regs[LAPIC_REGS] = {
 	ROW(0x0d0, 0xff000000, R | W_X),		/* LDR */
 	[0x0e0 / LAPIC_STRIDE] = { 0xf0000000, 0x0fffffff, R_X | W_X },	/* DFR */
 	ROW(0x0f0, 0x000003ff, R | W),			/* SVR */
-	ROW(0x100, 0xffff0000, R),			/* ISR: no vectors below 16 */
-	ROWS(0x110, 0x170, ~0u, R),
-	ROW(0x180, 0xffff0000, R),			/* TMR: no vectors below 16 */
-	ROWS(0x190, 0x1f0, ~0u, R),
-	ROW(0x200, 0xffff0000, R),			/* IRR: no vectors below 16 */
-	ROWS(0x210, 0x270, ~0u, R),
+	ROWS(0x100, 0x170, ~0u, R),			/* ISR */
+	ROWS(0x180, 0x1f0, ~0u, R),			/* TMR */
+	ROWS(0x200, 0x270, ~0u, R),			/* IRR */
 	ROW(0x280, 0x000000ff, R | W),			/* ESR */
-	ROW(0x300, 0x000ccfff, R | W),			/* ICR, low half */
+	ROW(0x300, 0xffffefff, R | W),			/* ICR, low half: all but the status */
 	ROW(0x310, 0xff000000, R_X | W_X),		/* ICR, high half */
 	ROW(0x320, 0x000700ff, R | W),			/* LVT: timer */
 	ROW(0x330, 0x000107ff, R | W),			/* LVT: thermal */
