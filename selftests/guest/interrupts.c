@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Interrupts: from user space without controllers in the kernel, and through each of those.
+ */
+#include "selftests/lib/apic.h"
+
+#define LEVEL		0x8000
+#define REMOTE_IRR	0x4000
+
+static const char *path;
+
+/* --- no controllers ------------------------------------------------------------------------ */
+
+static void window_guest(void)
+{
+	guest_sync(1);
+	guest_check("an interrupt waits for IF", irqs[0x40], 0);
+	guest_open();
+	guest_check("and comes when IF is set", irqs[0x40], 1);
+	guest_sync(2);
+	guest_check("an NMI does not wait", irqs[2], 1);
+	guest_sync(3);
+	asm volatile("sti");
+	for (;;)
+		guest_sync(4);
+}
+
+static void windows(void)
+{
+	struct kvm_interrupt interrupt = { .irq = 0x40 };
+	struct vcpu vcpu;
+	struct vm vm;
+
+	machine(&vm, &vcpu, path, false, window_guest);
+	TAP_EQ(vcpu_sync(&vcpu), 1, "the guest runs with IF = 0");
+	vcpu.run->request_interrupt_window = 1;
+	TAP_EQ(vcpu_run_on(&vcpu), KVM_EXIT_IRQ_WINDOW_OPEN, "an interrupt window is reported");
+	TAP_EQ(vcpu.run->ready_for_interrupt_injection, 1, "and readiness for an interrupt");
+	TAP_EQ(vcpu.run->if_flag, 1, "and IF");
+	vcpu.run->request_interrupt_window = 0;
+	TAP_EQ(call(vcpu.fd, KVM_INTERRUPT, &interrupt), 0, "KVM_INTERRUPT");
+	TAP_EQ(vcpu_sync(&vcpu), 2, "the guest goes on");
+	TAP_EQ(call(vcpu.fd, KVM_NMI, 0), 0, "KVM_NMI");
+	TAP_EQ(vcpu_sync(&vcpu), 3, "the guest goes on");
+	tap_checks();
+	TAP_EQ(vcpu_sync(&vcpu), 4, "the guest goes on with IF = 1");
+	TAP_EQ(vcpu.run->ready_for_interrupt_injection, 1, "an exit says that it is ready");
+	machine_close(&vm, &vcpu);
+}
+
+/* --- LAPIC --------------------------------------------------------------------------------- */
+
+static void xapic_guest(void)
+{
+	uint32_t first;
+
+	guest_check("the LAPIC's id is 0", apic_read(APIC_ID), 0);
+	apic_write(APIC_SPIV, 0x1ff);
+	apic_write(APIC_ICR, ICR_SELF | 0x41);
+	guest_check("a self-IPI is in IRR", apic_read(APIC_IRR + 0x20) >> 1 & 1, 1);
+	guest_open();
+	guest_check("a self-IPI arrives", irqs[0x41], 1);
+	guest_check("IRR is clear again", apic_read(APIC_IRR + 0x20), 0);
+	guest_check("ISR is clear after EOI", apic_read(APIC_ISR + 0x20), 0);
+	apic_write(APIC_TPR, 0x50);
+	apic_write(APIC_ICR, ICR_SELF | 0x45);
+	guest_open();
+	guest_check("TPR holds a lower interrupt back", irqs[0x45], 0);
+	asm volatile("mov %0, %%cr8" : : "r"(0UL));
+	guest_check("CR8 is TPR", apic_read(APIC_TPR), 0);
+	guest_open();
+	guest_check("it comes when TPR is lowered", irqs[0x45], 1);
+	apic_write(APIC_TDCR, APIC_BY_1);
+	apic_write(APIC_LVTT, 0x50);
+	apic_write(APIC_TMICT, 500000);
+	first = apic_read(APIC_TMCCT);
+	guest_check("the timer counts down", first > 0 && first <= 500000, 1);
+	guest_halt();
+	guest_check("a one-shot timer wakes HLT", irqs[0x50], 1);
+	guest_check("and stands at 0", apic_read(APIC_TMCCT), 0);
+	apic_write(APIC_LVTT, LVTT_PERIODIC | 0x51);
+	apic_write(APIC_TMICT, 300000);
+	while (irqs[0x51] < 3)
+		guest_halt();
+	apic_write(APIC_TMICT, 0);
+	guest_check("a periodic timer goes on", irqs[0x51] >= 3, 1);
+	apic_write(APIC_LVTT, LVTT_DEADLINE | 0x52);
+	guest_wrmsr(MSR_DEADLINE, guest_rdtsc() + 100000);
+	guest_halt();
+	guest_check("a TSC deadline wakes HLT", irqs[0x52], 1);
+	guest_check("and is 0 then", guest_rdmsr(MSR_DEADLINE), 0);
+	guest_wrmsr(MSR_DEADLINE, 1);
+	guest_open();
+	guest_check("a deadline in the past comes at once", irqs[0x52], 2);
+	apic_write(APIC_LVTT, LVTT_DEADLINE | 0x10000 | 0x53);
+	guest_wrmsr(MSR_DEADLINE, 1);
+	guest_open();
+	guest_check("a masked timer does not interrupt", irqs[0x53], 0);
+	guest_sync(1);
+}
+
+static void x2apic_guest(void)
+{
+	guest_wrmsr(MSR_APIC_BASE, guest_rdmsr(MSR_APIC_BASE) | 0x400);
+	guest_check("x2APIC mode is on", guest_rdmsr(MSR_APIC_BASE), 0xfee00d00);
+	guest_check("the x2APIC's id is 0", guest_rdmsr(X2APIC(APIC_ID)), 0);
+	guest_wrmsr(X2APIC(APIC_SPIV), 0x1ff);
+	guest_wrmsr(X2APIC_SELF, 0x42);
+	guest_open();
+	guest_check("a self-IPI by its own MSR arrives", irqs[0x42], 1);
+	guest_wrmsr(X2APIC(APIC_ICR), ICR_SELF | 0x43);
+	guest_open();
+	guest_check("a self-IPI by ICR arrives", irqs[0x43], 1);
+	guest_check("the MSR of ICR's second half: #GP",
+		    TRAP("rdmsr", : : "c"(X2APIC(APIC_ICR2)) : "rax", "rdx", TRAP_CLOBBERS), 13);
+	guest_check("a write to the read-only id: #GP",
+		    TRAP("wrmsr", : : "c"(X2APIC(APIC_ID)), "a"(0), "d"(0) : TRAP_CLOBBERS), 13);
+	guest_wrmsr(X2APIC(APIC_TDCR), APIC_BY_1);
+	guest_wrmsr(X2APIC(APIC_LVTT), 0x54);
+	guest_wrmsr(X2APIC(APIC_TMICT), 300000);
+	guest_halt();
+	guest_check("the timer wakes HLT", irqs[0x54], 1);
+	guest_check("back to xAPIC mode: #GP",
+		    TRAP("wrmsr", : : "c"(MSR_APIC_BASE), "a"(0xfee00900), "d"(0) :
+			 TRAP_CLOBBERS), 13);
+	guest_sync(1);
+}
+
+static void lapic(void (*guest)(void), void (*eoi)(void), const char *name)
+{
+	struct vcpu vcpu;
+	struct vm vm;
+
+	guest_eoi = eoi;
+	machine(&vm, &vcpu, path, true, guest);
+	TAP_EQ(vcpu_sync(&vcpu), 1, name);
+	tap_checks();
+	machine_close(&vm, &vcpu);
+}
+
+/* --- from outside --------------------------------------------------------------------------- */
+
+static void set_line(struct vm *vm, unsigned int gsi, unsigned int level)
+{
+	struct kvm_irq_level line = { .irq = gsi, .level = level };
+
+	call(vm->fd, KVM_IRQ_LINE, &line);
+}
+
+/* The line stays up until the second interrupt. */
+static void level_eoi(void)
+{
+	if (irqs[0x72] == 2 && !irqs[0x73])
+		guest_sync(4);
+	apic_eoi();
+}
+
+static void outside_guest(void)
+{
+	apic_write(APIC_SPIV, 0x1ff);
+	/* The 8259 pair sees the same lines. */
+	apic_write(APIC_LINT0, 0x10000);
+	ioapic_route(5, 0x71);
+	ioapic_route(10, LEVEL | 0x72);
+	ioapic_route(11, 0x10000 | 0x74);
+	guest_check("a redirection entry reads as written", ioapic_read(0x10 + 2 * 10),
+		    LEVEL | 0x72);
+	guest_sync(1);
+	guest_halt();
+	guest_check("an MSI wakes HLT", irqs[0x61], 1);
+	guest_sync(2);
+	guest_open();
+	guest_check("an edge interrupts", irqs[0x71], 1);
+	guest_check("a masked pin does not", irqs[0x74], 0);
+	guest_sync(3);
+	guest_open();
+	guest_open();
+	guest_check("a level interrupts until it is lowered", irqs[0x72], 2);
+	guest_check("Remote IRR is clear after EOI",
+		    ioapic_read(0x10 + 2 * 10) & REMOTE_IRR, 0);
+	guest_sync(5);
+}
+
+static void outside(void)
+{
+	struct kvm_msi msi = { .address_lo = APIC_PAGE, .data = 0x61 };
+	struct vcpu vcpu;
+	struct vm vm;
+
+	guest_eoi = level_eoi;
+	machine(&vm, &vcpu, path, true, outside_guest);
+	TAP_EQ(vcpu_sync(&vcpu), 1, "the guest programs its IO-APIC");
+	TAP_EQ(call(vm.fd, KVM_SIGNAL_MSI, &msi), 1, "KVM_SIGNAL_MSI");
+	TAP_EQ(vcpu_sync(&vcpu), 2, "the guest gets an MSI");
+	set_line(&vm, 5, 1);
+	set_line(&vm, 5, 0);
+	set_line(&vm, 11, 1);
+	set_line(&vm, 11, 0);
+	TAP_EQ(vcpu_sync(&vcpu), 3, "the guest gets an edge");
+	set_line(&vm, 10, 1);
+	TAP_EQ(vcpu_sync(&vcpu), 4, "the guest gets a level, twice");
+	set_line(&vm, 10, 0);
+	TAP_EQ(vcpu_sync(&vcpu), 5, "the guest goes on after the level");
+	tap_checks();
+	machine_close(&vm, &vcpu);
+}
+
+/* --- 8259 ------------------------------------------------------------------------------------ */
+
+static void out8(uint16_t port, uint8_t value)
+{
+	asm volatile("outb %0, %1" : : "a"(value), "d"(port) : "memory");
+}
+
+static uint8_t in8(uint16_t port)
+{
+	uint8_t value;
+
+	asm volatile("inb %1, %0" : "=a"(value) : "d"(port) : "memory");
+	return value;
+}
+
+static void pic_eoi(void)
+{
+	out8(0xa0, 0x20);
+	out8(0x20, 0x20);
+}
+
+static void pic_init(uint16_t port, uint8_t base, uint8_t cascade)
+{
+	out8(port, 0x11);
+	out8(port + 1, base);
+	out8(port + 1, cascade);
+	out8(port + 1, 0x01);
+}
+
+static void pic_guest(void)
+{
+	pic_init(0x20, 0x30, 4);
+	pic_init(0xa0, 0x38, 2);
+	out8(0x21, 0xf3);
+	out8(0xa1, 0xfd);
+	guest_check("the mask reads as written", in8(0x21), 0xf3);
+	guest_sync(1);
+	guest_open();
+	guest_check("IRQ 3 arrives at base + 3", irqs[0x33], 1);
+	guest_check("a masked IRQ does not", irqs[0x34], 0);
+	guest_sync(2);
+	guest_halt();
+	guest_check("IRQ 9 comes through the cascade and wakes HLT", irqs[0x39], 1);
+	guest_sync(3);
+}
+
+static void pic(void)
+{
+	struct vcpu vcpu;
+	struct vm vm;
+
+	guest_eoi = pic_eoi;
+	machine(&vm, &vcpu, path, true, pic_guest);
+	TAP_EQ(vcpu_sync(&vcpu), 1, "the guest programs its 8259 pair");
+	set_line(&vm, 4, 1);
+	set_line(&vm, 3, 1);
+	TAP_EQ(vcpu_sync(&vcpu), 2, "the guest gets an IRQ");
+	set_line(&vm, 3, 0);
+	set_line(&vm, 9, 1);
+	TAP_EQ(vcpu_sync(&vcpu), 3, "the guest gets another");
+	tap_checks();
+	machine_close(&vm, &vcpu);
+}
+
+int main(int argc, char **argv)
+{
+	tap_begin();
+	path = device_path(argc, argv);
+	windows();
+	lapic(xapic_guest, apic_eoi, "the guest gets through its xAPIC");
+	lapic(x2apic_guest, x2apic_eoi, "the guest gets through its x2APIC");
+	outside();
+	pic();
+	return tap_end();
+}
