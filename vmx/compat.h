@@ -7,6 +7,7 @@
 #ifndef KVMLET_VMX_COMPAT_H
 #define KVMLET_VMX_COMPAT_H
 
+#include <linux/hrtimer.h>
 #include <linux/rcupdate.h>
 #include <linux/smp.h>
 #include <linux/syscore_ops.h>
@@ -42,6 +43,19 @@
 #define compat_immediate_exit(run)	READ_ONCE((run)->immediate_exit__unsafe)
 #else
 #define compat_immediate_exit(run)	READ_ONCE((run)->immediate_exit)
+#endif
+
+/* hrtimer_setup() took the callback in; hrtimer_init() and the field's name went. */
+#ifdef HAVE_HRTIMER_SETUP
+#define compat_hrtimer_setup		hrtimer_setup
+#else
+static inline void compat_hrtimer_setup(struct hrtimer *timer,
+					enum hrtimer_restart (*fn)(struct hrtimer *timer),
+					clockid_t clock, enum hrtimer_mode mode)
+{
+	hrtimer_init(timer, clock, mode);
+	timer->function = fn;
+}
 #endif
 
 /* Renamed after the instruction's enable bit. */

@@ -10,6 +10,7 @@
 #include <linux/ktime.h>
 #include <linux/math64.h>
 #include "vmx/clock/clock.h"
+#include "vmx/compat.h"
 #include "vmx/irqchip/internal.h"
 
 #define MIN_PERIOD_NS	200000	/* a guest may not keep the host busy with interrupts */
@@ -55,8 +56,7 @@ static enum hrtimer_restart on_timer(struct hrtimer *timer)
  */
 void lapic_timer_create(struct lapic *lapic)
 {
-	hrtimer_init(&lapic->timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_HARD);
-	lapic->timer.function = on_timer;
+	compat_hrtimer_setup(&lapic->timer, on_timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_HARD);
 }
 
 /**
