@@ -292,8 +292,8 @@ static void play_memory(struct kvm_run *run, struct device *device)
 	}
 }
 
-/* As vcpu_sync(), and plays the device until then. */
-uint32_t vcpu_sync_io(struct vcpu *vcpu, struct device *device)
+/* As vcpu_run_on(), and plays the device until something else leaves the guest. */
+int vcpu_run_io(struct vcpu *vcpu, struct device *device)
 {
 	struct kvm_run *run = vcpu->run;
 	int exit;
@@ -305,8 +305,14 @@ uint32_t vcpu_sync_io(struct vcpu *vcpu, struct device *device)
 		else if (exit == KVM_EXIT_MMIO && run->mmio.phys_addr - DEVICE < PAGE - 8)
 			play_memory(run, device);
 		else
-			return sync_value(vcpu, exit);
+			return exit;
 	}
+}
+
+/* As vcpu_sync(), and plays the device until then. */
+uint32_t vcpu_sync_io(struct vcpu *vcpu, struct device *device)
+{
+	return sync_value(vcpu, vcpu_run_io(vcpu, device));
 }
 
 /* VM, optional interrupt controllers, memory, one vCPU in a 64-bit guest function. */

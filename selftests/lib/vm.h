@@ -71,7 +71,7 @@ void machine(struct vm *vm, struct vcpu *vcpu, const char *path, bool irqchip,
 void machine_close(struct vm *vm, struct vcpu *vcpu);
 
 /*
- * A device that vcpu_sync_io() plays: memory at DEVICE, and at port DEVICE_PORT a log of what
+ * A device that vcpu_run_io() plays: memory at DEVICE, and at port DEVICE_PORT a log of what
  * is written; what is read there counts up, a byte at a time.
  */
 #define DEVICE		0xd0000000UL
@@ -84,6 +84,7 @@ struct device {
 	unsigned int reads, writes;		/* of memory: exits */
 };
 
+int vcpu_run_io(struct vcpu *vcpu, struct device *device);
 uint32_t vcpu_sync_io(struct vcpu *vcpu, struct device *device);
 
 /* --- the guest's side ------------------------------------------------------------------- */

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The guest's own debugging: debug registers, single steps over instructions that leave it.
+ */
+#include <asm/processor-flags.h>
+#include "selftests/lib/vm.h"
+
+static volatile uint64_t watched;
+static volatile uint64_t steps[16];
+static volatile unsigned int nr_steps, hits;
+static volatile uint64_t dr6_seen;
+
+extern const char after_cpuid[], after_nop[];
+
+static bool on_debug(struct guest_frame *frame)
+{
+	uint64_t dr6;
+
+	if (frame->vector != 1)
+		return false;
+	asm volatile("mov %%dr6, %0" : "=r"(dr6));
+	asm volatile("mov %0, %%dr6" : : "r"(0xffff0ff0UL));
+	dr6_seen = dr6;
+	hits++;
+	if (dr6 & 1 << 14 && nr_steps < 16)
+		steps[nr_steps++] = frame->rip;
+	return true;
+}
+
+#define READ_DR(n)								\
+({										\
+	uint64_t value;								\
+	asm volatile("mov %%dr" #n ", %0" : "=r"(value) : : "memory");		\
+	value;									\
+})
+#define WRITE_DR(n, value) TRAP("mov %0, %%dr" #n, : : "r"((uint64_t)(value)) : TRAP_CLOBBERS)
+
+static void registers(void)
+{
+	guest_check("DR6 starts as 0xffff0ff0", READ_DR(6), 0xffff0ff0);
+	guest_check("DR7 starts as 0x400", READ_DR(7), 0x400);
+	guest_check("DR3 can be written", WRITE_DR(3, 0x123456789a), NO_TRAP);
+	guest_check("DR3 comes back", READ_DR(3), 0x123456789a);
+	guest_check("the upper half of DR7: #GP", WRITE_DR(7, 1ULL << 32), 13);
+	guest_check("the upper half of DR6: #GP", WRITE_DR(6, 1ULL << 32), 13);
+	guest_check("DR4 is DR6", READ_DR(4), READ_DR(6));
+	asm volatile("mov %0, %%cr4" : : "r"(0x620UL | X86_CR4_DE));
+	guest_check("DR4 with CR4.DE: #UD",
+		    TRAP("mov %%dr4, %%rax", : : : "rax", TRAP_CLOBBERS), 6);
+	guest_sync(1);
+	guest_check("DR3 survives an exit", READ_DR(3), 0x123456789a);
+}
+
+static void watchpoint(void)
+{
+	hits = 0;
+	WRITE_DR(0, (uintptr_t)&watched);
+	WRITE_DR(7, 0x400 | 0xd0000 | 2);
+	watched = 1;
+	guest_check("a watched write: #DB", hits, 1);
+	guest_check("DR6 says which", dr6_seen & 0xf, 1);
+	guest_sync(2);
+	watched = 2;
+	guest_check("the watchpoint survives an exit", hits, 2);
+	WRITE_DR(7, 0x400);
+	watched = 3;
+	guest_check("and ends with DR7", hits, 2);
+}
+
+static void single_step(void)
+{
+	nr_steps = 0;
+	asm volatile("pushfq\n\t"
+		     "orl $0x100, (%%rsp)\n\t"
+		     "popfq\n\t"
+		     "nop\n"
+		     "after_nop:\n\t"
+		     "cpuid\n"
+		     "after_cpuid:\n\t"
+		     "pushfq\n\t"
+		     "andl $~0x100, (%%rsp)\n\t"
+		     "popfq\n\t"
+		     : : "a"(0), "c"(0) : "rbx", "rdx", "memory", "cc");
+	guest_check("a step over NOP", steps[0], (uintptr_t)after_nop);
+	guest_check("a step over CPUID, which leaves the guest, is one step", steps[1],
+		    (uintptr_t)after_cpuid);
+	guest_check("five steps in all", nr_steps, 5);
+}
+
+static void guest(void)
+{
+	registers();
+	watchpoint();
+	guest_sync(3);
+	single_step();
+	guest_sync(4);
+}
+
+int main(int argc, char **argv)
+{
+	struct kvm_debugregs regs;
+	struct vcpu vcpu;
+	struct vm vm;
+
+	tap_begin();
+	guest_trap_hook = on_debug;
+	machine(&vm, &vcpu, device_path(argc, argv), false, guest);
+	TAP_EQ(vcpu_sync(&vcpu), 1, "the guest gets through its debug registers");
+	memset(&regs, 0, sizeof(regs));
+	call(vcpu.fd, KVM_GET_DEBUGREGS, &regs);
+	TAP_EQ(regs.db[3], 0x123456789a, "KVM_GET_DEBUGREGS sees the guest's DR3");
+	TAP_EQ(vcpu_sync(&vcpu), 2, "the guest sets a watchpoint");
+	TAP_EQ(vcpu_sync(&vcpu), 3, "the guest takes it away");
+	TAP_EQ(vcpu_sync(&vcpu), 4, "the guest gets through single steps");
+	tap_checks();
+	machine_close(&vm, &vcpu);
+	return tap_end();
+}

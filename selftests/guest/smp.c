@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Two vCPUs: INIT and SIPI, IPIs both ways, one memory.
+ */
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <signal.h>
+#include "selftests/lib/apic.h"
+
+#define SIPI_PAGE	9		/* real-mode code at 0x9000 */
+#define ICR_INIT	0x4500
+#define ICR_SIPI	0x4600
+#define TO_FIRST	(0U << 24)
+#define TO_SECOND	(1U << 24)
+
+extern const uint8_t trampoline[], trampoline_end[];
+
+/* Says hello in memory, then waits in a loop for a word, which it answers, and halts. */
+asm(".pushsection .rodata\n"
+    ".code16\n"
+    "trampoline:\n"
+    "mov %cs, %ax\n"
+    "mov %ax, %ds\n"
+    "movw $0x600d, 0x800\n"
+    "1: pause\n"
+    "cmpw $0, 0x802\n"
+    "je 1b\n"
+    "movw 0x802, %ax\n"
+    "inc %ax\n"
+    "movw %ax, 0x804\n"
+    "mov $0x5a, %al\n"
+    "out %al, $0x20\n"
+    "2: hlt\n"
+    "jmp 2b\n"
+    "trampoline_end:\n"
+    ".code64\n"
+    ".popsection\n");
+
+static struct vm vm;
+static struct vcpu first, second;
+static volatile unsigned int eagain, port_writes;
+
+static volatile uint16_t *mailbox(unsigned int offset)
+{
+	return (volatile uint16_t *)(SIPI_PAGE * PAGE + 0x800UL + offset);
+}
+
+static void send(uint32_t to, uint32_t what)
+{
+	apic_write(APIC_ICR2, to);
+	apic_write(APIC_ICR, what);
+}
+
+static bool wait_for(volatile uint16_t *word, uint16_t value)
+{
+	unsigned int i;
+
+	asm volatile("sti");
+	for (i = 0; i < 2000000 && *word != value; i++)
+		asm volatile("pause");
+	return *word == value;
+}
+
+static void guest(void)
+{
+	apic_write(APIC_SPIV, 0x1ff);
+	guest_sync(1);
+	send(TO_SECOND, ICR_INIT);
+	send(TO_SECOND, ICR_SIPI | SIPI_PAGE);
+	guest_check("the second vCPU starts at the SIPI's page", wait_for(mailbox(0), 0x600d), 1);
+	send(TO_SECOND, ICR_SIPI | 8);
+	*mailbox(2) = 41;
+	guest_check("both share memory; a second SIPI does nothing", wait_for(mailbox(4), 42), 1);
+	guest_sync(2);
+	*mailbox(0) = 0;
+	*mailbox(2) = 0;
+	send(TO_SECOND, ICR_INIT);
+	send(TO_SECOND, ICR_SIPI | SIPI_PAGE);
+	guest_check("INIT and SIPI start it anew", wait_for(mailbox(0), 0x600d), 1);
+	guest_sync(3);
+}
+
+static void nothing(int signal)
+{
+	(void)signal;
+}
+
+static volatile bool stop;
+
+static void *run_second(void *unused)
+{
+	int exit;
+
+	while (!stop) {
+		exit = vcpu_run(&second);
+		if (exit == -EAGAIN)
+			eagain++;
+		else if (exit == KVM_EXIT_IO && second.run->io.port == 0x20)
+			port_writes++;
+		else if (exit == KVM_EXIT_IO)
+			port_writes += 1000;
+		else if (exit != -EINTR)
+			break;
+	}
+	return unused;
+}
+
+/* The second one's port is the 8259's with controllers in the kernel: it never gets here. */
+int main(int argc, char **argv)
+{
+	struct sigaction action = { .sa_handler = nothing };
+	struct kvm_mp_state state;
+	pthread_t thread;
+
+	tap_begin();
+	sigaction(SIGUSR1, &action, NULL);
+	machine(&vm, &first, device_path(argc, argv), true, guest);
+	memcpy(vm.low + SIPI_PAGE * PAGE, trampoline, trampoline_end - trampoline);
+	vcpu_open(&vm, &second, 1);
+	vcpu_supported_cpuid(&vm, &second);
+	call(second.fd, KVM_GET_MP_STATE, &state);
+	TAP_EQ(state.mp_state, KVM_MP_STATE_UNINITIALIZED, "the second vCPU waits for INIT");
+	TAP_EQ(vcpu_sync(&first), 1, "the first one runs");
+	pthread_create(&thread, NULL, run_second, NULL);
+	TAP_EQ(vcpu_sync(&first), 2, "the first one starts the second");
+	TAP_EQ(vcpu_sync(&first), 3, "and once more");
+	tap_checks();
+	TAP_EQ(port_writes, 0, "the 8259's port is the kernel's on each vCPU");
+	tap_ok(eagain >= 1, "KVM_RUN of one that waited ends with EAGAIN once it is started");
+	stop = true;
+	second.run->immediate_exit = 1;
+	pthread_kill(thread, SIGUSR1);
+	pthread_join(thread, NULL);
+	vcpu_close(&second);
+	machine_close(&vm, &first);
+	return tap_end();
+}

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Time in the guest: the TSC, one TSC on all vCPUs, and the kvm-clock page.
+ */
+#include <time.h>
+#include "selftests/lib/vm.h"
+
+#define MSR_TSC		0x10
+#define MSR_CLOCK	0x4b564d01
+#define MSR_WALL	0x4b564d00
+#define FEATURE_CLOCK	(1 << 3)
+#define CYCLES		1000000ULL
+
+/* As <asm/pvclock-abi.h> of the kernel has it. */
+struct clock_page {
+	uint32_t version, pad;
+	uint64_t tsc, nanoseconds;
+	uint32_t multiplier;
+	int8_t shift;
+	uint8_t flags, pad2[2];
+} __attribute__((aligned(64)));
+
+struct wall_page {
+	uint32_t version, seconds, nanoseconds;
+} __attribute__((aligned(64)));
+
+static volatile struct clock_page page;
+static volatile struct wall_page wall;
+static volatile uint64_t tsc_now, expected, host_seconds;
+
+static uint64_t clock_read(void)
+{
+	uint64_t delta, scaled;
+	uint32_t version;
+
+	do {
+		version = page.version;
+		delta = guest_rdtsc() - page.tsc;
+		delta = page.shift < 0 ? delta >> -page.shift : delta << page.shift;
+		scaled = page.nanoseconds +
+			 (uint64_t)((unsigned __int128)delta * page.multiplier >> 32);
+	} while (version != page.version || version & 1);
+	return scaled;
+}
+
+static void tsc_guest(void)
+{
+	unsigned int i, backwards = 0;
+	uint64_t last = guest_rdtsc(), now;
+
+	for (i = 0; i < 1000; i++, last = now) {
+		now = guest_rdtsc();
+		backwards += now < last;
+	}
+	guest_check("the TSC does not go backwards", backwards, 0);
+	guest_wrmsr(MSR_TSC, 1ULL << 40);
+	now = guest_rdtsc();
+	guest_check("the guest can set it", now >= 1ULL << 40 && now < (1ULL << 40) + 10000000, 1);
+	guest_check("RDMSR reads it", guest_rdmsr(MSR_TSC) >= now, 1);
+	tsc_now = guest_rdtsc();
+	guest_sync(1);
+	guest_check("it goes on over an exit", guest_rdtsc() > tsc_now, 1);
+	guest_sync(2);
+}
+
+static void clock_guest(void)
+{
+	uint64_t first, second, cycles;
+
+	guest_wrmsr(MSR_CLOCK, (uintptr_t)&page | 1);
+	guest_check("the clock page's version is even", page.version & 1, 0);
+	guest_check("and not 0", page.version != 0, 1);
+	guest_check("its multiplier is not 0", page.multiplier != 0, 1);
+	guest_check("its TSC is not in the future", page.tsc <= guest_rdtsc(), 1);
+	first = clock_read();
+	for (cycles = guest_rdtsc(); guest_rdtsc() - cycles < CYCLES;)
+		asm volatile("pause");
+	second = clock_read();
+	guest_check("the clock is not slower than the TSC", second - first >= expected * 9 / 10, 1);
+	guest_check("nor faster", second - first <= expected * 12 / 10, 1);
+	guest_wrmsr(MSR_WALL, (uintptr_t)&wall);
+	guest_check("the wall clock's version is even", wall.version & 1, 0);
+	/* When the clock started, which is when the VM did. */
+	guest_check("the wall clock is the host's", wall.seconds + 60 - host_seconds <= 61, 1);
+	guest_check("its nanoseconds are less than a second", wall.nanoseconds < 1000000000, 1);
+	guest_check("the clock's MSR comes back", guest_rdmsr(MSR_CLOCK), (uintptr_t)&page | 1);
+	guest_wrmsr(MSR_CLOCK, 0);
+	guest_sync(1);
+}
+
+static uint64_t get_tsc(struct vcpu *vcpu)
+{
+	struct {
+		struct kvm_msrs head;
+		struct kvm_msr_entry entry;
+	} msr = { .head.nmsrs = 1, .entry.index = MSR_TSC };
+
+	call(vcpu->fd, KVM_GET_MSRS, &msr);
+	return msr.entry.data;
+}
+
+static void set_tsc(struct vcpu *vcpu, uint64_t value)
+{
+	struct {
+		struct kvm_msrs head;
+		struct kvm_msr_entry entry;
+	} msr = { .head.nmsrs = 1, .entry = { .index = MSR_TSC, .data = value } };
+
+	call(vcpu->fd, KVM_SET_MSRS, &msr);
+}
+
+/* All monitors write 0 to each vCPU's TSC: offsets must not differ by the time between. */
+static void synchronized(const char *path)
+{
+	uint64_t first, second, third;
+	struct vcpu one, two;
+	struct vm vm;
+
+	vm_open(&vm, path);
+	vcpu_open(&vm, &one, 0);
+	vcpu_open(&vm, &two, 1);
+	set_tsc(&one, 0);
+	usleep(20000);
+	set_tsc(&two, 0);
+	first = get_tsc(&one);
+	second = get_tsc(&two);
+	third = get_tsc(&one);
+	tap_ok(first <= second && second <= third, "0 written to two TSCs, 20 ms apart, makes "
+	       "them one clock");
+	printf("# %llu %llu %llu\n", (unsigned long long)first, (unsigned long long)second,
+	       (unsigned long long)third);
+	vcpu_close(&one);
+	machine_close(&vm, &two);
+}
+
+static bool has_clock(int dev)
+{
+	struct kvm_cpuid2 *cpuid = supported_cpuid(dev);
+	bool found = false;
+	unsigned int i;
+
+	for (i = 0; i < cpuid->nent; i++)
+		if (cpuid->entries[i].function == 0x40000001)
+			found = cpuid->entries[i].eax & FEATURE_CLOCK;
+	free(cpuid);
+	return found;
+}
+
+int main(int argc, char **argv)
+{
+	const char *path = device_path(argc, argv);
+	struct vcpu vcpu;
+	struct vm vm;
+
+	tap_begin();
+	machine(&vm, &vcpu, path, false, tsc_guest);
+	TAP_EQ(vcpu_sync(&vcpu), 1, "the guest reads its TSC");
+	TAP_EQ(vcpu_sync(&vcpu), 2, "and reads on");
+	tap_checks();
+	machine_close(&vm, &vcpu);
+	synchronized(path);
+	machine(&vm, &vcpu, path, true, clock_guest);
+	host_seconds = time(NULL);
+	expected = CYCLES * 1000000 / call(vcpu.fd, KVM_GET_TSC_KHZ, 0);
+	tap_ok(has_clock(vm.dev), "CPUID offers kvm-clock");
+	TAP_EQ(vcpu_sync(&vcpu), 1, "the guest reads its clock");
+	tap_checks();
+	TAP_EQ(call(vcpu.fd, KVM_KVMCLOCK_CTRL, 0), -EINVAL, "KVM_KVMCLOCK_CTRL without a page");
+	machine_close(&vm, &vcpu);
+	return tap_end();
+}
