@@ -141,8 +141,9 @@ void lapic_timer_set_divisor(struct lapic *lapic, u32 tdcr)
 
 	if (tdcr == lapic_get(lapic, APIC_TDCR))
 		return;
-	if (count)
-		hrtimer_cancel(&lapic->timer);
+	/* Unless it has just expired. */
+	if (count && !hrtimer_cancel(&lapic->timer))
+		count = 0;
 	lapic_put(lapic, APIC_TDCR, tdcr);
 	start_count(lapic, count);
 }
