@@ -1,0 +1,152 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# lifecycle.sh BUSY SYSTEM: the module comes and goes. It is run in the lab with --driver none and
+# two programs added, guest/busy and api/system, by their paths:
+#
+#	lab run --driver none --add ... -- sh lifecycle.sh /t/busy /t/system
+#
+# With --smp 2 it takes a processor away under a running guest, too.
+
+busy=$1
+system=$2
+run=0
+failed=0
+skipped=0
+
+ok() {
+	run=$((run + 1))
+	echo "ok $run - $1"
+}
+
+not_ok() {
+	run=$((run + 1))
+	failed=$((failed + 1))
+	echo "not ok $run - $1"
+	[ -z "$2" ] || echo "# $2"
+}
+
+skip() {
+	run=$((run + 1))
+	skipped=$((skipped + 1))
+	echo "ok $run - $1 # SKIP $2"
+}
+
+# holds NAME COMMAND...: COMMAND succeeds
+holds() {
+	name=$1
+	shift
+	if "$@" >/tmp/out 2>&1; then ok "$name"; else not_ok "$name" "$(tail -n 3 /tmp/out)"; fi
+}
+
+# fails NAME COMMAND...: COMMAND does not succeed
+fails() {
+	name=$1
+	shift
+	if "$@" >/tmp/out 2>&1; then not_ok "$name" "it succeeded"; else ok "$name"; fi
+}
+
+# field NAME: kilobytes of /proc/meminfo
+field() {
+	awk -v name="$1:" '$1 == name { print $2 }' /proc/meminfo
+}
+
+# What the module could leave behind: KiB that are in use and are no cache.
+in_use() {
+	echo 3 >/proc/sys/vm/drop_caches
+	sleep 1
+	echo $(($(field SUnreclaim) + $(field Percpu) + $(field VmallocUsed)))
+}
+
+come_and_go() {
+	n=$1
+	while [ "$n" -gt 0 ]; do
+		modprobe kvmlet && rmmod kvmlet || return 1
+		n=$((n - 1))
+	done
+}
+
+run_each_time() {
+	n=$1
+	while [ "$n" -gt 0 ]; do
+		modprobe kvmlet && "$busy" /dev/kvmlet 5 >/tmp/busy && rmmod kvmlet || return 1
+		n=$((n - 1))
+	done
+}
+
+# no_leak NAME TIMES FUNCTION: less than 1 KiB a time is left
+no_leak() {
+	"$3" 4
+	before=$(in_use)
+	holds "$1" "$3" "$2"
+	after=$(in_use)
+	echo "# $before KiB before, $after KiB after"
+	if [ $((after - before)) -lt "$2" ]; then
+		ok "$2 times leave no memory behind"
+	else
+		not_ok "$2 times leave no memory behind" "$((after - before)) KiB more in use"
+	fi
+}
+
+open_descriptor() {
+	modprobe kvmlet
+	exec 3<>/dev/kvmlet
+	fails "rmmod is refused while the device is open" rmmod kvmlet
+	exec 3>&-
+	holds "and works when it is closed" rmmod kvmlet
+}
+
+second_hypervisor() {
+	modprobe kvm_intel
+	fails "insmod is refused while kvm_intel is there" modprobe kvmlet
+	if dmesg | grep -q 'kvmlet: .*kvm_intel'; then
+		ok "the log names kvm_intel"
+	else
+		not_ok "the log names kvm_intel" "$(dmesg | grep kvmlet: | tail -n 1)"
+	fi
+	rmmod kvm_intel
+	rmmod kvm
+	holds "insmod works without it" modprobe kvmlet
+	"$busy" /dev/kvmlet 3000 >/tmp/busy &
+	sleep 1
+	modprobe kvm_intel
+	"$system" /dev/kvm >/tmp/out 2>&1
+	if grep -q 'Bail out! KVM_CREATE_VM: Device or resource busy' /tmp/out; then
+		ok "kvm_intel loaded later: its KVM_CREATE_VM is EBUSY"
+	else
+		not_ok "kvm_intel loaded later: its KVM_CREATE_VM is EBUSY" "$(tail -n 1 /tmp/out)"
+	fi
+	holds "the guest that runs meanwhile is not disturbed" wait $!
+	rmmod kvm_intel
+	rmmod kvm
+}
+
+processors() {
+	cpu=/sys/devices/system/cpu/cpu1/online
+	if [ ! -e $cpu ]; then
+		skip "a processor goes and comes under a guest" "this host has one processor"
+		return
+	fi
+	"$busy" /dev/kvmlet 4000 >/tmp/busy &
+	sleep 1
+	holds "a processor goes under a guest" sh -c "echo 0 >$cpu"
+	sleep 1
+	holds "and comes back" sh -c "echo 1 >$cpu"
+	holds "the guest is not disturbed" wait $!
+}
+
+echo "TAP version 13"
+no_leak "insmod and rmmod" 100 come_and_go
+no_leak "insmod, guests, rmmod" 20 run_each_time
+open_descriptor
+second_hypervisor
+processors
+holds "rmmod at the end" rmmod kvmlet
+if dmesg | grep -q -e 'BUG:' -e 'Oops'; then
+	not_ok "the log has no oops" "$(dmesg | grep -e BUG: -e Oops | head -n 1)"
+else
+	ok "the log has no oops"
+fi
+echo "1..$run"
+echo "# $((run - failed - skipped)) passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ]
