@@ -826,6 +826,10 @@ static void test_ports_out(void)
 	TAP_EQ(run(), EMUL_OK, "OUTSD");
 	tap_ok(g.port_size == 4 && g.gpr[RCX] == 1, "once, RCX as it was");
 
+	ports(8, DATA, B("\xf3\x6e"));
+	g.seg[EMUL_DS].limit = DATA + 7;
+	tap_ok(run() == EMUL_OK && g.port_calls == 1, "up to the segment's limit at once");
+
 	ports(600, DATA, B("\xf3\x6e"));
 	g.seg[EMUL_DS].limit = DATA + 9;
 	TAP_EQ(run(), EMUL_FAULT, "the segment's limit ends it");
@@ -886,9 +890,11 @@ static void test_retire(void)
 	fresh(EMUL_PROT, false, 0);
 	g.seg[EMUL_SS].db = 1;
 	g.gpr[RBX] = DATA;
+	g.gpr[RSP] = 0x13000;
 	CODE_BYTES("\xff\x37");
 	TAP_EQ(run(), EMUL_OK, "16-bit code on a 32-bit stack");
-	TAP_EQ(g.gpr[RSP], 0x3000 - 2, "pushes a word by ESP");
+	TAP_EQ(g.gpr[RSP], 0x12ffe, "pushes a word by ESP");
+	TAP_EQ(ram(0x12ffe, 2), 0x0201, "where ESP points");
 }
 
 /* ---- random bytes ---- */

@@ -7,7 +7,7 @@
 
 #define PAGE_BYTES	4096U
 
-/* Bytes from the next one that CS and its page allow to be fetched; 0: #GP. */
+/* Bytes that the length of instructions, CS and the page allow to be fetched; 0: #GP. */
 static unsigned int fetch_room(struct emul *e, u64 *linear)
 {
 	struct emul_insn *i = &e->insn;
@@ -49,9 +49,7 @@ static int next_byte(struct emul *e, u8 *byte)
 	struct emul_insn *i = &e->insn;
 	int r;
 
-	if (i->len >= EMUL_MAX_INSN)
-		return emul_raise_error(e, GP_VECTOR, 0);
-	if (i->len >= i->nr_bytes) {
+	if (i->len == i->nr_bytes) {
 		r = fetch_more(e);
 		if (r != EMUL_OK)
 			return r;
