@@ -1,15 +1,17 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# lifecycle.sh BUSY SYSTEM: the module comes and goes. It is run in the lab with --driver none and
-# two programs added, guest/busy and api/system, by their paths:
+# lifecycle.sh BUSY SYSTEM [PART...]: the module comes and goes. It is run in the lab with --driver
+# none and two programs added, guest/busy and api/system, by their paths:
 #
 #	lab run --driver none --add ... -- sh lifecycle.sh /t/busy /t/system
 #
-# With --smp 2 it takes a processor away under a running guest, too.
+# The parts are leaks, descriptor, hypervisors and processors, which needs --smp 2; all of them if
+# none is named.
 
 busy=$1
 system=$2
+shift 2
 run=0
 failed=0
 skipped=0
@@ -88,7 +90,12 @@ no_leak() {
 	fi
 }
 
-open_descriptor() {
+leaks() {
+	no_leak "insmod and rmmod" 100 come_and_go
+	no_leak "insmod, guests, rmmod" 20 run_each_time
+}
+
+descriptor() {
 	modprobe kvmlet
 	exec 3<>/dev/kvmlet
 	fails "rmmod is refused while the device is open" rmmod kvmlet
@@ -96,7 +103,7 @@ open_descriptor() {
 	holds "and works when it is closed" rmmod kvmlet
 }
 
-second_hypervisor() {
+hypervisors() {
 	modprobe kvm_intel
 	fails "insmod is refused while kvm_intel is there" modprobe kvmlet
 	if dmesg | grep -q 'kvmlet: .*kvm_intel'; then
@@ -107,7 +114,7 @@ second_hypervisor() {
 	rmmod kvm_intel
 	rmmod kvm
 	holds "insmod works without it" modprobe kvmlet
-	"$busy" /dev/kvmlet 3000 >/tmp/busy &
+	"$busy" /dev/kvmlet 100000 >/tmp/busy &
 	sleep 1
 	modprobe kvm_intel
 	"$system" /dev/kvm >/tmp/out 2>&1
@@ -116,9 +123,11 @@ second_hypervisor() {
 	else
 		not_ok "kvm_intel loaded later: its KVM_CREATE_VM is EBUSY" "$(tail -n 1 /tmp/out)"
 	fi
+	kill -USR1 $!
 	holds "the guest that runs meanwhile is not disturbed" wait $!
 	rmmod kvm_intel
 	rmmod kvm
+	holds "rmmod after kvm_intel has gone" rmmod kvmlet
 }
 
 processors() {
@@ -127,21 +136,22 @@ processors() {
 		skip "a processor goes and comes under a guest" "this host has one processor"
 		return
 	fi
-	"$busy" /dev/kvmlet 4000 >/tmp/busy &
+	modprobe kvmlet
+	"$busy" /dev/kvmlet 100000 >/tmp/busy &
 	sleep 1
 	holds "a processor goes under a guest" sh -c "echo 0 >$cpu"
 	sleep 1
 	holds "and comes back" sh -c "echo 1 >$cpu"
+	sleep 1
+	kill -USR1 $!
 	holds "the guest is not disturbed" wait $!
+	holds "rmmod after that" rmmod kvmlet
 }
 
 echo "TAP version 13"
-no_leak "insmod and rmmod" 100 come_and_go
-no_leak "insmod, guests, rmmod" 20 run_each_time
-open_descriptor
-second_hypervisor
-processors
-holds "rmmod at the end" rmmod kvmlet
+for part in ${*:-leaks descriptor hypervisors processors}; do
+	$part
+done
 if dmesg | grep -q -e 'BUG:' -e 'Oops'; then
 	not_ok "the log has no oops" "$(dmesg | grep -e BUG: -e Oops | head -n 1)"
 else

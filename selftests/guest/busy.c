@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Guests that compute for a while, one a processor: busy DEVICE [MILLISECONDS]. Others do
- * something to the host meanwhile (see api/lifecycle.sh).
+ * Guests that compute for a while, one a processor: busy DEVICE [MILLISECONDS], or until SIGUSR1.
+ * Others do something to the host meanwhile (see api/lifecycle.sh).
  */
 #define _GNU_SOURCE
 #include <pthread.h>
+#include <signal.h>
 #include <time.h>
 #include "selftests/lib/vm.h"
 
@@ -20,6 +21,13 @@ static struct machine {
 
 static const char *path;
 static unsigned int milliseconds = 200;
+static volatile sig_atomic_t stop;
+
+static void on_signal(int signal)
+{
+	(void)signal;
+	stop = 1;
+}
 
 /* A sum that cannot be right if a register is lost. */
 static void guest(void)
@@ -48,7 +56,7 @@ static void *run(void *arg)
 	uint64_t end = now() + milliseconds;
 
 	vcpu_long_mode(&m->vcpu, guest, m - machines);
-	while (now() < end && !m->wrong) {
+	while (!stop && now() < end && !m->wrong) {
 		m->wrong = vcpu_sync(&m->vcpu) != 20000 / 2 * 19999;
 		m->rounds++;
 	}
@@ -59,10 +67,14 @@ int main(int argc, char **argv)
 {
 	unsigned int i;
 
+	struct sigaction action = { .sa_handler = on_signal };
+
 	tap_begin();
+	sigaction(SIGUSR1, &action, NULL);
 	path = device_path(argc, argv);
 	if (argc > 2)
 		milliseconds = atoi(argv[2]);
+	alarm(20 + milliseconds / 1000);
 	for (i = 0; i < GUESTS; i++)
 		machine(&machines[i].vm, &machines[i].vcpu, path, false, guest);
 	for (i = 0; i < GUESTS; i++)
@@ -71,7 +83,7 @@ int main(int argc, char **argv)
 		pthread_join(machines[i].thread, NULL);
 	for (i = 0; i < GUESTS; i++) {
 		printf("# %u rounds\n", machines[i].rounds);
-		tap_ok(!machines[i].wrong && machines[i].rounds > 1, "a guest computes rightly");
+		tap_ok(!machines[i].wrong && machines[i].rounds > 0, "a guest computes rightly");
 		machine_close(&machines[i].vm, &machines[i].vcpu);
 	}
 	return tap_end();
