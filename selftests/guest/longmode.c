@@ -219,7 +219,7 @@ int main(int argc, char **argv)
 	TAP_EQ(vcpu_sync(&vcpu), 0, "the guest gets through its control registers");
 	tap_checks();
 	TAP_EQ(vcpu.run->cr8, 5, "CR8 is in the run page");
-	TAP_EQ(vcpu_run_on(&vcpu), KVM_EXIT_SET_TPR, "a lower CR8 without a LAPIC leaves the guest");
+	TAP_EQ(vcpu_run_on(&vcpu), KVM_EXIT_SET_TPR, "a lower CR8 without a LAPIC exits");
 	TAP_EQ(vcpu.run->cr8, 0, "with the new value in the run page");
 	TAP_EQ(vcpu_sync(&vcpu), 1, "the guest gets through its instructions");
 	tap_checks();
