@@ -126,24 +126,11 @@ static void reset_vector(void)
 	machine_close(&vm, &vcpu);
 }
 
-static bool unrestricted(void)
-{
-	char line[4096];
-	FILE *file = fopen("/proc/cpuinfo", "r");
-	bool found = false;
-
-	while (file && !found && fgets(line, sizeof(line), file))
-		found = strstr(line, " unrestricted_guest");
-	if (file)
-		fclose(file);
-	return found;
-}
-
 int main(int argc, char **argv)
 {
 	tap_begin();
 	path = device_path(argc, argv);
-	if (!unrestricted()) {
+	if (!host_has("unrestricted_guest")) {
 		tap_skip("real mode runs", "this processor has no unrestricted guest");
 		return tap_end();
 	}

@@ -38,7 +38,7 @@ static uint64_t clock_read(void)
 		delta = guest_rdtsc() - page.tsc;
 		delta = page.shift < 0 ? delta >> -page.shift : delta << page.shift;
 		scaled = page.nanoseconds +
-			 (uint64_t)((unsigned __int128)delta * page.multiplier >> 32);
+			 (uint64_t)((__uint128_t)delta * page.multiplier >> 32);
 	} while (version != page.version || version & 1);
 	return scaled;
 }

@@ -54,6 +54,24 @@ void vm_close(struct vm *vm)
 		munmap(vm->low, LOW_SIZE);
 }
 
+/* Is this word among the flags that /proc/cpuinfo shows of the host's processor? */
+bool host_has(const char *flag)
+{
+	char line[4096], word[64];
+	FILE *file = fopen("/proc/cpuinfo", "r");
+	bool found = false;
+
+	snprintf(word, sizeof(word), " %s", flag);
+	while (file && !found && fgets(line, sizeof(line), file)) {
+		const char *p = strstr(line, word);
+
+		found = p && strchr(" \n", p[strlen(word)]);
+	}
+	if (file)
+		fclose(file);
+	return found;
+}
+
 /* Fresh zeroed pages of this process. */
 void *pages(size_t bytes)
 {

@@ -52,6 +52,7 @@ int vm_slot(struct vm *vm, unsigned int slot, unsigned int flags, uint64_t gpa, 
 	    void *memory);
 void vm_close(struct vm *vm);
 void *pages(size_t bytes);
+bool host_has(const char *flag);
 
 int vcpu_open(struct vm *vm, struct vcpu *vcpu, unsigned int id);
 void vcpu_close(struct vcpu *vcpu);
