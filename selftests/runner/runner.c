@@ -25,7 +25,7 @@
 
 static const char *device;
 
-/* --- guests: 64-bit code, interrupts off, rsi = boot parameters --------------------------------- */
+/* --- guests: 64-bit code, interrupts off, rsi = boot parameters ------------------------------ */
 
 #define GUEST(name, code)							\
 	extern const uint8_t name[], name##_end[];				\
@@ -96,7 +96,7 @@ static struct {
 /* Start it; tty is a terminal for its standard input, -1 for a pipe. */
 static void start(int tty, const char *option, const char *value)
 {
-	const char *argv[] = {
+	const char * const argv[] = {
 		"kvmlet", "run", "--device", device, "--kernel", KERNEL, "--mem", "32M", option,
 		value, NULL
 	};
