@@ -80,6 +80,7 @@ int main(int argc, char **argv)
 
 	tap_begin();
 	path = device_path(argc, argv);
+	alarm(60);
 	at_once();
 	TAP_EQ(rounds(10), 10, "ten VMs one after the other run");
 	settle();
