@@ -4,6 +4,7 @@
  * ones are refused with words, and no damage makes it write outside the guest's memory. With
  * userspace/{loader,bootparams,memory}.c.
  */
+#define _GNU_SOURCE
 #include <elf.h>
 #include <stdlib.h>
 #include <sys/mman.h>
