@@ -65,7 +65,7 @@ bool host_has(const char *flag)
 	while (file && !found && fgets(line, sizeof(line), file)) {
 		const char *p = strstr(line, word);
 
-		found = p && strchr(" \n", p[strlen(word)]);
+		found = p && strchr("\n ", p[strlen(word)]);
 	}
 	if (file)
 		fclose(file);
