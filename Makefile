@@ -33,4 +33,75 @@ module-for:
 userspace:
 	@$(MAKE) --no-print-directory $(JOBS) -C $(ROOT)/userspace
 
-.PHONY: all module module-lab module-for userspace
+# --- use ---------------------------------------------------------------------------------------
+
+setup:
+	@$(ROOT)/scripts/setup $(if $(HOST),--host) $(if $(CHECK),--check)
+
+demo:
+	@$(ROOT)/scripts/setup $(if $(HOST),--host)
+	@$(MAKE) --no-print-directory -s module-lab userspace
+	@[ -z "$(HOST)" ] || $(MAKE) --no-print-directory -s module KVER=$$(uname -r) || true
+	@$(ROOT)/selftests/guest/demo/demo $(if $(HOST),--host) $(if $(SHELL_WANTED),--shell)
+
+check:
+	@$(ROOT)/scripts/setup --check
+	@$(ROOT)/selftests/run $(TESTS)
+
+style:
+	@$(ROOT)/scripts/setup --check >/dev/null
+	@$(ROOT)/scripts/style
+
+loc:
+	@$(ROOT)/scripts/loc
+
+clean:
+	rm -rf $(BUILD)
+
+# SHELL is make's own variable: only the one of the command line asks for the guest's shell.
+SHELL_WANTED := $(if $(filter command line,$(origin SHELL)),$(SHELL))
+override SHELL := /bin/sh
+
+# --- install -----------------------------------------------------------------------------------
+
+VERSION	:= 0
+DKMS	= $(DESTDIR)/usr/src/kvmlet-$(VERSION)
+
+install: all
+	@release=$(RELEASE) && \
+	install -D -m 644 $(BUILD)/$$release/kvmlet.ko \
+		$(DESTDIR)/lib/modules/$$release/updates/kvmlet.ko && \
+	{ [ "$(DESTDIR)" ] || depmod $$release; }
+	install -D -m 755 $(BUILD)/userspace/kvmlet $(DESTDIR)/usr/local/bin/kvmlet
+	install -D -m 644 $(ROOT)/install/kvmlet.conf $(DESTDIR)/etc/modprobe.d/kvmlet.conf
+	install -D -m 644 $(ROOT)/install/60-kvmlet.rules \
+		$(DESTDIR)/etc/udev/rules.d/60-kvmlet.rules
+	install -D -m 644 $(ROOT)/install/dkms.conf $(DKMS)/dkms.conf
+	cd $(ROOT) && cp -r Kbuild include mmu uapi vmx $(DKMS)/
+
+uninstall:
+	@release=$(RELEASE) && rm -f $(DESTDIR)/lib/modules/$$release/updates/kvmlet.ko && \
+	{ [ "$(DESTDIR)" ] || depmod $$release; }
+	rm -f $(DESTDIR)/usr/local/bin/kvmlet $(DESTDIR)/etc/modprobe.d/kvmlet.conf \
+		$(DESTDIR)/etc/udev/rules.d/60-kvmlet.rules
+	rm -rf $(DKMS)
+
+help:
+	@echo "kvmlet: a KVM you can read"
+	@echo
+	@echo "  make                 build the module and the program kvmlet"
+	@echo "  make KVER=...        for another kernel: a series X.Y or a release (uname -r)"
+	@echo "  make module-lab      build the module for the lab's kernel"
+	@echo "  make setup           install what is missing from Debian (CHECK=1: for check, style)"
+	@echo "  make demo            boot a Linux guest under kvmlet in the lab"
+	@echo "  make demo SHELL=1    and leave me at its shell"
+	@echo "  make demo HOST=1     on this machine, if its processor can"
+	@echo "  make check           every test; TESTS=PATTERN: those whose name holds it"
+	@echo "  make style           the rules of form"
+	@echo "  make loc             lines of code of the module"
+	@echo "  make install         module, program, DKMS, modprobe and udev files (DESTDIR=...)"
+	@echo "  make uninstall       take them away"
+	@echo "  make clean           remove build/"
+
+.PHONY: all module module-lab module-for userspace setup demo check style loc clean install \
+	uninstall help
