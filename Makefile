@@ -61,6 +61,7 @@ clean:
 # SHELL is make's own variable: only the one of the command line asks for the guest's shell.
 SHELL_WANTED := $(if $(filter command line,$(origin SHELL)),$(SHELL))
 override SHELL := /bin/sh
+MAKEOVERRIDES := $(filter-out SHELL=%,$(MAKEOVERRIDES))
 
 # --- install -----------------------------------------------------------------------------------
 
