@@ -93,7 +93,7 @@ help:
 	@echo "  make                 build the module and the program kvmlet"
 	@echo "  make KVER=...        for another kernel: a series X.Y or a release (uname -r)"
 	@echo "  make module-lab      build the module for the lab's kernel"
-	@echo "  make setup           install what is missing from Debian (CHECK=1: for check, style)"
+	@echo "  make setup           install what is missing (CHECK=1: for check, style)"
 	@echo "  make demo            boot a Linux guest under kvmlet in the lab"
 	@echo "  make demo SHELL=1    and leave me at its shell"
 	@echo "  make demo HOST=1     on this machine, if its processor can"
