@@ -37,6 +37,7 @@ static const struct cap caps[] = {
 	{ KVM_CAP_INTERNAL_ERROR_DATA, 1 },
 	{ KVM_CAP_VCPU_EVENTS, 1 },
 	{ KVM_CAP_DEBUGREGS, 1 },
+	{ KVM_CAP_XSAVE, 1 },
 	{ KVM_CAP_GET_TSC_KHZ, 1 },
 	{ KVM_CAP_MAX_VCPUS, VM_MAX_VCPUS },
 	{ KVM_CAP_TSC_DEADLINE_TIMER, 1 },
@@ -65,7 +66,6 @@ int cap_check(unsigned long cap)
 	switch (cap) {
 	case KVM_CAP_NR_VCPUS:
 		return min_t(unsigned int, num_online_cpus(), VM_MAX_VCPUS);
-	case KVM_CAP_XSAVE:
 	case KVM_CAP_XCRS:
 		return xstate_host_xcr0() != 0;
 	}

@@ -54,10 +54,15 @@ static bool request_waits(struct vcpu *vcpu)
 	return READ_ONCE(vcpu->requests) & ~BIT(REQ_EVENT);
 }
 
+static bool startup_waits(struct vcpu *vcpu)
+{
+	return vcpu->lapic && lapic_startup(vcpu);
+}
+
 static bool must_not_enter(struct vcpu *vcpu)
 {
 	return READ_ONCE(vcpu->mode) != VCPU_ENTERING || request_waits(vcpu) ||
-	       thread_work_waits();
+	       startup_waits(vcpu) || thread_work_waits();
 }
 
 /* The NMI and the machine check that ended the guest's run are the host's to handle, now. */
@@ -185,20 +190,29 @@ static void take_startup(struct vcpu *vcpu)
 	}
 }
 
+static bool halt_ends(struct vcpu *vcpu)
+{
+	return vcpu->mp_state == KVM_MP_STATE_HALTED &&
+	       ((atomic_read(&vcpu->ev.nmi.pending) && event_nmi_allowed(vcpu)) ||
+		(event_interrupt_waiting(vcpu) && event_interrupt_allowed(vcpu)));
+}
+
 /**
- * vcpu_runnable() - may the vCPU go on, or must it wait?
+ * vcpu_settle() - take the INIT, SIPI or event that has arrived into vcpu->mp_state
  * @vcpu: loaded
- *
- * A halted vCPU that may go on becomes runnable.
  */
-bool vcpu_runnable(struct vcpu *vcpu)
+void vcpu_settle(struct vcpu *vcpu)
 {
 	take_startup(vcpu);
-	if (vcpu->mp_state == KVM_MP_STATE_HALTED &&
-	    ((atomic_read(&vcpu->ev.nmi.pending) && event_nmi_allowed(vcpu)) ||
-	     (event_interrupt_waiting(vcpu) && event_interrupt_allowed(vcpu))))
+	if (halt_ends(vcpu))
 		vcpu->mp_state = KVM_MP_STATE_RUNNABLE;
-	return vcpu->mp_state == KVM_MP_STATE_RUNNABLE || request_waits(vcpu);
+}
+
+/* Is asked by a thread that is about to sleep, so nothing here may. */
+static bool must_wake(struct vcpu *vcpu)
+{
+	return READ_ONCE(vcpu->requests) & (BIT(REQ_DEAD) | BIT(REQ_TRIPLE_FAULT)) ||
+	       startup_waits(vcpu) || halt_ends(vcpu) || signal_pending(current);
 }
 
 static void block(struct vcpu *vcpu)
@@ -206,11 +220,12 @@ static void block(struct vcpu *vcpu)
 	prepare_to_rcuwait(&vcpu->wait);
 	for (;;) {
 		set_current_state(TASK_INTERRUPTIBLE);
-		if (vcpu_runnable(vcpu) || signal_pending(current))
+		if (must_wake(vcpu))
 			break;
 		schedule();
 	}
 	finish_rcuwait(&vcpu->wait);
+	vcpu_settle(vcpu);
 }
 
 static bool window_open(struct vcpu *vcpu)
@@ -244,9 +259,8 @@ static int step(struct vcpu *vcpu)
 
 	if (r <= 0)
 		return r;
-	if (vcpu->mp_state != KVM_MP_STATE_RUNNABLE || (vcpu->lapic && lapic_startup(vcpu))) {
-		if (!vcpu_runnable(vcpu))
-			block(vcpu);
+	if (vcpu->mp_state != KVM_MP_STATE_RUNNABLE || startup_waits(vcpu)) {
+		block(vcpu);
 		return 1;
 	}
 	return enter(vcpu);
@@ -269,8 +283,13 @@ static int run_loop(struct vcpu *vcpu)
 /* An application processor that has not been started waits here, once a KVM_RUN. */
 static int wait_for_startup(struct vcpu *vcpu)
 {
+	int r;
+
 	if (compat_immediate_exit(vcpu->run))
 		return -EINTR;
+	r = handle_requests(vcpu);
+	if (r <= 0)
+		return r;
 	block(vcpu);
 	if (!signal_pending(current))
 		return -EAGAIN;

@@ -116,7 +116,7 @@ void vcpu_destroy(struct vcpu *vcpu);
 void vcpu_load(struct vcpu *vcpu);
 void vcpu_put(struct vcpu *vcpu);
 int vcpu_run(struct vcpu *vcpu);
-bool vcpu_runnable(struct vcpu *vcpu);
+void vcpu_settle(struct vcpu *vcpu);
 unsigned long vcpu_cr8(struct vcpu *vcpu);
 int vcpu_set_cr8(struct vcpu *vcpu, unsigned long cr8);
 int vcpu_set_apic_base(struct vcpu *vcpu, u64 value, bool host);

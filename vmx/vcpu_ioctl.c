@@ -109,7 +109,7 @@ static int get_mp_state(void *object, void *data)
 	struct kvm_mp_state *mp = data;
 
 	/* A wake-up that nobody has seen yet counts. */
-	vcpu_runnable(vcpu);
+	vcpu_settle(vcpu);
 	mp->mp_state = vcpu->mp_state;
 	return 0;
 }

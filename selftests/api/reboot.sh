@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # reboot.sh BUSY: a host with running guests reboots cleanly. Not run in the lab: it runs one, in
-# which guest/busy keeps guests going, and reads the host's log. A reboot ends a lab with status 112.
+# which guest/busy keeps guests going, and reads the host's log. A reboot ends a lab with status
+# 112.
 
 here=$(dirname "$0")
 log=$(mktemp) || exit 1

@@ -8,7 +8,7 @@
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
 lab=$root/selftests/lab/lab
-program=${KVMLET:-$root/build/kvmlet}
+program=${KVMLET:-$root/build/userspace/kvmlet}
 module=${KVMLET_KO:-$root/build/$("$lab" release)/kvmlet.ko}
 count=0
 failed=0

@@ -2,6 +2,9 @@
 /*
  * A processor without unrestricted guest: paged modes run; real mode ends KVM_RUN with an
  * internal error, or, where it is emulated, runs. Everything passes on other processors, too.
+ *
+ * lab:
+ * lab: --cpu corei5_lynnfield_750
  */
 #include "selftests/lib/vm.h"
 

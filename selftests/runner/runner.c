@@ -3,6 +3,8 @@
  * `kvmlet run` from outside: its statuses, its words, its serial line, its terminal. The guests are
  * a few instructions each, wrapped into ELF files on the spot. Runs where a driver is loaded (in
  * the lab); argv[1] is the driver's device, else the first of /dev/kvmlet and /dev/kvm that exists.
+ *
+ * lab: --add build/userspace/kvmlet:/bin/kvmlet
  */
 #include <elf.h>
 #include <errno.h>

@@ -80,6 +80,8 @@ static int device_read(struct vcpu *vcpu, gpa_t gpa, void *data, unsigned int le
 			return EMUL_UNHANDLED;
 		memcpy(data, part->data, len);
 		m->next_read++;
+		/* A repeated instruction's next element starts anew, with no answers. */
+		m->emul.stop = true;
 		return EMUL_OK;
 	}
 	if (m->nr_reads == MMIO_MAX_PARTS)
@@ -183,8 +185,11 @@ static int op_cmpxchg(struct emul *e, u64 linear, const void *old, const void *n
 static int op_probe(struct emul *e, u64 linear, unsigned int len, unsigned int access)
 {
 	gpa_t gpa;
+	int r = translate_one(e, linear, access, &gpa);
 
-	return translate_one(e, linear, access, &gpa);
+	if (r == EMUL_OK && !mmu_is_ram(&vcpu_of(e)->vm->mmu, 0, gpa, access & EMUL_WRITE))
+		return EMUL_MMIO;
+	return r;
 }
 
 static bool kernel_pio(struct vcpu *vcpu, u16 port, unsigned int size, unsigned int count,

@@ -71,11 +71,6 @@ static int internal_error(struct vcpu *vcpu, u32 suberror)
 	return 0;
 }
 
-static void add_error_data(struct vcpu *vcpu, u64 value)
-{
-	vcpu->run->internal.data[vcpu->run->internal.ndata++] = value;
-}
-
 /**
  * exit_unexpected() - an exit that nobody asked for: KVM_EXIT_INTERNAL_ERROR
  * @vcpu: loaded
@@ -104,11 +99,13 @@ int exit_delivery_error(struct vcpu *vcpu)
 {
 	int r = internal_error(vcpu, KVM_INTERNAL_ERROR_DELIVERY_EV);
 
-	add_error_data(vcpu, vmcs_read32(IDT_VECTORING_INFO_FIELD));
-	add_error_data(vcpu, vcpu->exit_reason);
-	add_error_data(vcpu, vmcs_readl(EXIT_QUALIFICATION));
-	add_error_data(vcpu, vmcs_read64(GUEST_PHYSICAL_ADDRESS));
-	add_error_data(vcpu, vcpu->cpu);
+	/* User space may write to the run page meanwhile: it is never read back here. */
+	vcpu->run->internal.ndata = 5;
+	vcpu->run->internal.data[0] = vmcs_read32(IDT_VECTORING_INFO_FIELD);
+	vcpu->run->internal.data[1] = vcpu->exit_reason;
+	vcpu->run->internal.data[2] = vmcs_readl(EXIT_QUALIFICATION);
+	vcpu->run->internal.data[3] = vmcs_read64(GUEST_PHYSICAL_ADDRESS);
+	vcpu->run->internal.data[4] = vcpu->cpu;
 	return r;
 }
 

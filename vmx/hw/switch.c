@@ -185,7 +185,6 @@ void switch_to_host(struct vcpu *vcpu)
 	if (!sw->guest)
 		return;
 	rdmsrl(MSR_KERNEL_GS_BASE, vcpu->msr.kernel_gs_base);
-	wrmsrl(MSR_KERNEL_GS_BASE, sw->kernel_gs_base);
 	for (i = 0; i < NR_SWITCHED_MSRS; i++)
 		if (sw->switched & BIT(i))
 			wrmsrl(switched_index[i], host[i]);
@@ -193,6 +192,8 @@ void switch_to_host(struct vcpu *vcpu)
 	invalidate_tss_limit();
 	load_fixmap_gdt(raw_smp_processor_id());
 	restore_host_segments(sw);
+	/* Loading a selector into GS may have changed it. */
+	wrmsrl(MSR_KERNEL_GS_BASE, sw->kernel_gs_base);
 	sw->guest = false;
 }
 

@@ -1,0 +1,47 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# The demo: Debian's own kernel boots to a busybox shell and powers off, under kvmlet and under
+# kvm-intel, and the host has nothing to complain about. Runs here; the demo boots its lab.
+
+here=$(dirname "$0")
+count=0
+failed=0
+
+# check STATUS NAME: the case held if STATUS is 0
+check()
+{
+	count=$((count + 1))
+	if [ "$1" -eq 0 ]; then
+		echo "ok $count - $2"
+	else
+		failed=$((failed + 1))
+		echo "not ok $count - $2"
+		echo "$output" | tail -n 25 | sed 's/^/# /'
+	fi
+}
+
+# shows PATTERN NAME
+shows()
+{
+	echo "$output" | grep -qE "$1"
+	check $? "$2"
+}
+
+echo "TAP version 13"
+for driver in kvmlet kvm; do
+	began=$(date +%s)
+	output=$("$here"/demo --driver $driver 2>&1)
+	check $? "$driver: the guest powers off, the lab is content: status 0"
+	seconds=$(($(date +%s) - began))
+	[ $seconds -le 60 ]
+	check $? "$driver: it takes at most 60 s (here $seconds)"
+	shows 'This is a Linux guest' "$driver: the guest's init speaks"
+	shows '^Linux guest .* Debian .* x86_64 GNU/Linux' "$driver: uname -a is Debian's"
+	shows '^Hypervisor vendor: +KVM' "$driver: the guest sees KVM"
+	shows '^(kvm-clock|tsc)' "$driver: its clock is kvm-clock, or a TSC that it trusts"
+	shows '^Mem: +[0-9]+ ' "$driver: a command at its prompt answers"
+done
+echo "1..$count"
+echo "# $((count - failed)) passed, $failed failed, 0 skipped"
+[ $failed -eq 0 ]
