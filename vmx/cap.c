@@ -7,6 +7,7 @@
 #include <linux/cpumask.h>
 #include "uapi/kvmlet.h"
 #include "vmx/cap.h"
+#include "vmx/cpu/msr.h"
 #include "vmx/cpu/xstate.h"
 #include "vmx/vm.h"
 
@@ -32,6 +33,7 @@ static const struct cap caps[] = {
 	{ KVM_CAP_JOIN_MEMORY_REGIONS_WORKS, 1 },
 	{ KVM_CAP_SET_BOOT_CPU_ID, 1 },
 	{ KVM_CAP_SET_IDENTITY_MAP_ADDR, 1 },
+	{ KVM_CAP_MCE, MSR_MC_BANKS },
 	{ KVM_CAP_ADJUST_CLOCK,
 	  KVM_CLOCK_TSC_STABLE | KVM_CLOCK_REALTIME | KVM_CLOCK_HOST_TSC },
 	{ KVM_CAP_INTERNAL_ERROR_DATA, 1 },

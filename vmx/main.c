@@ -11,6 +11,7 @@
 #include "vmx/cap.h"
 #include "vmx/clock/clock.h"
 #include "vmx/cpu/cpuid.h"
+#include "vmx/cpu/mce.h"
 #include "vmx/cpu/msr.h"
 #include "vmx/cpu/xstate.h"
 #include "vmx/hw/controls.h"
@@ -69,6 +70,12 @@ static int feature_msrs(void *unused, void __user *arg)
 	return list_get_feature_msrs(arg);
 }
 
+static int mce_cap_supported(void *unused, void *data)
+{
+	*(u64 *)data = mce_supported();
+	return 0;
+}
+
 static const struct ioctl_op system_ops[] = {
 	{ KVM_GET_API_VERSION, get_api_version },
 	{ KVM_CREATE_VM, create_vm },
@@ -79,6 +86,7 @@ static const struct ioctl_op system_ops[] = {
 	{ KVM_GET_MSR_INDEX_LIST, .list = msr_indices },
 	{ KVM_GET_MSR_FEATURE_INDEX_LIST, .list = msr_features },
 	{ KVM_GET_MSRS, .list = feature_msrs },
+	{ KVM_X86_GET_MCE_CAP_SUPPORTED, mce_cap_supported },
 };
 
 static long device_ioctl(struct file *file, unsigned int cmd, unsigned long arg)

@@ -9,6 +9,7 @@
 #include "vmx/cpu/cpuid.h"
 #include "vmx/cpu/debug.h"
 #include "vmx/cpu/event.h"
+#include "vmx/cpu/mce.h"
 #include "vmx/cpu/msr.h"
 #include "vmx/cpu/regs.h"
 #include "vmx/cpu/xstate.h"
@@ -177,6 +178,16 @@ static int kvmclock_ctrl(void *object, void *data)
 	return pvclock_set_stopped(object);
 }
 
+static int setup_mce(void *object, void *data)
+{
+	return mce_set_banks(object, *(u64 *)data);
+}
+
+static int set_mce(void *object, void *data)
+{
+	return mce_report(object, data);
+}
+
 static int set_signal_mask(void *object, void __user *arg)
 {
 	struct kvm_signal_mask __user *user = arg;
@@ -249,6 +260,8 @@ static const struct ioctl_op vcpu_ops[] = {
 	{ KVM_GET_TSC_KHZ, get_tsc_khz },
 	{ KVM_SET_TSC_KHZ, set_tsc_khz },
 	{ KVM_KVMCLOCK_CTRL, kvmclock_ctrl },
+	{ KVM_X86_SETUP_MCE, setup_mce },
+	{ KVM_X86_SET_MCE, set_mce },
 };
 
 static long call(struct vcpu *vcpu, unsigned int cmd, unsigned long arg)

@@ -25,7 +25,6 @@
 				 MSR_IA32_MISC_ENABLE_PEBS_UNAVAIL)
 #define UCODE_REV_RESET		0x100000000ULL	/* revision 1 in the upper half */
 #define PAT_RESET		0x0007040600070406ULL
-#define MCE_SUPPORTED		(MCG_CTL_P | MCG_SER_P)
 
 static u64 spec_ctrl_bits __ro_after_init;
 static u64 arch_capabilities __ro_after_init;
@@ -422,36 +421,4 @@ int msr_get_feature(u32 index, u64 *value)
 	default:
 		return 1;
 	}
-}
-
-/**
- * msr_mce_supported() - KVM_X86_GET_MCE_CAP_SUPPORTED
- *
- * Return: the bits of IA32_MCG_CAP that msr_setup_mce() takes besides the number of banks.
- */
-u64 msr_mce_supported(void)
-{
-	return MCE_SUPPORTED;
-}
-
-/**
- * msr_setup_mce() - KVM_X86_SETUP_MCE
- * @vcpu: any
- * @mcg_cap: IA32_MCG_CAP as the guest is to see it
- *
- * Return: 0, or -EINVAL for a number of banks or a feature that there is not.
- */
-int msr_setup_mce(struct vcpu *vcpu, u64 mcg_cap)
-{
-	const u64 any = MCG_BANKCNT_MASK | MCG_EXT_CNT_MASK;
-	unsigned int banks = mcg_cap & MCG_BANKCNT_MASK, i;
-
-	if (!banks || banks > MSR_MC_BANKS || (mcg_cap & ~(MCE_SUPPORTED | any)))
-		return -EINVAL;
-	vcpu->msr.mcg_cap = mcg_cap;
-	if (mcg_cap & MCG_CTL_P)
-		vcpu->msr.mcg_ctl = ~0ULL;
-	for (i = 0; i < banks; i++)
-		vcpu->msr.mc[4 * i] = ~0ULL;
-	return 0;
 }

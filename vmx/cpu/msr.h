@@ -62,7 +62,5 @@ u32 msr_feature_list(u32 *out);
 int msr_get_feature(u32 index, u64 *value);
 
 /* KVM_X86_GET_MCE_CAP_SUPPORTED, KVM_X86_SETUP_MCE. */
-u64 msr_mce_supported(void);
-int msr_setup_mce(struct vcpu *vcpu, u64 mcg_cap);
 
 #endif

@@ -148,8 +148,9 @@ int exit_mode_unsupported(struct vcpu *vcpu)
 {
 	const struct caps_row *row = &caps_table[VMX_CAP_UNRESTRICTED_GUEST];
 
-	pr_warn_ratelimited("vCPU %u: no paging, and no \"%s\" (bit %u of %s)\n", vcpu->id, row->name,
-			    row->bit + 32, vmx_msr_info[caps_word_info[row->word].msr].name);
+	pr_warn_ratelimited("vCPU %u: no paging, and no \"%s\" (bit %u of %s)\n", vcpu->id,
+			    row->name, row->bit + 32,
+			    vmx_msr_info[caps_word_info[row->word].msr].name);
 	return exit_emulation_error(vcpu, NULL, 0);
 }
 
