@@ -22,13 +22,15 @@ module-lab:
 	@release=$$($(ROOT)/scripts/kver --lab) && \
 		$(MAKE) --no-print-directory module-for RELEASE=$$release
 
-# Internal, by a full RELEASE; FLAGS go to the kernel's build, INTO is where it happens.
+# Internal, by a full RELEASE; FLAGS go to the kernel's build, INTO is where it happens. BTF needs
+# the kernel's vmlinux, which no package of headers has.
 INTO	= $(BUILD)/$(RELEASE)
 
 module-for:
 	@$(ROOT)/scripts/farm $(INTO)
 	@headers=$$($(ROOT)/scripts/kver --headers $(RELEASE)) && \
-		$(MAKE) --no-print-directory $(JOBS) -C $$headers M=$(INTO) $(FLAGS) modules
+		$(MAKE) --no-print-directory $(JOBS) -C $$headers M=$(INTO) \
+			CONFIG_DEBUG_INFO_BTF_MODULES= $(FLAGS) modules
 
 userspace:
 	@$(MAKE) --no-print-directory $(JOBS) -C $(ROOT)/userspace
@@ -39,9 +41,11 @@ setup:
 	@$(ROOT)/scripts/setup $(if $(HOST),--host) $(if $(CHECK),--check)
 
 demo:
-	@$(ROOT)/scripts/setup $(if $(HOST),--host)
+	@$(ROOT)/scripts/setup
 	@$(MAKE) --no-print-directory -s module-lab userspace
-	@[ -z "$(HOST)" ] || $(MAKE) --no-print-directory -s module KVER=$$(uname -r) || true
+	@[ -z "$(HOST)" ] || ! $(BUILD)/userspace/kvmlet caps >/dev/null || { \
+		$(ROOT)/scripts/setup --host && \
+		$(MAKE) --no-print-directory -s module KVER=$$(uname -r); } || true
 	@$(ROOT)/selftests/guest/demo/demo $(if $(HOST),--host) $(if $(SHELL_WANTED),--shell)
 
 check:
