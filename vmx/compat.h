@@ -11,6 +11,7 @@
 #include <linux/rcupdate.h>
 #include <linux/smp.h>
 #include <linux/syscore_ops.h>
+#include <asm/cpufeature.h>
 #include <asm/vmx.h>
 
 /* register_syscore() replaced register_syscore_ops(): constant operations, a data pointer. */
@@ -56,6 +57,13 @@ static inline void compat_hrtimer_setup(struct hrtimer *timer,
 	hrtimer_init(timer, clock, mode);
 	timer->function = fn;
 }
+#endif
+
+/* Kernels that know FRED run on it where the processor has it. */
+#ifdef X86_FEATURE_FRED
+#define compat_host_has_fred()		cpu_feature_enabled(X86_FEATURE_FRED)
+#else
+#define compat_host_has_fred()		false
 #endif
 
 /* Renamed after the instruction's enable bit. */

@@ -259,6 +259,15 @@ static int check_unused(void)
 	return -EBUSY;
 }
 
+/* An NMI that ends a guest's run is handed to the host through its IDT: see context.h. */
+static int check_host(void)
+{
+	if (!compat_host_has_fred())
+		return 0;
+	pr_err("this kernel delivers its NMIs by FRED: boot it with fred=off\n");
+	return -EOPNOTSUPP;
+}
+
 /**
  * enable_init() - judge this machine's VT-x and be ready for VMXON
  *
@@ -269,7 +278,7 @@ int enable_init(void)
 {
 	int err;
 
-	err = judge() ?: check_unused() ?: alloc_vmxon_regions();
+	err = judge() ?: check_unused() ?: check_host() ?: alloc_vmxon_regions();
 	if (err)
 		return err;
 	register_reboot_notifier(&reboot_notifier);
