@@ -65,12 +65,14 @@ static bool must_not_enter(struct vcpu *vcpu)
 	       startup_waits(vcpu) || thread_work_waits();
 }
 
-/* The NMI and the machine check that ended the guest's run are the host's to handle, now. */
+/* An NMI or a machine check that ended the guest's run, or its entry, is the host's, now. */
 static void hand_to_host(struct vcpu *vcpu)
 {
 	struct pt_regs regs = { .cs = 3, .flags = X86_EFLAGS_IF };
 	u32 info;
 
+	if (unlikely((u16)vcpu->exit_reason == EXIT_REASON_MCE_DURING_VMENTRY))
+		do_machine_check(&regs);
 	if ((u16)vcpu->exit_reason != EXIT_REASON_EXCEPTION_NMI)
 		return;
 	info = vmcs_read32(VM_EXIT_INTR_INFO);
@@ -193,7 +195,8 @@ static void take_startup(struct vcpu *vcpu)
 static bool halt_ends(struct vcpu *vcpu)
 {
 	return vcpu->mp_state == KVM_MP_STATE_HALTED &&
-	       ((atomic_read(&vcpu->ev.nmi.pending) && event_nmi_allowed(vcpu)) ||
+	       (vcpu->ev.exception.pending || vcpu->ev.exception.injected ||
+		(atomic_read(&vcpu->ev.nmi.pending) && event_nmi_allowed(vcpu)) ||
 		(event_interrupt_waiting(vcpu) && event_interrupt_allowed(vcpu)));
 }
 

@@ -15,6 +15,7 @@
 #include <asm/msr-index.h>
 #include <trace/events/ipi.h>
 #include "vmx/clock/clock.h"
+#include "vmx/cpu/cpuid.h"
 #include "vmx/cpu/event.h"
 #include "vmx/cpu/reset.h"
 #include "vmx/hw/controls.h"
@@ -151,9 +152,14 @@ int vcpu_set_cr8(struct vcpu *vcpu, unsigned long cr8)
  */
 int vcpu_set_apic_base(struct vcpu *vcpu, u64 value, bool host)
 {
-	if (vcpu->lapic)
-		return lapic_set_base(vcpu, value, host);
-	vcpu->apic_base = value;
+	if (!lapic_base_allowed(vcpu, value, host))
+		return 1;
+	if (vcpu->lapic) {
+		lapic_set_base(vcpu, value, host);
+	} else {
+		vcpu->apic_base = value;
+		cpuid_update_dynamic(vcpu);
+	}
 	return 0;
 }
 

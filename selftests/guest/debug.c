@@ -10,7 +10,7 @@ static volatile uint64_t steps[16];
 static volatile unsigned int nr_steps, hits;
 static volatile uint64_t dr6_seen;
 
-extern const char after_cpuid[], after_nop[];
+extern const char after_cli[], after_cpuid[], after_nop[];
 
 static bool on_debug(struct guest_frame *frame)
 {
@@ -87,6 +87,26 @@ static void single_step(void)
 	guest_check("five steps in all", nr_steps, 5);
 }
 
+static void odd_traps(void)
+{
+	nr_steps = 0;
+	hits = 0;
+	asm volatile(".byte 0xf1" : : : "memory");
+	guest_check("INT1 is one #DB, and the guest gets past it", hits, 1);
+	asm volatile("pushfq\n\t"
+		     "orl $0x100, (%%rsp)\n\t"
+		     "popfq\n\t"
+		     "sti\n\t"
+		     "cli\n"
+		     "after_cli:\n\t"
+		     "pushfq\n\t"
+		     "andl $~0x100, (%%rsp)\n\t"
+		     "popfq\n\t"
+		     : : : "memory", "cc");
+	guest_check("a step over STI, and one over its shadow", steps[1], (uintptr_t)after_cli);
+	guest_check("five steps in all", nr_steps, 5);
+}
+
 static void guest(void)
 {
 	registers();
@@ -94,6 +114,8 @@ static void guest(void)
 	guest_sync(3);
 	single_step();
 	guest_sync(4);
+	odd_traps();
+	guest_sync(5);
 }
 
 int main(int argc, char **argv)
@@ -112,6 +134,7 @@ int main(int argc, char **argv)
 	TAP_EQ(vcpu_sync(&vcpu), 2, "the guest sets a watchpoint");
 	TAP_EQ(vcpu_sync(&vcpu), 3, "the guest takes it away");
 	TAP_EQ(vcpu_sync(&vcpu), 4, "the guest gets through single steps");
+	TAP_EQ(vcpu_sync(&vcpu), 5, "the guest gets through INT1 and STI");
 	tap_checks();
 	machine_close(&vm, &vcpu);
 	return tap_end();

@@ -275,6 +275,45 @@ static void pic(void)
 	machine_close(&vm, &vcpu);
 }
 
+/* --- odd moments ---------------------------------------------------------------------------- */
+
+static bool on_step(struct guest_frame *frame)
+{
+	if (frame->vector != 1)
+		return false;
+	frame->rflags &= ~0x100UL;
+	return true;
+}
+
+static void odd_guest(void)
+{
+	asm volatile("sti");
+	guest_sync(1);
+	guest_sync(2);
+	asm volatile("pushfq\n\t"
+		     "orl $0x100, (%%rsp)\n\t"
+		     "popfq\n\t"
+		     "hlt"
+		     : : : "memory", "cc");
+	guest_sync(3);
+}
+
+static void odd_moments(void)
+{
+	struct vcpu vcpu;
+	struct vm vm;
+
+	guest_trap_hook = on_step;
+	machine(&vm, &vcpu, path, true, odd_guest);
+	TAP_EQ(vcpu_sync(&vcpu), 1, "a guest with controllers in the kernel");
+	vcpu.run->request_interrupt_window = 1;
+	TAP_EQ(vcpu_sync(&vcpu), 2, "does not mind a request for a window");
+	vcpu.run->request_interrupt_window = 0;
+	TAP_EQ(vcpu_sync(&vcpu), 3, "a single step ends HLT");
+	guest_trap_hook = NULL;
+	machine_close(&vm, &vcpu);
+}
+
 int main(int argc, char **argv)
 {
 	tap_begin();
@@ -284,5 +323,6 @@ int main(int argc, char **argv)
 	lapic(x2apic_guest, x2apic_eoi, "the guest gets through its x2APIC");
 	outside();
 	pic();
+	odd_moments();
 	return tap_end();
 }

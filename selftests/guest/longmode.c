@@ -59,6 +59,8 @@ static void cpuid_and_msrs(void)
 	guest_check("EFER comes back", guest_rdmsr(0xc0000080), 0xd01);
 	guest_check("PAT takes no reserved type", try_wrmsr(0x277, 2), 13);
 	guest_check("APIC base is the reset value", guest_rdmsr(0x1b), 0xfee00900);
+	guest_check("a reserved bit in it: #GP",
+		    TRAP("wrmsr", : : "c"(0x1b), "a"(0xfee00901), "d"(0) : TRAP_CLOBBERS), 13);
 }
 
 static void control_registers(void)

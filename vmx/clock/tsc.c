@@ -60,7 +60,8 @@ static void synchronize(struct vcpu *vcpu, u64 value)
 		clock->tsc_offset = value - rdtsc_ordered();
 		clock->tsc_generation++;
 	}
-	clock->tsc_value = value;
+	/* What the VM's TSC really has, not the 0 that a monitor wrote for "as the others". */
+	clock->tsc_value = rdtsc_ordered() + clock->tsc_offset;
 	clock->tsc_ns = ns;
 	offset = clock->tsc_offset;
 	changed = vcpu->clock.tsc_generation != clock->tsc_generation;

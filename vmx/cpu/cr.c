@@ -7,6 +7,7 @@
  * vcpu->mutex, vCPU loaded. SDM vol. 3A, 2.5 and 4.1.2; vol. 3C, 23.8 and 25.3.
  */
 #include <linux/bits.h>
+#include <asm/tlbflush.h>
 #include "vmx/cpu/cpuid.h"
 #include "vmx/cpu/cr.h"
 #include "vmx/cpu/segment.h"
@@ -94,9 +95,13 @@ static void write_cr0_fields(struct vcpu *vcpu)
 	vcpu->vmcs->cached |= VMCS_CACHED_CR0;
 }
 
+/* MCE is the host's: a machine check while a guest runs without it would shut the processor down. */
 static void write_cr4_fields(struct vcpu *vcpu)
 {
-	vmcs_writel(GUEST_CR4, (vcpu->cr4 | vmx_caps.cr4_fixed0) & vmx_caps.cr4_fixed1);
+	unsigned long cr4 = vcpu->cr4 & ~X86_CR4_MCE;
+
+	cr4 |= cr4_read_shadow() & X86_CR4_MCE;
+	vmcs_writel(GUEST_CR4, (cr4 | vmx_caps.cr4_fixed0) & vmx_caps.cr4_fixed1);
 	vmcs_writel(CR4_READ_SHADOW, vcpu->cr4);
 	vmcs_writel(CR4_GUEST_HOST_MASK, ~cr4_guest_owned(vcpu));
 	vcpu->vmcs->cached |= VMCS_CACHED_CR4;

@@ -331,8 +331,8 @@ void event_prepare(struct vcpu *vcpu)
 			start_interrupt(vcpu);
 	}
 	set_window(vcpu, CPU_BASED_NMI_WINDOW_EXITING, atomic_read(&vcpu->ev.nmi.pending));
-	set_window(vcpu, CPU_BASED_INTR_WINDOW_EXITING,
-		   event_interrupt_waiting(vcpu) || vcpu->run->request_interrupt_window);
+	set_window(vcpu, CPU_BASED_INTR_WINDOW_EXITING, event_interrupt_waiting(vcpu) ||
+		   (vcpu->vm->irqchip == IRQCHIP_NONE && vcpu->run->request_interrupt_window));
 }
 
 /**

@@ -238,6 +238,7 @@ static struct fxregs_state *borrow_fxregs(struct vcpu *vcpu)
 	/* A component in its initial state is not in memory. */
 	if (boot_cpu_has(X86_FEATURE_XSAVE) && !(xsave->header.xfeatures & XFEATURE_MASK_SSE)) {
 		memset(fx->xmm_space, 0, sizeof(fx->xmm_space));
+		fx->mxcsr = MXCSR_DEFAULT;
 		xsave->header.xfeatures |= XFEATURE_MASK_SSE;
 	}
 	return fx;

@@ -4,12 +4,15 @@
  * checks are the host's, and were handed to it when the exit came. SDM vol. 3C, 25.2, 27.2.2.
  */
 #include <linux/sched.h>
+#include <asm/cpu.h>
 #include <asm/debugreg.h>
 #include <asm/traps.h>
 #include <asm/vmx.h>
+#include "vmx/cpu/cr.h"
 #include "vmx/cpu/debug.h"
 #include "vmx/cpu/event.h"
 #include "vmx/cpu/regs.h"
+#include "vmx/cpu/segment.h"
 #include "vmx/exit/exit.h"
 
 /* Of VM-exit interruption information: the exit came in IRET, after it unblocked NMIs. */
@@ -50,13 +53,46 @@ int exit_triple_fault(struct vcpu *vcpu)
 	return 0;
 }
 
-/* The exit's qualification has the conditions; a single step must not be pending twice. */
+/*
+ * The exit's qualification has the conditions. INT1 has not been passed yet. A single step into
+ * the shadow of STI or MOV SS was taken out of the pending exceptions by the exit, but the entry
+ * insists on finding it there.
+ */
 static int debug_exception(struct vcpu *vcpu)
 {
+	const u32 shadows = GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS;
 	unsigned long dr6 = vmcs_readl(EXIT_QUALIFICATION);
 
+	if ((vcpu->exit_intr_info & INTR_INFO_INTR_TYPE_MASK) == INTR_TYPE_PRIV_SW_EXCEPTION)
+		skip_instruction(vcpu);
+	else if ((vcpu_rflags(vcpu) & X86_EFLAGS_TF) &&
+		 (vmcs_read32(GUEST_INTERRUPTIBILITY_INFO) & shadows))
+		vmcs_writel(GUEST_PENDING_DBG_EXCEPTIONS,
+			    vmcs_readl(GUEST_PENDING_DBG_EXCEPTIONS) | DR6_BS);
 	event_debug(vcpu, dr6 & (DR_TRAP_BITS | DR6_BS | DR6_BD | DR6_BT));
 	return 1;
+}
+
+/*
+ * #AC is the guest's if it has alignment checks on. Otherwise the host's own detection of split
+ * locks has found one: the kernel slows the thread down, or wants its program ended.
+ */
+static int alignment_check(struct vcpu *vcpu)
+{
+	u32 error = vmcs_read32(VM_EXIT_INTR_ERROR_CODE);
+	bool guest = segment_cpl(vcpu) == 3 && (cr0_get(vcpu) & X86_CR0_AM) &&
+		     (vcpu_rflags(vcpu) & X86_EFLAGS_AC);
+
+	if (guest || !boot_cpu_has(X86_FEATURE_SPLIT_LOCK_DETECT)) {
+		event_exception_error(vcpu, X86_TRAP_AC, error);
+		return 1;
+	}
+	if (handle_guest_split_lock(vcpu_rip(vcpu)))
+		return 1;
+	vcpu->run->exit_reason = KVM_EXIT_EXCEPTION;
+	vcpu->run->ex.exception = X86_TRAP_AC;
+	vcpu->run->ex.error_code = error;
+	return 0;
 }
 
 /**
@@ -80,8 +116,7 @@ int exit_exception(struct vcpu *vcpu)
 	case X86_TRAP_DB:
 		return debug_exception(vcpu);
 	case X86_TRAP_AC:
-		event_exception_error(vcpu, X86_TRAP_AC, vmcs_read32(VM_EXIT_INTR_ERROR_CODE));
-		return 1;
+		return alignment_check(vcpu);
 	default:
 		return exit_unexpected(vcpu);
 	}

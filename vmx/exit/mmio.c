@@ -76,8 +76,9 @@ static int device_read(struct vcpu *vcpu, gpa_t gpa, void *data, unsigned int le
 	if (m->next_read < m->nr_reads) {
 		const struct mmio_part *part = &m->reads[m->next_read];
 
+		/* The instruction is another one by now: from the start, without the answer. */
 		if (part->gpa != gpa || part->len != len)
-			return EMUL_UNHANDLED;
+			return EMUL_REPEAT;
 		memcpy(data, part->data, len);
 		m->next_read++;
 		/* A repeated instruction's next element starts anew, with no answers. */
@@ -192,6 +193,21 @@ static int op_probe(struct emul *e, u64 linear, unsigned int len, unsigned int a
 	return r;
 }
 
+/*
+ * Whether a port may be used the processor has checked, for the instruction that exited. Another
+ * processor of the guest may have replaced that meanwhile: what stands there now is checked when
+ * it is executed.
+ */
+static bool port_checked(struct vcpu *vcpu, u16 port, unsigned int size)
+{
+	unsigned long qualification;
+
+	if ((u16)vcpu->exit_reason != EXIT_REASON_IO_INSTRUCTION)
+		return false;
+	qualification = vmcs_readl(EXIT_QUALIFICATION);
+	return (u16)(qualification >> 16) == port && (qualification & 7) + 1 == size;
+}
+
 static bool kernel_pio(struct vcpu *vcpu, u16 port, unsigned int size, unsigned int count,
 		       u8 *data, bool write)
 {
@@ -210,6 +226,8 @@ static int op_port_in(struct emul *e, u16 port, unsigned int size, unsigned int 
 	struct vcpu *vcpu = vcpu_of(e);
 	struct mmio_pio *answered = &vcpu->mmio.in_answered;
 
+	if (!port_checked(vcpu, port, size))
+		return EMUL_REPEAT;
 	if (kernel_pio(vcpu, port, size, count, data, false))
 		return EMUL_OK;
 	if (!answered->set) {
@@ -218,7 +236,7 @@ static int op_port_in(struct emul *e, u16 port, unsigned int size, unsigned int 
 	}
 	answered->set = false;
 	if (answered->port != port || answered->size != size || answered->count != count)
-		return EMUL_UNHANDLED;
+		return EMUL_REPEAT;
 	memcpy(data, vcpu->pio_data, size * count);
 	return EMUL_OK;
 }
@@ -228,6 +246,8 @@ static int op_port_out(struct emul *e, u16 port, unsigned int size, unsigned int
 {
 	struct vcpu *vcpu = vcpu_of(e);
 
+	if (!port_checked(vcpu, port, size))
+		return EMUL_REPEAT;
 	if (size * count > PAGE_SIZE)
 		return EMUL_UNHANDLED;
 	memcpy(vcpu->pio_data, data, size * count);
@@ -432,6 +452,17 @@ static int ask_user(struct vcpu *vcpu)
 	return mmio_exit(vcpu, &m->wanted, false, complete_read);
 }
 
+/* A guest's user program must not be able to stop the VM: it gets #UD, its kernel an error. */
+static int not_emulated(struct vcpu *vcpu)
+{
+	const struct emul_insn *insn = &vcpu->mmio.emul.insn;
+
+	if (!segment_cpl(vcpu))
+		return exit_emulation_error(vcpu, insn->bytes, insn->nr_bytes);
+	event_exception(vcpu, X86_TRAP_UD);
+	return 1;
+}
+
 /* Executes the instruction from its start, with the answers there are. */
 static int play(struct vcpu *vcpu)
 {
@@ -457,7 +488,7 @@ static int play(struct vcpu *vcpu)
 	case EMUL_MMIO:
 		return ask_user(vcpu);
 	default:
-		return exit_emulation_error(vcpu, m->emul.insn.bytes, m->emul.insn.nr_bytes);
+		return not_emulated(vcpu);
 	}
 }
 

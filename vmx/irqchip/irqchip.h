@@ -39,7 +39,8 @@ void lapic_destroy(struct vcpu *vcpu);
 void lapic_reset(struct vcpu *vcpu, bool init);
 int lapic_get_state(struct vcpu *vcpu, struct kvm_lapic_state *state);
 int lapic_set_state(struct vcpu *vcpu, const struct kvm_lapic_state *state);
-int lapic_set_base(struct vcpu *vcpu, u64 value, bool host);
+bool lapic_base_allowed(struct vcpu *vcpu, u64 value, bool host);
+void lapic_set_base(struct vcpu *vcpu, u64 value, bool host);
 void lapic_set_tpr(struct vcpu *vcpu, u8 cr8);
 u8 lapic_get_tpr(struct vcpu *vcpu);
 

@@ -121,11 +121,19 @@ void lapic_reset(struct vcpu *vcpu, bool init)
 	reset_registers(lapic);
 }
 
-static bool base_allowed(struct vcpu *vcpu, u64 value, bool host)
+/**
+ * lapic_base_allowed() - may IA32_APIC_BASE be written like this?
+ * @vcpu: loaded, with or without a LAPIC here
+ * @value: new value
+ * @host: by user space, which may go from any mode to any
+ *
+ * Return: false for #GP(0): reserved bits or a forbidden change of mode. SDM vol. 3A, 10.12.5.
+ */
+bool lapic_base_allowed(struct vcpu *vcpu, u64 value, bool host)
 {
 	u64 allowed = MSR_IA32_APICBASE_BSP | MSR_IA32_APICBASE_ENABLE |
-		      GENMASK_ULL(vcpu->cpuid.maxphyaddr - 1, PAGE_SHIFT);
-	enum lapic_mode old = vcpu->lapic->mode, new = mode_of(value);
+		      ((BIT_ULL(vcpu->cpuid.maxphyaddr) - 1) & PAGE_MASK);
+	enum lapic_mode old = mode_of(vcpu->apic_base), new = mode_of(value);
 
 	if (cpuid_has(&vcpu->cpuid, CPUID_X2APIC))
 		allowed |= X2APIC_ENABLE;
@@ -141,30 +149,26 @@ static bool base_allowed(struct vcpu *vcpu, u64 value, bool host)
 /**
  * lapic_set_base() - write IA32_APIC_BASE
  * @vcpu: loaded
- * @value: new value
- * @host: by user space, which may go from any mode to any
+ * @value: new value, allowed by lapic_base_allowed()
+ * @host: by user space
  *
  * A guest that turns its LAPIC off finds it reset when it turns it on again.
- * Return: 0, or 1 for #GP(0): reserved bits or a forbidden change of mode. SDM vol. 3A, 10.12.5.
  */
-int lapic_set_base(struct vcpu *vcpu, u64 value, bool host)
+void lapic_set_base(struct vcpu *vcpu, u64 value, bool host)
 {
 	struct lapic *lapic = vcpu->lapic;
 	int old = lapic->mode;
 
-	if (!base_allowed(vcpu, value, host))
-		return 1;
 	vcpu->apic_base = value;
 	WRITE_ONCE(lapic->mode, mode_of(value));
 	if (lapic->mode == old)
-		return 0;
+		return;
 	if (lapic->mode != LAPIC_DISABLED)
 		set_id(lapic);
 	else if (!host)
 		reset_registers(lapic);
 	cpuid_update_dynamic(vcpu);
 	vcpu_request(vcpu, REQ_EVENT);
-	return 0;
 }
 
 static u32 read_reg(struct lapic *lapic, unsigned int offset)

@@ -73,8 +73,10 @@ bool lapic_take_init(struct vcpu *vcpu)
  */
 bool lapic_take_sipi(struct vcpu *vcpu, u8 *vector)
 {
-	if (!READ_ONCE(vcpu->lapic->startup) ||
-	    !test_and_clear_bit(STARTUP_SIPI, &vcpu->lapic->startup))
+	unsigned long *startup = &vcpu->lapic->startup;
+
+	/* An INIT in front of it is taken first. */
+	if (cmpxchg(startup, BIT(STARTUP_SIPI), 0) != BIT(STARTUP_SIPI))
 		return false;
 	*vector = READ_ONCE(vcpu->lapic->sipi_vector);
 	return true;
