@@ -22,6 +22,10 @@ module-lab:
 	@release=$$($(ROOT)/scripts/kver --lab) && \
 		$(MAKE) --no-print-directory module-for RELEASE=$$release
 
+module-debug:
+	@release=$$($(ROOT)/scripts/kver --debug) && \
+		$(MAKE) --no-print-directory module-for RELEASE=$$release
+
 # Internal, by a full RELEASE; FLAGS go to the kernel's build, INTO is where it happens. BTF needs
 # the kernel's vmlinux, which no package of headers has.
 INTO	= $(BUILD)/$(RELEASE)

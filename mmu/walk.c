@@ -219,7 +219,7 @@ static int mark_used(const struct walk *w)
 		if (new == old)
 			continue;
 		/* Tables in ROM stay as they are. */
-		if (!w->env->ops->cmpxchg(w->env->ctx, w->entry_gpa[level], old, new,
+		if (!w->env->ops->compare_swap(w->env->ctx, w->entry_gpa[level], old, new,
 					  w->mode->entry_size))
 			return -EAGAIN;
 	}

@@ -20,7 +20,7 @@ struct walk_ops {
 	/* Reads a table entry of @len 4 or 8 bytes. 0, or negative where no memory is. */
 	int (*read)(void *ctx, u64 gpa, void *entry, size_t len);
 	/* Exchanges it if equal: 1 done, 0 differed, negative: it cannot be written. */
-	int (*cmpxchg)(void *ctx, u64 gpa, u64 old, u64 new, size_t len);
+	int (*compare_swap)(void *ctx, u64 gpa, u64 old, u64 new, size_t len);
 };
 
 /* The registers that decide how addresses are translated. */

@@ -589,7 +589,7 @@ static const struct emul_ops ops = {
 	.get_gpr = get_gpr, .set_gpr = set_gpr, .get_rip = get_rip, .set_rip = set_rip,
 	.get_rflags = get_rflags, .set_rflags = set_rflags, .get_cr = get_cr,
 	.get_segment = get_segment, .read = read_memory, .write = write_memory,
-	.cmpxchg = exchange_memory, .get_xmm = get_xmm, .set_xmm = set_xmm,
+	.compare_swap = exchange_memory, .get_xmm = get_xmm, .set_xmm = set_xmm,
 };
 
 static struct emul emul;

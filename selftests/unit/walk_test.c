@@ -75,7 +75,7 @@ static int cmpxchg_entry(void *ctx, u64 gpa, u64 old, u64 new, size_t len)
 	return 1;
 }
 
-static const struct walk_ops ops = { .read = read_entry, .cmpxchg = cmpxchg_entry };
+static const struct walk_ops ops = { .read = read_entry, .compare_swap = cmpxchg_entry };
 
 struct walk_case {
 	const char *name;

@@ -95,7 +95,7 @@ static void write_cr0_fields(struct vcpu *vcpu)
 	vcpu->vmcs->cached |= VMCS_CACHED_CR0;
 }
 
-/* MCE is the host's: a machine check while a guest runs without it would shut the processor down. */
+/* MCE is the host's: without it a machine check in a guest shuts the processor down. */
 static void write_cr4_fields(struct vcpu *vcpu)
 {
 	unsigned long cr4 = vcpu->cr4 & ~X86_CR4_MCE;

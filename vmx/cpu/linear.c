@@ -28,7 +28,7 @@ static int exchange_entry(void *ctx, u64 gpa, u64 old, u64 new, size_t len)
 
 static const struct walk_ops walk_ops = {
 	.read		= read_entry,
-	.cmpxchg	= exchange_entry,
+	.compare_swap	= exchange_entry,
 };
 
 static void load_pdptrs(struct walk_env *env)

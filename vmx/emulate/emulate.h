@@ -86,7 +86,7 @@ struct emul_ops {
 	int (*write)(struct emul *e, u64 linear, const void *data, unsigned int len,
 		     unsigned int access);
 	/* Atomic in memory, len 1, 2, 4, 8, 16. EMUL_REPEAT: not @old any more. MMIO: as write. */
-	int (*cmpxchg)(struct emul *e, u64 linear, const void *old, const void *new,
+	int (*compare_swap)(struct emul *e, u64 linear, const void *old, const void *new,
 		       unsigned int len, unsigned int access);
 	/* May this be accessed? No data move. Within one page. EMUL_MMIO: yes, but no memory. */
 	int (*probe)(struct emul *e, u64 linear, unsigned int len, unsigned int access);

@@ -207,7 +207,7 @@ int emul_load(struct emul *e, const struct emul_ref *ref, void *data)
 int emul_store(struct emul *e, const struct emul_ref *ref, const void *old, const void *data)
 {
 	/* The kernel has a macro of that name. */
-	typeof(e->ops->cmpxchg) exchange = e->ops->cmpxchg;
+	typeof(e->ops->compare_swap) exchange = e->ops->compare_swap;
 
 	if (old && emul_is_locked(e))
 		return exchange(e, ref->linear, old, data, ref->len, ref->access);
