@@ -56,6 +56,10 @@ check:
 	@$(ROOT)/scripts/setup --check
 	@$(ROOT)/selftests/run $(TESTS)
 
+check-debug:
+	@$(ROOT)/scripts/setup --check
+	@$(ROOT)/selftests/run ,debug
+
 style:
 	@$(ROOT)/scripts/setup --check >/dev/null
 	@$(ROOT)/scripts/style
@@ -106,11 +110,12 @@ help:
 	@echo "  make demo SHELL=1    and leave me at its shell"
 	@echo "  make demo HOST=1     on this machine, if its processor can"
 	@echo "  make check           every test; TESTS=PATTERN: those whose name holds it"
+	@echo "  make check-debug     those that run on the debug host: KASAN, lockdep, kmemleak"
 	@echo "  make style           the rules of form"
 	@echo "  make loc             lines of code of the module"
 	@echo "  make install         module, program, DKMS, modprobe and udev files (DESTDIR=...)"
 	@echo "  make uninstall       take them away"
 	@echo "  make clean           remove build/"
 
-.PHONY: all module module-lab module-for userspace setup demo check style loc clean install \
-	uninstall help
+.PHONY: all module module-lab module-debug module-for userspace setup demo check check-debug \
+	style loc clean install uninstall help
