@@ -225,11 +225,8 @@ static int alloc_parts(struct vcpu *vcpu)
 	if (err)
 		return err;
 	vcpu->root = mmu_root_get(&vcpu->vm->mmu, 0, 0);
-	if (IS_ERR(vcpu->root)) {
-		err = PTR_ERR(vcpu->root);
-		vcpu->root = NULL;
-		return err;
-	}
+	if (!vcpu->root)
+		return -ENOMEM;
 	vcpu->vpid = vpid_alloc();
 	return vcpu->vm->irqchip == IRQCHIP_NONE ? 0 : lapic_create(vcpu);
 }
