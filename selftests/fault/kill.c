@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A monitor is killed at a thousand random points of its life: the host goes on, and nothing of
+ * the VMs is left. On the debug host a hundred times: it is ten times as slow.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include "selftests/lib/vm.h"
+
+#define KILLS		1000
+#define KILLS_DEBUG	100
+#define LIFE_US		10000		/* a monitor's at most */
+#define LIFE_US_DEBUG	60000
+#define KIB_A_KILL	1		/* less than a page may be left */
+
+/* How far a monitor got. */
+enum stage { STARTED, FIRST_VM, BETWEEN, SECOND_VM, RUNNING, NR_STAGES };
+
+static const char *path;
+static volatile enum stage *stage;
+static unsigned int deaths[NR_STAGES];
+static uint8_t touched[64 * PAGE] __attribute__((aligned(4096)));
+
+static void guest(void)
+{
+	volatile uint32_t *device = (volatile uint32_t *)DEVICE;
+	uint32_t regs[4];
+	unsigned int i;
+
+	for (i = 0;; i++) {
+		guest_cpuid(1, 0, regs);
+		touched[i % 64 * PAGE]++;
+		*device = i;
+		guest_sync(*device);
+	}
+}
+
+static void *run_for_ever(void *arg)
+{
+	for (;;)
+		vcpu_run(arg);
+	return NULL;
+}
+
+/* A life of its own: VMs come and go, with one vCPU and with two. */
+static void monitor(void)
+{
+	struct vcpu vcpu, second;
+	pthread_t thread;
+	struct vm vm;
+
+	*stage = FIRST_VM;
+	machine(&vm, &vcpu, path, false, guest);
+	vcpu_run(&vcpu);
+	*stage = BETWEEN;
+	machine_close(&vm, &vcpu);
+	*stage = SECOND_VM;
+	machine(&vm, &vcpu, path, true, guest);
+	*stage = RUNNING;
+	if (!vcpu_open(&vm, &second, 1))
+		pthread_create(&thread, NULL, run_for_ever, &second);
+	run_for_ever(&vcpu);
+}
+
+static long in_use(void)
+{
+	static const char *const names[] = { "SUnreclaim:", "Percpu:", "PageTables:" };
+	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY);
+	char text[4096];
+	long sum = 0;
+	unsigned int i;
+	ssize_t n;
+
+	usleep(200000);
+	if (write(fd, "3", 1) != 1)
+		printf("# caches are not dropped\n");
+	close(fd);
+	fd = open("/proc/meminfo", O_RDONLY);
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	for (i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		const char *p = strstr(text, names[i]);
+
+		sum += p ? atol(p + strlen(names[i])) : 0;
+	}
+	return sum;
+}
+
+static unsigned int kill_some(unsigned int n, unsigned int life)
+{
+	unsigned int killed = 0;
+	int status;
+	pid_t pid;
+
+	while (n--) {
+		*stage = STARTED;
+		pid = fork();
+		if (!pid)
+			monitor();
+		usleep(random() % life);
+		kill(pid, SIGKILL);
+		if (waitpid(pid, &status, 0) == pid)
+			killed += WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+		deaths[*stage]++;
+	}
+	return killed;
+}
+
+static void good_guest(void)
+{
+	guest_sync(5);
+}
+
+int main(int argc, char **argv)
+{
+	bool debug = !access("/sys/kernel/debug/kmemleak", F_OK);
+	unsigned int kills = debug ? KILLS_DEBUG : KILLS;
+	unsigned int life = debug ? LIFE_US_DEBUG : LIFE_US;
+	long before, after;
+	struct vcpu vcpu;
+	struct vm vm;
+
+	tap_begin();
+	path = device_path(argc, argv);
+	alarm(0);
+	stage = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	srandom(1);
+	kill_some(20, life);
+	memset(deaths, 0, sizeof(deaths));
+	before = in_use();
+	TAP_EQ(kill_some(kills, life), kills, "each monitor is killed");
+	after = in_use();
+	printf("# at the start %u, first VM %u, between %u, second VM %u, running %u\n",
+	       deaths[STARTED], deaths[FIRST_VM], deaths[BETWEEN], deaths[SECOND_VM],
+	       deaths[RUNNING]);
+	tap_ok(deaths[FIRST_VM] > kills / 20 && deaths[RUNNING] > kills / 20,
+	       "some while their VM was made, some while it ran");
+	printf("# %u killed; %ld KiB in use before, %ld after\n", kills, before, after);
+	tap_ok(after - before < (long)kills * KIB_A_KILL, "nothing of their VMs is left");
+	machine(&vm, &vcpu, path, true, good_guest);
+	TAP_EQ(vcpu_sync(&vcpu), 5, "a new guest runs");
+	machine_close(&vm, &vcpu);
+	return tap_end();
+}
