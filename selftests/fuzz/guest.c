@@ -21,7 +21,8 @@
 #define PROGRAMS	10000
 #define PROGRAMS_SLOW	2000		/* on the debug host */
 #define MAX_EXITS	48
-#define RUN_NS		300000
+#define RUN_NS		800000
+#define RUN_NS_SLOW	4000000
 #define DEADLY_NS	20000000
 #define BOUND_NS	1000000000	/* in which KVM_RUN has to follow a signal */
 #define DONE_PORT	0xf4
@@ -31,24 +32,50 @@
 static const char *path;
 static uint64_t base_seed = SEED;
 static unsigned int programs;
+static long run_ns = RUN_NS;
 static timer_t timer;
 static struct machine machines[2];
 
 /* --- one program ----------------------------------------------------------------------------- */
 
+/* One that comes between two KVM_RUNs ends the next one. */
 static void on_signal(int number)
 {
 	(void)number;
+	machines[0].vcpu.run->immediate_exit = 1;
+	machines[1].vcpu.run->immediate_exit = 1;
 }
 
-/* Again and again: the first one may come between two KVM_RUNs. 0: never. */
+/* 0: no more. */
 static void interrupt_after(long ns)
 {
-	struct itimerspec when = {
-		.it_value.tv_nsec = ns, .it_interval.tv_nsec = ns,
-	};
+	struct itimerspec when = { .it_value.tv_nsec = 0 };
 
 	timer_settime(timer, 0, &when, NULL);
+	machines[0].vcpu.run->immediate_exit = 0;
+	machines[1].vcpu.run->immediate_exit = 0;
+	when.it_value.tv_nsec = ns;
+	if (ns)
+		timer_settime(timer, 0, &when, NULL);
+}
+
+/* What has become of all programs: the numbers tell whether they do what they are for. */
+static struct {
+	unsigned int done, exits, time, shutdown, error;
+} ends;
+
+static void count_end(int exit, bool most_exits)
+{
+	if (most_exits)
+		ends.exits++;
+	else if (exit == -EINTR)
+		ends.time++;
+	else if (exit == KVM_EXIT_SHUTDOWN)
+		ends.shutdown++;
+	else if (exit == KVM_EXIT_IO)
+		ends.done++;
+	else
+		ends.error++;
 }
 
 static bool known_error(const struct kvm_run *run)
@@ -136,7 +163,7 @@ static bool run_program(struct machine *m)
 	unsigned int exits;
 	int exit = 0;
 
-	interrupt_after(RUN_NS);
+	interrupt_after(run_ns);
 	for (exits = 0; exits < MAX_EXITS; exits++) {
 		disturb(m);
 		exit = vcpu_run(&m->vcpu);
@@ -144,6 +171,7 @@ static bool run_program(struct machine *m)
 			break;
 	}
 	interrupt_after(0);
+	count_end(exit, exits == MAX_EXITS);
 	return exits == MAX_EXITS || known_exit(m->vcpu.run, exit);
 }
 
@@ -219,6 +247,7 @@ static bool program(unsigned int kind, enum mode mode, uint64_t seed)
 		report(m, seed, mode, "a valid state is refused");
 		return false;
 	}
+	keep_bits = kind == NR_KINDS && mode > UNREAL ? X86_CR0_PE : 0;
 	write_code(m->ram, kind, mode);
 	if (kind == NR_KINDS && one_in(4))
 		write_noise(m->ram + CODE, below(CODE_SIZE));
@@ -369,9 +398,10 @@ static const struct deadly deadlies[] = {
 	  own_handler },
 	{ "RDMSR that is its own handler", PROT32, false, CODE_OF("\x89\xec\x83\xc9\xff\x0f\x32"),
 	  own_handler },
-	{ "INT n that is its own handler in real mode", REAL, false, CODE_OF("\xcd\x80"),
+	{ "INT n that is its own handler in real mode", REAL, false, CODE_OF("\x89\xec\xcd\x80"),
 	  own_handler16 },
-	{ "DIV by zero in real mode", REAL, false, CODE_OF("\xd4\x00"), own_handler16 },
+	{ "DIV by zero in real mode", REAL, false, CODE_OF("\x89\xec\xd4\x00"),
+	  own_handler16 },
 };
 
 /* Nothing by chance here: a plain state, and no debug registers. */
@@ -472,7 +502,11 @@ static void setup(int argc, char **argv)
 	unsigned int i;
 
 	path = device_path(argc, argv);
-	programs = access("/sys/kernel/debug/kmemleak", F_OK) ? PROGRAMS : PROGRAMS_SLOW;
+	programs = PROGRAMS;
+	if (!access("/sys/kernel/debug/kmemleak", F_OK)) {
+		programs = PROGRAMS_SLOW;
+		run_ns = RUN_NS_SLOW;
+	}
 	if (environment)
 		programs = strtoul(environment, NULL, 0);
 	if (argc > 2)
@@ -499,6 +533,8 @@ int main(int argc, char **argv)
 	setup(argc, argv);
 	run_kinds();
 	run_modes();
+	printf("# %u done, %u by exits, %u by time, %u shut down, %u errors\n", ends.done,
+	       ends.exits, ends.time, ends.shutdown, ends.error);
 	for (i = 0; i < sizeof(deadlies) / sizeof(deadlies[0]); i++)
 		run_deadly(&deadlies[i]);
 	for (i = 0; i < 2; i++)

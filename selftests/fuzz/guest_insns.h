@@ -3,6 +3,7 @@
  * For guest.c: the instructions that leave a guest or make a driver work, by kind, and how they
  * become code. A template is hexadecimal bytes and operands:
  *
+ *	L		only in 64-bit mode
  *	R		a REX prefix, perhaps, in 64-bit mode
  *	m0 ... m7, mr	ModRM: memory at a register that has an address; reg field, or any
  *	r0 ... r7, rr	ModRM: registers
@@ -94,8 +95,8 @@ static const struct insn {
 
 	{ CRS, "R 0f 22 r0" }, { CRS, "R 0f 22 r0" }, { CRS, "R 0f 22 r3" }, { CRS, "R 0f 22 r4" },
 	{ CRS, "R 0f 22 rr" }, { CRS, "R 0f 20 rr" }, { CRS, "0f 06" }, { CRS, "0f 01 r6" },
-	{ CRS, "0f 01 m6" }, { CRS, "R 0f 01 r4" }, { CRS, "0f 01 m4" }, { CRS, "44 0f 22 r0" },
-	{ CRS, "44 0f 20 r0" }, { CRS, "f0 0f 22 r0" }, { CRS, "0f 30" },
+	{ CRS, "0f 01 m6" }, { CRS, "R 0f 01 r4" }, { CRS, "0f 01 m4" }, { CRS, "L 44 0f 22 r0" },
+	{ CRS, "L 44 0f 20 r0" }, { CRS, "f0 0f 22 r0" }, { CRS, "0f 30" },
 
 	{ DRS, "0f 23 rr" }, { DRS, "R 0f 23 rr" }, { DRS, "0f 21 rr" }, { DRS, "0f 23 r7" },
 	{ DRS, "8a mr" }, { DRS, "88 mr" }, { DRS, "9c" }, { DRS, "6a 02 9d" }, { DRS, "f1" },
@@ -159,7 +160,7 @@ static const struct insn {
 
 	{ APIC, "89 m0" }, { APIC, "89 m0" }, { APIC, "89 m0" }, { APIC, "8b mr" },
 	{ APIC, "0f 30" }, { APIC, "0f 30" }, { APIC, "0f 32" }, { APIC, "fb 90 fa" },
-	{ APIC, "R 0f 22 r0" }, { APIC, "R 44 0f 22 r0" }, { APIC, "88 mr" }, { APIC, "R 89 mr" },
+	{ APIC, "L 44 0f 22 r0" }, { APIC, "L 44 0f 20 r0" }, { APIC, "88 mr" }, { APIC, "R 89 mr" },
 	{ APIC, "fb f4" }, { APIC, "f3 a5" },
 
 	{ CHIPS, "89 m0" }, { CHIPS, "89 m0" }, { CHIPS, "8b mr" }, { CHIPS, "ee" },
@@ -237,6 +238,9 @@ static uint32_t any32(void)
 	return odd_value();
 }
 
+/* CR0.PE where the program may have loaded a null segment, see odd_segment(). */
+static uint32_t keep_bits;
+
 /* Bits that make sense together, one way or another. */
 static uint32_t control(void)
 {
@@ -245,7 +249,7 @@ static uint32_t control(void)
 		0x10, 0x00, 0x40620, PD32, PDPT_PAE, PML4, PML4 + 1, 0xb0, 0x206a0, 0x300000,
 	};
 
-	return ANY_OF(values) ^ (one_in(3) ? 1U << below(32) : 0);
+	return (ANY_OF(values) ^ (one_in(3) ? 1U << below(32) : 0)) | keep_bits;
 }
 
 static uint32_t control_msr(void)
@@ -387,6 +391,8 @@ static uint8_t modrm(char form, char reg)
 static uint8_t *emit_element(uint8_t *p, const char *t, unsigned int bits)
 {
 	switch (*t) {
+	case 'L':
+		return p;
 	case 'R':
 		if (bits == 64 && one_in(2))
 			*p++ = one_in(2) ? 0x48 : 0x40 | below(16);
@@ -407,6 +413,8 @@ static uint8_t *emit_element(uint8_t *p, const char *t, unsigned int bits)
 
 static uint8_t *emit_insn(uint8_t *p, const char *bytes, unsigned int bits)
 {
+	if (*bytes == 'L' && bits != 64)
+		return p;
 	p = emit_prefixes(p, bytes, bits);
 	while (*bytes) {
 		p = emit_element(p, bytes, bits);

@@ -176,10 +176,10 @@ static void put64(uint32_t at, uint64_t value)
 asm(".pushsection .rodata\n"
     "hostile_handlers:\n"
     ".code32\n"
-    "32: add $4, %esp\n .balign 8\n"
+    "32: add $4, %esp\n .balign 8, 0x90\n"
     "33: andl $-64, (%esp)\n addl $64, (%esp)\n iret\n .balign 32\n"
     ".code64\n"
-    "64: add $8, %rsp\n .balign 8\n"
+    "64: add $8, %rsp\n .balign 8, 0x90\n"
     "65: andq $-64, (%rsp)\n addq $64, (%rsp)\n iretq\n .balign 32\n"
     ".code16\n"
     "16: push %bp\n mov %sp, %bp\n andw $-64, 2(%bp)\n addw $64, 2(%bp)\n pop %bp\n iret\n"
@@ -394,7 +394,11 @@ static void real_segments(struct kvm_sregs *sregs, uint32_t limit, bool vm86)
 	sregs->cs.dpl = sregs->ss.dpl = vm86 ? 3 : 0;
 }
 
-/* A data segment: mostly flat, sometimes small, read-only, growing down, moved, or null. */
+/*
+ * A data segment: mostly flat, sometimes small, read-only, growing down, moved, or null. Null
+ * only where the guest does not get to real mode easily: there the emulator loads such a segment
+ * register as one that is usable and has no type, and fails the next entry for that.
+ */
 static struct kvm_segment odd_segment(bool user, bool is_64)
 {
 	uint16_t selector = user ? SEL_USER_DATA : SEL_DATA;
@@ -415,7 +419,7 @@ static struct kvm_segment odd_segment(bool user, bool is_64)
 		s.base = (uint32_t)odd_value();
 		break;
 	case 4:
-		return (struct kvm_segment) { .unusable = 1 };
+		s.unusable = is_64;
 	}
 	s.base = is_64 ? 0 : s.base;
 	return s;
@@ -446,8 +450,10 @@ static void protected_segments(struct kvm_sregs *sregs, enum mode mode)
 	sregs->ss = segment(user ? SEL_USER_DATA : SEL_DATA, 3, 0, 0xffffffff);
 	sregs->ds = odd_segment(user, is_64);
 	sregs->es = odd_segment(user, is_64);
-	sregs->fs = odd_segment(user, false);
-	sregs->gs = odd_segment(user, false);
+	sregs->fs = odd_segment(user, is_64);
+	sregs->gs = odd_segment(user, is_64);
+	if (is_64 && one_in(4))
+		sregs->gs.base = odd_address();
 }
 
 static void system_registers(struct kvm_sregs *sregs, enum mode mode)
