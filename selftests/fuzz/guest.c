@@ -19,10 +19,10 @@
 
 #define SEED		20240229
 #define PROGRAMS	10000
-#define PROGRAMS_SLOW	2000		/* on the debug host */
+#define PROGRAMS_SLOW	1000		/* on the debug host */
 #define MAX_EXITS	48
 #define RUN_NS		800000
-#define RUN_NS_SLOW	4000000
+#define RUN_NS_SLOW	3000000
 #define DEADLY_NS	20000000
 #define BOUND_NS	1000000000	/* in which KVM_RUN has to follow a signal */
 #define DONE_PORT	0xf4
@@ -137,7 +137,6 @@ static bool play(struct kvm_run *run, int exit)
 static void disturb(struct machine *m)
 {
 	struct kvm_interrupt interrupt = { .irq = below(256) };
-	struct kvm_irq_level line = { .irq = below(24), .level = below(2) };
 	struct kvm_msi msi = {
 		.address_lo = LAPIC_PAGE | (below(3) << 12), .data = below(0x10000),
 	};
@@ -151,7 +150,7 @@ static void disturb(struct machine *m)
 		call(m->vcpu.fd, KVM_INTERRUPT, &interrupt);
 		break;
 	case 2:
-		call(m->vm.fd, KVM_IRQ_LINE, &line);
+		set_line(m, below(24), below(2));
 		break;
 	case 3:
 		call(m->vm.fd, KVM_SIGNAL_MSI, &msi);

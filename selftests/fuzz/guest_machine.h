@@ -77,6 +77,7 @@ struct machine {
 	struct vm vm;
 	struct vcpu vcpu, other;	/* the other one never runs: it is somebody to send to */
 	bool irqchip;
+	uint32_t lines;			/* that are raised */
 	uint8_t *ram, *top;
 	struct kvm_lapic_state lapic;
 	struct kvm_irqchip chips[3];
@@ -601,12 +602,24 @@ static int set_events(struct machine *m, const struct kvm_regs *regs)
 	return call(m->vcpu.fd, KVM_SET_VCPU_EVENTS, &events);
 }
 
+static void set_line(struct machine *m, unsigned int line, bool level)
+{
+	struct kvm_irq_level irq = { .irq = line, .level = level };
+
+	if (call(m->vm.fd, KVM_IRQ_LINE, &irq))
+		return;
+	m->lines &= ~(1U << line);
+	m->lines |= (uint32_t)level << line;
+}
+
 static int reset_chips(struct machine *m)
 {
 	struct kvm_mp_state mp = { KVM_MP_STATE_RUNNABLE };
 	unsigned int i;
 	int r = 0;
 
+	while (m->lines)
+		set_line(m, __builtin_ctz(m->lines), false);
 	for (i = 0; i < 3; i++)
 		r |= call(m->vm.fd, KVM_SET_IRQCHIP, &m->chips[i]);
 	r |= call(m->vcpu.fd, KVM_SET_LAPIC, &m->lapic);
