@@ -6,6 +6,7 @@
  */
 #include <linux/highmem.h>
 #include <linux/mm.h>
+#include <linux/nospec.h>
 #include <linux/sched.h>
 #include <linux/uaccess.h>
 #include "mmu/compat.h"
@@ -15,10 +16,13 @@
 static bool gpa_to_hva(struct mmu *mmu, u8 as_id, gpa_t gpa, bool write, unsigned long *hva)
 {
 	struct slot *slot = mmu_find_slot(mmu, as_id, gpa >> PAGE_SHIFT);
+	u64 gfn;
 
 	if (!slot || (write && slot->flags & KVM_MEM_READONLY))
 		return false;
-	*hva = slot_hva(slot, gpa >> PAGE_SHIFT) + offset_in_page(gpa);
+	/* The guest chose the address; speculation may be past the search already. */
+	gfn = slot->gfn + array_index_nospec((gpa >> PAGE_SHIFT) - slot->gfn, slot->npages);
+	*hva = slot_hva(slot, gfn) + offset_in_page(gpa);
 	return true;
 }
 

@@ -95,6 +95,8 @@ static int map_page(struct fault *f, const struct host_page *host)
 			return NEED_TABLES;
 		}
 	}
+	if (!host->ram)
+		WRITE_ONCE(f->mmu->maps_devices, true);
 	set_leaf(f, &table[ept_index(f->gfn, EPT_4K)], host);
 	/* Whoever cleans the page unmaps it first, so once is enough. */
 	if (host->writable && host->page && !PageDirty(host->page))

@@ -71,6 +71,7 @@ struct mmu {
 	struct rb_root_cached hva_tree;		/* (m) slots by host address */
 	unsigned int invalidate_count;		/* (m) invalidations going on, in this range */
 	unsigned long invalidate_start, invalidate_end;
+	bool maps_devices;			/* (-) something that is not RAM was mapped, once */
 };
 
 /* An access that the page tables did not allow. */

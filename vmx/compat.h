@@ -12,6 +12,7 @@
 #include <linux/smp.h>
 #include <linux/syscore_ops.h>
 #include <asm/cpufeature.h>
+#include <asm/nospec-branch.h>
 #include <asm/vmx.h>
 
 /* register_syscore() replaced register_syscore_ops(): constant operations, a data pointer. */
@@ -65,6 +66,16 @@ static inline void compat_hrtimer_setup(struct hrtimer *timer,
 #else
 #define compat_host_has_fred()		false
 #endif
+
+/* The same switch, first named after the bug. */
+#ifdef HAVE_CPU_BUF_VM_CLEAR
+#define compat_mmio_leaks()		static_branch_unlikely(&cpu_buf_vm_clear)
+#else
+#define compat_mmio_leaks()		static_branch_unlikely(&mmio_stale_data_clear)
+#endif
+
+/* Older headers do not declare it. */
+extern bool itlb_multihit_kvm_mitigation;
 
 /* Renamed after the instruction's enable bit. */
 #ifndef SECONDARY_EXEC_XSAVES

@@ -77,8 +77,8 @@ SYM_FUNC_START(vmx_enter)
 	mov	VCPU_R15(%rdi), %r15
 	mov	VCPU_RDI(%rdi), %rdi
 
-	/* MDS and its kin: nothing of the host may be left in the CPU's buffers. */
-	VM_CLEAR_CPU_BUFFERS
+	/* MDS, TAA, RFDS: nothing of the host may be left in the CPU's buffers. (VM_... is AMD's.) */
+	CLEAR_CPU_BUFFERS
 
 	jnc	.Lvmlaunch
 

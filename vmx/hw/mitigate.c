@@ -10,12 +10,14 @@
 #include <linux/jump_label.h>
 #include <linux/mm.h>
 #include <linux/percpu.h>
+#include <linux/string.h>
 #include <asm/cpufeature.h>
 #include <asm/hardirq.h>
 #include <asm/msr.h>
 #include <asm/nospec-branch.h>
 #include <asm/processor.h>
 #include <asm/vmx.h>
+#include "vmx/compat.h"
 #include "vmx/hw/mitigate.h"
 #include "vmx/vcpu.h"
 
@@ -48,6 +50,18 @@ static enum vmx_l1d_flush_state l1d_policy(void)
 	}
 }
 
+/* Each page another pattern: a hypervisor around this host may merge pages that are equal. */
+static char *alloc_l1d_pages(void)
+{
+	struct page *page = alloc_pages(GFP_KERNEL, L1D_ORDER);
+	char *pages = page ? page_address(page) : NULL;
+	unsigned int i;
+
+	for (i = 0; pages && i < BIT(L1D_ORDER); i++)
+		memset(pages + i * PAGE_SIZE, i + 1, PAGE_SIZE);
+	return pages;
+}
+
 /**
  * mitigate_init() - choose what this machine needs, and tell the kernel's sysfs pages
  *
@@ -56,18 +70,17 @@ static enum vmx_l1d_flush_state l1d_policy(void)
 int mitigate_init(void)
 {
 	enum vmx_l1d_flush_state policy = l1d_policy();
-	struct page *page;
-
 	if (policy == VMENTER_L1D_FLUSH_COND || policy == VMENTER_L1D_FLUSH_ALWAYS) {
-		page = alloc_pages(GFP_KERNEL | __GFP_ZERO, L1D_ORDER);
-		if (!page)
+		l1d_pages = alloc_l1d_pages();
+		if (!l1d_pages)
 			return -ENOMEM;
-		l1d_pages = page_address(page);
 		static_branch_enable(&l1d_flush);
 		if (policy == VMENTER_L1D_FLUSH_ALWAYS)
 			static_branch_enable(&l1d_flush_always);
 	}
 	l1tf_vmx_mitigation = policy;
+	/* ITLB multihit takes a large executable page, and there are none in the page tables. */
+	itlb_multihit_kvm_mitigation = true;
 	return 0;
 }
 
@@ -76,6 +89,7 @@ int mitigate_init(void)
  */
 void mitigate_exit(void)
 {
+	itlb_multihit_kvm_mitigation = false;
 	l1tf_vmx_mitigation = VMENTER_L1D_FLUSH_AUTO;
 	free_pages((unsigned long)l1d_pages, L1D_ORDER);
 }
@@ -103,12 +117,17 @@ static noinstr void flush_l1d(void)
  *
  * The conditional flush is for entries after which the L1D cache may hold what is not the
  * guest's: the vCPU was loaded anew, the kernel emulated for it, an interrupt came by.
+ * A processor that leaks by MMIO alone needs its buffers cleared only for guests that reach
+ * devices; for other leaks of the buffers entry.S does it, and flushing L1D does it, too.
  * Context: interrupts off; last C code but the entry itself.
  */
 noinstr void mitigate_enter(struct vcpu *vcpu)
 {
-	if (!static_branch_unlikely(&l1d_flush))
+	if (!static_branch_unlikely(&l1d_flush)) {
+		if (compat_mmio_leaks() && READ_ONCE(vcpu->vm->mmu.maps_devices))
+			x86_clear_cpu_buffers();
 		return;
+	}
 	if (!static_branch_unlikely(&l1d_flush_always)) {
 		if (!vcpu->flush_l1d && !kvm_get_cpu_l1tf_flush_l1d())
 			return;
