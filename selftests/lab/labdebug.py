@@ -19,6 +19,8 @@ from labkernel import LabError, apt_options, cache_dir, folder_of, publish, tool
 FRAGMENT = os.path.join(HERE, "debug.config")
 PROGRESS = 15                           # seconds between two lines
 TARGETS = ("bzImage", "modules")
+# kmemleak reads every word of the host's memory; its own code need not be watched meanwhile.
+FLAGS = tuple(f"{tool}_SANITIZE_kmemleak.o=n" for tool in ("KASAN", "UBSAN"))
 # Of source and objects, what kbuild reads when it builds a module.
 KEPT_SOURCE = ("Makefile", "Kbuild", "Kconfig", "scripts", "include", "arch/x86/Makefile",
                "arch/x86/Makefile_32.cpu", "arch/x86/Makefile.um", "arch/x86/include",
@@ -100,7 +102,7 @@ class Build:
         began = last = time.monotonic()
         objects = 0
         argv = ["nice", "make", "-C", self.source, f"O={self.objects}", f"-j{os.cpu_count()}",
-                *self.flags(), *TARGETS]
+                f"LOCALVERSION=-debug-{fragment_hash()}", *FLAGS, *TARGETS]
         with open(self.log, "w", encoding="utf-8") as log, subprocess.Popen(
                 argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                 text=True, errors="replace", env=dict(os.environ, LC_ALL="C")) as process:
@@ -113,10 +115,6 @@ class Build:
         if process.returncode:
             tail = "".join(read(self.log).splitlines(True)[-20:])
             raise LabError(f"the debug kernel does not compile:\n{tail}")
-
-    @staticmethod
-    def flags():
-        return [f"LOCALVERSION=-debug-{fragment_hash()}"]
 
     def release(self):
         return read(os.path.join(self.objects, "include/config/kernel.release")).strip()
