@@ -23,6 +23,7 @@ ZEROED = ("eax ecx edx ebp esi edi r8d r9d r10d r11d r12d r13d r14d r15d").split
 
 RSB = "mov $0x10,%rcx"          # RSB_CLEAR_LOOPS is 32, two a round
 SPEC_CTRL, PRED_CMD, FLUSH_CMD = "mov $0x48,%ecx", "mov $0x49,%ecx", "mov $0x10b,%ecx"
+MMIO_KEYS = "mmio_stale_data_clear", "cpu_buf_vm_clear"        # one key, by two names
 HOST_VALUE = "<x86_spec_ctrl_current>"
 RETURN = "<__x86_return_thunk>", "ret"
 
@@ -78,6 +79,11 @@ def has_any(way, *texts):
     return any(text in line for line in way for text in texts)
 
 
+def decides(way):
+    """Is there a conditional jump?"""
+    return any(text.startswith(("je ", "jne ")) for text in way)
+
+
 def returns(way):
     """Does it end in a return?"""
     return bool(way) and any(text in way[-1] for text in RETURN)
@@ -90,14 +96,15 @@ class Build:
 
     def __init__(self, release, path):
         self.release, self.module = release, code.Module(path)
-        with open(os.path.join(os.path.dirname(path), "vmx/hw/.entry.o.cmd"), encoding="utf-8") as f:
+        command = os.path.join(os.path.dirname(path), "vmx", "hw", ".entry.o.cmd")
+        with open(command, encoding="utf-8") as f:
             self.features = code.features(re.search(r"\S+/asm/cpufeatures\.h", f.read()).group())
         self.exit = self.module.symbol("vmx_exit")[1] - self.module.symbol("vmx_enter")[1]
 
-    def code(self, function, *names):
-        """A function as it runs where the kernel has set these features and no other."""
+    def code(self, function, *names, keys=()):
+        """A function as it runs where these features and static keys are set and no other."""
         has = {self.features["X86_FEATURE_" + name] for name in ("ALWAYS",) + names}
-        return self.module.code(function, has)
+        return self.module.code(function, has, keys)
 
     def entry(self, *names, taken=()):
         """From vmx_enter() to the entry instruction."""
@@ -173,15 +180,33 @@ def caller_cases(build, ok):
        "IBPB_EXIT_TO_USER: an exit asks for a barrier before the monitor runs", way)
 
 
+def flush_cases(build, ok):
+    """mitigate_enter(), by its static keys."""
+    bare = build.code("mitigate_enter").reached()
+    ok(returns(bare) and not has_any(bare, "<flush_l1d>", "verw") and not decides(bare),
+       "no key: mitigate_enter() does nothing", bare)
+    way = build.code("mitigate_enter", keys=("l1d_flush",)).reached()
+    ok(has_any(way, "<flush_l1d>") and decides(way), "l1d_flush: it flushes when it has to", way)
+    way = build.code("mitigate_enter", keys=("l1d_flush", "l1d_flush_always")).reached()
+    ok(has_any(way, "<flush_l1d>") and not decides(way),
+       "l1d_flush_always: it flushes whatever was", way)
+    way = build.code("mitigate_enter", keys=MMIO_KEYS).reached()
+    ok(has_any(way, "verw") and decides(until(way, "verw")) and not has_any(way, "<flush_l1d>"),
+       "MMIO stale data alone: it runs VERW for guests with devices", way)
+
+
 # --- the lab -----------------------------------------------------------------------------------
 
-# Prints WORD lines of the pages on vulnerabilities, and a CODE line: $1 bytes of the section.
+# Prints WORD lines of the pages on vulnerabilities while there is a VM, which $2 makes, and a CODE
+# line: $1 bytes of the section.
 SCRIPT = r"""
 part()
 {
 	dd if=/proc/kcore iflag=skip_bytes,count_bytes skip="$1" count="$2" 2>/dev/null
 }
 
+"$2" /dev/kvmlet 3000 >/dev/null &
+sleep 1
 grep "" /sys/devices/system/cpu/vulnerabilities/* | sed "s|.*vulnerabilities/|WORD |"
 address=$(($(cat /sys/module/kvmlet/sections/.noinstr.text)))
 headers=$(part 56 2 | od -An -t u2)
@@ -189,7 +214,8 @@ part 64 $((headers * 56)) | od -An -v -t x8 -w56 |
 while read -r kind offset virtual _physical size _rest; do
 	inside=$((address - 0x$virtual))
 	[ "${kind#????????}" = 00000001 ] && [ $inside -ge 0 ] && [ $inside -lt $((0x$size)) ] &&
-		echo "CODE $address $(part $((0x$offset + inside)) "$1" | od -An -v -t x1 | tr -d ' \n')"
+		part $((0x$offset + inside)) "$1" | od -An -v -t x1 | tr -d ' \n' |
+			sed "s/.*/CODE $address &\n/"
 done
 """
 
@@ -200,8 +226,9 @@ class Host:
     def __init__(self, build, *options):
         section, _offset, _size = build.module.symbol("vmx_enter")
         length = build.module.elf.headers[section][5]
-        self.out = said(LAB, "run", "--limit", "200", "--cpu", MODEL, *options, "--",
-                        "sh", "-c", SCRIPT, "sh", str(length))
+        self.out = said(LAB, "run", "--limit", "200", "--cpu", MODEL, *options, "--add",
+                        f"{REPO}/build/guest/busy:/t/busy", "--",
+                        "sh", "-c", SCRIPT, "sh", str(length), "/t/busy")
         self.words = dict(re.findall(r"^WORD (\w+):(.*)$", self.out, re.M))
         found = re.search(r"^CODE (-?\d+) (\w+)$", self.out, re.M)
         self.codes = self.functions(build, *found.groups()) if found else {}
@@ -242,8 +269,10 @@ def lab_cases(build, ok):
     ok(host.says("spectre_v2", "RSB filling") and places(host.left(), RSB, "call", "lfence"),
        "default: a host with Spectre v2 fills the return stack buffer", host.left())
     ok(host.says("l1tf", "VMX: conditional cache flushes")
-       and places(host.flush(), "cmpb", "<flush_l1d>"),
+       and has_any(host.flush(), "<flush_l1d>") and decides(host.flush()),
        "default: a host with L1TF flushes the L1D cache when it has to", host.flush())
+    ok(host.says("itlb_multihit", "KVM: Mitigation"),
+       "default: a host with ITLB multihit has no large pages for guests", [host.words])
 
     host = Host(build, "--mitigations", "default", "--cmdline",
                 "l1tf=full mds=off tsx_async_abort=off mmio_stale_data=off "
@@ -253,7 +282,7 @@ def lab_cases(build, ok):
     ok(host.says("spectre_v2", "Vulnerable") and host.left() and not has_any(host.left(), RSB),
        "spectre_v2=off: the return stack buffer is left alone", host.left())
     ok(host.says("l1tf", "VMX: cache flushes") and has_any(host.flush(), "<flush_l1d>")
-       and not has_any(host.flush(), "cmpb"),
+       and not decides(host.flush()),
        "l1tf=full: the L1D cache is flushed at each entry", host.flush())
 
     host = Host(build, "--mitigations", "off")
@@ -275,7 +304,7 @@ def main():
     paths[own] = os.environ.get("KVMLET_KO") or paths[own]
     builds = [Build(r, path) for r, path in paths.items() if r == own or os.path.exists(path)]
     for build in builds:
-        for cases in entry_cases, exit_cases, caller_cases:
+        for cases in entry_cases, exit_cases, caller_cases, flush_cases:
             cases(build, lambda holds, name, details=(), release=build.release:
                   report.ok(holds, f"{release}: {name}", details))
     lab_cases(builds[0], report.ok)

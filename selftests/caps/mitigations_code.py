@@ -2,8 +2,9 @@
 """The code of a module's functions as a processor with given features runs it.
 
 A kernel module brings alternatives: places, and what the kernel writes there when the processor has
-a feature or the command line asks for a mitigation. This applies them to the file, as the kernel
-does when it loads it (arch/x86/kernel/alternative.c), and disassembles the outcome with objdump.
+a feature or the command line asks for a mitigation. It brings a table of jumps that static keys
+switch on and off. This applies both to the file, as the kernel does when it loads it
+(arch/x86/kernel/alternative.c, jump_label.c), and disassembles the outcome with objdump.
 """
 import os
 import re
@@ -22,6 +23,8 @@ RELATIVE = 2, 4                 # R_X86_64_PC32, R_X86_64_PLT32
 INVERTED = 1 << 15              # of a feature's number, where an alternative has no flags
 ALTERNATIVE_FLAGS = 14          # bytes of a struct alt_instr that has them
 NOP = b"\x90"
+KEY_FLAGS = 3                   # low bits of a static key's address in the table of jumps
+SHORT_JUMPS = 0x66, 0xeb        # first byte of a place of 2 bytes; the others have 5
 ENDS = "jmp", "ret", "ud2", "int3", "hlt"
 
 
@@ -116,6 +119,7 @@ class Module:
                     (at, info & 0xffffffff, info >> 32, addend) for at, info, addend
                     in struct.iter_unpack("<QQq", self.elf.data[offset:offset + size])]
         self.alternatives = self.read_alternatives()
+        self.jumps = self.read_jumps()
 
     def read_symbols(self):
         """[(name, section, value, size)]; a section's own symbol has its name."""
@@ -147,6 +151,20 @@ class Module:
                           feature & ~INVERTED, bool(inverted)))
         return found
 
+    def read_jumps(self):
+        """[(section, place, target's section, target's place, key's name, on: no jump)]."""
+        number = self.elf.section_number("__jump_table")
+        to = {at: (symbol, addend) for at, _kind, symbol, addend in self.relocations[number]}
+        found = []
+        for at in range(0, len(self.elf.section("__jump_table")), 16):
+            section, offset = self.resolve(*to[at + 8])
+            key = self.symbols[to[at + 8][0]][0]
+            for text, where, value, size in self.symbols:
+                if section and where == section and size and value == offset & ~KEY_FLAGS:
+                    key = text
+            found.append((*self.resolve(*to[at]), *self.resolve(*to[at + 4]), key, offset & 1))
+        return found
+
     def resolve(self, symbol, addend):
         """(section, offset) that a relocation means."""
         _name, section, value, _size = self.symbols[symbol]
@@ -159,8 +177,8 @@ class Module:
                 return section, value, size
         raise KeyError(f"the module has no {name}")
 
-    def code(self, function, has):
-        """The function on a processor that has the features of these numbers."""
+    def code(self, function, has, keys=()):
+        """The function where the features of these numbers are set, and these static keys."""
         section, start, size = self.symbol(function)
         _name, _kind, _flags, _addr, offset, length = self.elf.headers[section]
         data = bytearray(self.elf.data[offset:offset + length])
@@ -170,9 +188,27 @@ class Module:
         for where, place, room, replacement, used, feature, inverted in self.alternatives:
             if where == section and start <= place < start + size and (feature in has) != inverted:
                 self.replace(data, names, section, place, room, replacement, used)
+        for where, place, to, target, key, inverted in self.jumps:
+            if where == section and start <= place < start + size:
+                jumps = (key in keys) != bool(inverted)
+                self.switch(data, names, place, target if to == section else None, jumps)
         functions = {value: text for text, where, value, _size in self.symbols
                      if where == section and value != start}
         return Code(bytes(data[start:start + size]), start, names, functions)
+
+    @staticmethod
+    def switch(data, names, place, target, jumps):
+        """Write a static key's jump, or nothing, into its place."""
+        room = 2 if data[place] in SHORT_JUMPS else 5
+        for at in [at for at in names if place <= at < place + room]:
+            del names[at]
+        data[place:place + room] = NOP * room
+        if jumps and target is None:
+            data[place:place + room] = b"\xe9" + bytes(4)
+            names[place + 1] = "elsewhere"
+        elif jumps:
+            data[place] = 0xeb if room == 2 else 0xe9
+            struct.pack_into("<b" if room == 2 else "<i", data, place + 1, target - place - room)
 
     def replace(self, data, names, section, place, room, replacement, used):
         """Write one alternative into its place."""
