@@ -174,7 +174,7 @@ static bool run_program(struct machine *m)
 	return exits == MAX_EXITS || known_exit(m->vcpu.run, exit);
 }
 
-static void report(struct machine *m, uint64_t seed, enum mode mode, const char *what)
+static void report(struct machine *m, uint64_t seed, enum guest_mode mode, const char *what)
 {
 	const struct kvm_run *run = m->vcpu.run;
 	struct kvm_regs regs = { 0 };
@@ -194,7 +194,7 @@ static void report(struct machine *m, uint64_t seed, enum mode mode, const char 
 /* --- code ------------------------------------------------------------------------------------- */
 
 /* What a program is made of: one kind, or NR_KINDS for all of them and for plain noise. */
-static void write_code(uint8_t *ram, unsigned int kind, enum mode mode)
+static void write_code(uint8_t *ram, unsigned int kind, enum guest_mode mode)
 {
 	unsigned int i, slots = 4 + below(28), bits = mode_bits(mode);
 	uint8_t *slot;
@@ -234,7 +234,7 @@ static void write_borders(struct machine *m, unsigned int bits)
 }
 
 /* With in-kernel interrupt controllers for the kinds that are about them, or by chance. */
-static bool program(unsigned int kind, enum mode mode, uint64_t seed)
+static bool program(unsigned int kind, enum guest_mode mode, uint64_t seed)
 {
 	struct kvm_sregs sregs;
 	struct kvm_regs regs;
@@ -286,7 +286,7 @@ static void run_modes(void)
 
 struct deadly {
 	const char *name;
-	enum mode mode;
+	enum guest_mode mode;
 	bool irqchip;
 	const char *code;
 	unsigned int length;
@@ -427,7 +427,9 @@ static void plain_state(struct machine *m, const struct deadly *d)
 		sregs.cs = segment(d->mode == LONG64 ? SEL_CODE64 : SEL_CODE32, 11, 0, ~0u);
 		sregs.cs.l = d->mode == LONG64;
 		sregs.cs.db = d->mode != LONG64;
-		sregs.ss = sregs.ds = sregs.es = segment(SEL_DATA, 3, 0, ~0u);
+		sregs.ss = segment(SEL_DATA, 3, 0, ~0u);
+		sregs.ds = sregs.ss;
+		sregs.es = sregs.ss;
 	} else {
 		regs.rip = 0;
 		regs.rsp -= CODE;

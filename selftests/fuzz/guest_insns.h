@@ -160,8 +160,8 @@ static const struct insn {
 
 	{ APIC, "89 m0" }, { APIC, "89 m0" }, { APIC, "89 m0" }, { APIC, "8b mr" },
 	{ APIC, "0f 30" }, { APIC, "0f 30" }, { APIC, "0f 32" }, { APIC, "fb 90 fa" },
-	{ APIC, "L 44 0f 22 r0" }, { APIC, "L 44 0f 20 r0" }, { APIC, "88 mr" }, { APIC, "R 89 mr" },
-	{ APIC, "fb f4" }, { APIC, "f3 a5" },
+	{ APIC, "L 44 0f 22 r0" }, { APIC, "L 44 0f 20 r0" }, { APIC, "88 mr" },
+	{ APIC, "R 89 mr" }, { APIC, "fb f4" }, { APIC, "f3 a5" },
 
 	{ CHIPS, "89 m0" }, { CHIPS, "89 m0" }, { CHIPS, "8b mr" }, { CHIPS, "ee" },
 	{ CHIPS, "ee" }, { CHIPS, "ec" }, { CHIPS, "ef" }, { CHIPS, "ed" }, { CHIPS, "fb 90 fa" },
@@ -300,7 +300,10 @@ static uint32_t extended_states(void)
 
 /* What is in EAX, ECX, EDX, and in the registers that address memory. */
 static const struct operands {
-	uint32_t (*eax)(void), (*ecx)(void), (*edx)(void), (*address)(void);
+	uint32_t (*eax)(void);
+	uint32_t (*ecx)(void);
+	uint32_t (*edx)(void);
+	uint32_t (*address)(void);
 } operands[NR_KINDS] = {
 	[CPUID_]	= { any32, count, any32, odd_address },
 	[HLT]		= { any32, any32, any32, odd_address },

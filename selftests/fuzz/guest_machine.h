@@ -37,6 +37,7 @@
 #define RAM_END		0x20000
 #define READ_ONLY	0x30000		/* a page of slot 2 */
 #define TOP_PAGE	0xfffff000u	/* slot 3 */
+#define TOP_GDT		0x800		/* in it, see system_registers() */
 #define MMIO		0xd0000000u
 #define LAPIC_PAGE	0xfee00000u
 #define IOAPIC		0xfec00000u
@@ -65,7 +66,7 @@
 #define APIC_X		0xfee00900
 #define DR7_FIXED	0x400
 
-enum mode { REAL, UNREAL, VM86, PROT16, PROT32, PAGED32, PAE, COMPAT, LONG64, NR_MODES };
+enum guest_mode { REAL, UNREAL, VM86, PROT16, PROT32, PAGED32, PAE, COMPAT, LONG64, NR_MODES };
 
 static const char *const mode_names[NR_MODES] = {
 	"real mode", "real mode with large segments", "virtual-8086 mode",
@@ -156,7 +157,7 @@ static uint32_t odd_address(void)
 
 /* --- memory ---------------------------------------------------------------------------------- */
 
-static uint8_t pristine[RAM_END];
+static uint8_t pristine[RAM_END], pristine_top[PAGE];
 
 static void put16(uint32_t at, uint16_t value)
 {
@@ -244,6 +245,7 @@ static void put_descriptors(void)
 	put64(GDT + 0x90, 0x00cff7000000000f);
 	put64(GDT + 0x98, 0x00cf73000000ffff);
 	memcpy(pristine + LDT, pristine + GDT, 0x80);
+	memcpy(pristine_top + TOP_GDT, pristine + GDT, 0xa0);
 }
 
 static void put_task_states(void)
@@ -362,7 +364,7 @@ static void machine_end(struct machine *m)
 
 /* --- states ---------------------------------------------------------------------------------- */
 
-static unsigned int mode_bits(enum mode mode)
+static unsigned int mode_bits(enum guest_mode mode)
 {
 	if (mode == LONG64)
 		return 64;
@@ -392,7 +394,8 @@ static void real_segments(struct kvm_sregs *sregs, uint32_t limit, bool vm86)
 	}
 	for (i = 0; i < 4; i++)
 		data[i]->dpl = vm86 ? 3 : 0;
-	sregs->cs.dpl = sregs->ss.dpl = vm86 ? 3 : 0;
+	sregs->cs.dpl = vm86 ? 3 : 0;
+	sregs->ss.dpl = sregs->cs.dpl;
 }
 
 /*
@@ -426,7 +429,7 @@ static struct kvm_segment odd_segment(bool user, bool is_64)
 	return s;
 }
 
-static void flat_code(struct kvm_sregs *sregs, enum mode mode, bool user)
+static void flat_code(struct kvm_sregs *sregs, enum guest_mode mode, bool user)
 {
 	uint16_t selector = user ? SEL_USER32 : SEL_CODE32;
 
@@ -443,7 +446,7 @@ static void flat_code(struct kvm_sregs *sregs, enum mode mode, bool user)
 	}
 }
 
-static void protected_segments(struct kvm_sregs *sregs, enum mode mode)
+static void protected_segments(struct kvm_sregs *sregs, enum guest_mode mode)
 {
 	bool user = mode != PROT16 && one_in(4), is_64 = mode == LONG64;
 
@@ -457,7 +460,11 @@ static void protected_segments(struct kvm_sregs *sregs, enum mode mode)
 		sregs->gs.base = odd_address();
 }
 
-static void system_registers(struct kvm_sregs *sregs, enum mode mode)
+/*
+ * In virtual-8086 mode the descriptors are where the guest cannot reach them: the emulator keeps
+ * bit L of what an SS held before an IRET to that mode, and fails the next entry for it.
+ */
+static void system_registers(struct kvm_sregs *sregs, enum guest_mode mode)
 {
 	bool is_long = mode >= COMPAT;
 
@@ -466,9 +473,12 @@ static void system_registers(struct kvm_sregs *sregs, enum mode mode)
 	if (one_in(2))
 		sregs->tr.limit = 0x2067;
 	sregs->ldt = segment(SEL_LDT, 2, LDT, 0x7f);
-	sregs->tr.s = sregs->ldt.s = 0;
+	sregs->tr.s = 0;
+	sregs->ldt.s = 0;
 	sregs->ldt.unusable = one_in(2);
 	sregs->gdt = (struct kvm_dtable) { .base = GDT, .limit = 0x9f };
+	if (mode == VM86)
+		sregs->gdt.base = TOP_PAGE + TOP_GDT;
 	sregs->idt = (struct kvm_dtable) { .base = is_long ? IDT64 : IDT32, .limit = 0x7ff };
 	if (is_long)
 		sregs->idt.limit = 0xfff;
@@ -476,7 +486,7 @@ static void system_registers(struct kvm_sregs *sregs, enum mode mode)
 		sregs->idt = (struct kvm_dtable) { .base = 0, .limit = 0x3ff };
 }
 
-static void control_registers(struct kvm_sregs *sregs, enum mode mode)
+static void control_registers(struct kvm_sregs *sregs, enum guest_mode mode)
 {
 	static const uint32_t cr3[NR_MODES] = {
 		[PAGED32] = PD32, [PAE] = PDPT_PAE, [COMPAT] = PML4, [LONG64] = PML4,
@@ -507,7 +517,7 @@ static void control_registers(struct kvm_sregs *sregs, enum mode mode)
 		sregs->cr0 |= X86_CR0_CD | (random64() & X86_CR0_NW);
 }
 
-static int set_sregs(struct machine *m, enum mode mode, struct kvm_sregs *sregs)
+static int set_sregs(struct machine *m, enum guest_mode mode, struct kvm_sregs *sregs)
 {
 	int r;
 
@@ -530,7 +540,7 @@ static int set_sregs(struct machine *m, enum mode mode, struct kvm_sregs *sregs)
 	return call(m->vcpu.fd, KVM_SET_SREGS, sregs);
 }
 
-static int set_regs(struct machine *m, enum mode mode, struct kvm_regs *regs)
+static int set_regs(struct machine *m, enum guest_mode mode, struct kvm_regs *regs)
 {
 	uint64_t *gprs = (uint64_t *)regs;
 	unsigned int i;
@@ -644,6 +654,8 @@ static void restore_memory(struct machine *m)
 
 	for (i = 0; i < RAM_END; i += 64)
 		__builtin_memcpy(m->ram + i, pristine + i, 64);
+	for (i = 0; i < PAGE; i += 64)
+		__builtin_memcpy(m->top + i, pristine_top + i, 64);
 }
 
 /* Sometimes some pages are different: not there, read-only, supervisor's, with reserved bits. */
@@ -663,13 +675,41 @@ static void odd_pages(struct machine *m)
 	}
 }
 
+/*
+ * States that no entry would take: they are set and not entered, since the lab counts entries
+ * that fail. The next state has to replace all of it.
+ */
+static void wild_state(struct machine *m)
+{
+	struct kvm_vcpu_events events = { .flags = below(16) };
+	struct kvm_sregs sregs;
+	struct kvm_regs regs;
+	uint64_t *words = (uint64_t *)&sregs;
+	unsigned int i;
+
+	call(m->vcpu.fd, KVM_GET_SREGS, &sregs);
+	for (i = 1 + below(3); i; i--)
+		words[below(sizeof(sregs) / 8)] ^= odd_value();
+	call(m->vcpu.fd, KVM_SET_SREGS, &sregs);
+	call(m->vcpu.fd, KVM_GET_REGS, &regs);
+	regs.rip = random64();
+	regs.rflags = random64();
+	call(m->vcpu.fd, KVM_SET_REGS, &regs);
+	for (i = 0; i < 16; i++)
+		((uint8_t *)&events)[i] = below(4);
+	call(m->vcpu.fd, KVM_SET_VCPU_EVENTS, &events);
+	finish_exit(m);
+}
+
 /* Memory as it was, all registers by chance. 0 if the driver takes them, as it has to. */
-static int machine_reset(struct machine *m, enum mode mode, struct kvm_regs *regs,
+static int machine_reset(struct machine *m, enum guest_mode mode, struct kvm_regs *regs,
 			 struct kvm_sregs *sregs)
 {
 	int r;
 
 	finish_exit(m);
+	if (one_in(8))
+		wild_state(m);
 	restore_memory(m);
 	odd_pages(m);
 	r = call(m->vcpu.fd, KVM_SET_MSRS, &m->msrs) != (int)m->msrs.head.nmsrs;
