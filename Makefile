@@ -42,7 +42,7 @@ userspace:
 # --- use ---------------------------------------------------------------------------------------
 
 setup:
-	@$(ROOT)/scripts/setup $(if $(HOST),--host) $(if $(CHECK),--check)
+	@$(ROOT)/scripts/setup $(if $(HOST),--host) $(if $(CHECK),--check) $(if $(DEBUG),--debug)
 
 demo:
 	@$(ROOT)/scripts/setup
@@ -57,8 +57,8 @@ check:
 	@$(ROOT)/selftests/run $(TESTS)
 
 check-debug:
-	@$(ROOT)/scripts/setup --check
-	@$(ROOT)/selftests/run ,debug
+	@$(ROOT)/scripts/setup --debug
+	@$(ROOT)/selftests/run --debug $(TESTS)
 
 style:
 	@$(ROOT)/scripts/setup --check >/dev/null

@@ -4,6 +4,7 @@
  * or it does without; then it loads.
  *
  * lab: --debug
+ * only: kvmlet
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

@@ -4,6 +4,7 @@
  * errno, or does without; then it works, and the object is as if nothing had been.
  *
  * lab: --debug
+ * only: kvmlet
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

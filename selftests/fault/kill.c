@@ -12,8 +12,8 @@
 
 #define KILLS		1000
 #define KILLS_DEBUG	100
-#define LIFE_US		10000		/* a monitor's at most */
-#define LIFE_US_DEBUG	60000
+#define LIFE_US		15000		/* a monitor's at most */
+#define LIFE_US_DEBUG	90000
 #define KIB_A_KILL	1		/* less than a page may be left */
 
 /* How far a monitor got. */
@@ -137,7 +137,7 @@ int main(int argc, char **argv)
 	printf("# at the start %u, first VM %u, between %u, second VM %u, running %u\n",
 	       deaths[STARTED], deaths[FIRST_VM], deaths[BETWEEN], deaths[SECOND_VM],
 	       deaths[RUNNING]);
-	tap_ok(deaths[FIRST_VM] > kills / 20 && deaths[RUNNING] > kills / 20,
+	tap_ok(deaths[FIRST_VM] && deaths[SECOND_VM] && deaths[RUNNING],
 	       "some while their VM was made, some while it ran");
 	printf("# %u killed; %ld KiB in use before, %ld after\n", kills, before, after);
 	tap_ok(after - before < (long)kills * KIB_A_KILL, "nothing of their VMs is left");
