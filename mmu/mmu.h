@@ -83,6 +83,7 @@ enum mmu_fault_result {
 };
 
 int mmu_init(struct mmu *mmu, const struct mmu_ops *ops, const struct mmu_format *format);
+void mmu_stop(struct mmu *mmu);
 void mmu_destroy(struct mmu *mmu);
 struct mmu_root *mmu_root_get(struct mmu *mmu, u8 as_id, u8 role);
 void mmu_root_put(struct mmu *mmu, struct mmu_root *root);

@@ -35,18 +35,21 @@ static bool zap_hva_range(struct mmu *mmu, unsigned long start, unsigned long en
 		region_frames(region, start, end, &first, &last);
 		any |= mmu_zap(mmu, region->slot.as_id, first, last + 1, cut);
 	}
+	/* Once, however many slots name the range. */
+	if (any)
+		mmu->ops->flush(mmu);
 	return any;
 }
 
-/* Clears, or only looks at, the accessed bits of a range in one root. */
-static bool age_root(struct mmu_root *root, u64 start, u64 end, bool clear)
+/* Clears, or only looks at, accessed bits of a range in one root. Without, mapped is used. */
+static bool age_root(struct mmu_root *root, u64 start, u64 end, bool clear, bool has_bits)
 {
 	struct ept_iter it;
 	bool young = false;
 
 	ept_for_each(&it, root->table, start, end) {
 		if (!ept_present(it.old) || !ept_is_leaf(it.old, it.level) ||
-		    !(it.old & EPT_ACCESSED))
+		    (has_bits && !(it.old & EPT_ACCESSED)))
 			continue;
 		young = true;
 		if (clear)
@@ -65,7 +68,8 @@ static bool age_region(struct mmu *mmu, const struct region *region, unsigned lo
 	region_frames(region, start, end, &first, &last);
 	list_for_each_entry(root, &mmu->roots, link) {
 		if (root->as_id == region->slot.as_id)
-			young |= age_root(root, first, last + 1, clear);
+			young |= age_root(root, first, last + 1, clear,
+					  mmu->format.accessed_dirty);
 	}
 	return young;
 }
@@ -158,11 +162,14 @@ static void release(struct mmu_notifier *notifier, struct mm_struct *mm)
 {
 	struct mmu *mmu = to_mmu(notifier);
 	unsigned int as_id;
+	bool any = false;
 	LIST_HEAD(cut);
 
 	write_lock(&mmu->lock);
 	for (as_id = 0; as_id < MMU_ADDRESS_SPACES; as_id++)
-		mmu_zap(mmu, as_id, 0, 1ULL << EPT_GFN_BITS, &cut);
+		any |= mmu_zap(mmu, as_id, 0, 1ULL << EPT_GFN_BITS, &cut);
+	if (any)
+		mmu->ops->flush(mmu);
 	write_unlock(&mmu->lock);
 	mmu_free_cut(&cut, true);
 }

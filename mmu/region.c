@@ -90,7 +90,8 @@ static void unlink_slot(struct mmu *mmu, struct slot *slot, struct list_head *cu
 {
 	lockdep_assert_held_write(&mmu->lock);
 	slots_remove(&mmu->slots[slot->as_id], slot);
-	mmu_zap(mmu, slot->as_id, slot->gfn, slot->gfn + slot->npages, cut);
+	if (mmu_zap(mmu, slot->as_id, slot->gfn, slot->gfn + slot->npages, cut))
+		mmu->ops->flush(mmu);
 }
 
 static void region_delete(struct mmu *mmu, struct slot *slot)
@@ -165,7 +166,10 @@ int mmu_set_region(struct mmu *mmu, const struct kvm_userspace_memory_region *re
 		return -EIO;
 	if (r)
 		return r;
+	/* To the letter: access_ok() of some kernels lets addresses through that are none. */
 	if (region->userspace_addr != untagged_addr(region->userspace_addr) ||
+	    region->memory_size > TASK_SIZE_MAX ||
+	    region->userspace_addr > TASK_SIZE_MAX - region->memory_size ||
 	    !access_ok((void __user *)new.hva, region->memory_size))
 		return -EINVAL;
 	new.as_id = array_index_nospec(region->slot >> 16, MMU_ADDRESS_SPACES);

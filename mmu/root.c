@@ -84,8 +84,8 @@ static bool zap_root(struct mmu_root *root, u64 start, u64 end, struct list_head
  * @end: guest frame after the last
  * @cut: receives tables to be given to mmu_free_cut() after the lock is dropped
  *
- * Flushes if anything was removed, under the lock: another thread that finds a range empty
- * must be able to rely on it. Takes a bounded number of steps.
+ * If anything was removed the caller flushes before it drops the lock: another thread that
+ * finds a range empty must be able to rely on it. Takes a bounded number of steps.
  *
  * Context: mmu->lock held for write.
  * Return: true if anything was mapped.
@@ -100,8 +100,6 @@ bool mmu_zap(struct mmu *mmu, u8 as_id, u64 start, u64 end, struct list_head *cu
 		if (root->as_id == as_id)
 			any |= zap_root(root, start, end, cut);
 	}
-	if (any)
-		mmu->ops->flush(mmu);
 	return any;
 }
 
@@ -207,14 +205,25 @@ int mmu_init(struct mmu *mmu, const struct mmu_ops *ops, const struct mmu_format
 }
 
 /**
+ * mmu_stop() - the host's changes concern nobody any more
+ * @mmu: no thread runs on it, and none will
+ *
+ * After this @ops->flush is not called: what it walks may be taken apart.
+ * Context: any process, may sleep.
+ */
+void mmu_stop(struct mmu *mmu)
+{
+	mmu_notifier_unregister(&mmu->notifier, mmu->mm);
+}
+
+/**
  * mmu_destroy() - free everything
- * @mmu: mmu_init() was successful; all roots were put, no thread uses it
+ * @mmu: stopped; all roots were put
  *
  * Context: any process, may sleep.
  */
 void mmu_destroy(struct mmu *mmu)
 {
-	mmu_notifier_unregister(&mmu->notifier, mmu->mm);
 	WARN_ON_ONCE(!list_empty(&mmu->roots));
 	mmu_free_regions(mmu);
 }

@@ -264,7 +264,8 @@ static int step(struct vcpu *vcpu)
 		return r;
 	if (vcpu->mp_state != KVM_MP_STATE_RUNNABLE || startup_waits(vcpu)) {
 		block(vcpu);
-		return 1;
+		return vcpu->mp_state != KVM_MP_STATE_RUNNABLE || cr_state_runs(vcpu) ?
+			       1 : exit_mode_unsupported(vcpu);
 	}
 	return enter(vcpu);
 }
@@ -273,7 +274,7 @@ static int run_loop(struct vcpu *vcpu)
 {
 	int r;
 
-	if (!cr_state_runs(vcpu))
+	if (vcpu->mp_state == KVM_MP_STATE_RUNNABLE && !cr_state_runs(vcpu))
 		return exit_mode_unsupported(vcpu);
 	do {
 		r = step(vcpu);
@@ -314,8 +315,7 @@ static int run(struct vcpu *vcpu)
 {
 	int r;
 
-	if (vcpu->mp_state == KVM_MP_STATE_UNINITIALIZED ||
-	    vcpu->mp_state == KVM_MP_STATE_INIT_RECEIVED)
+	if (vcpu->mp_state == KVM_MP_STATE_UNINITIALIZED)
 		return wait_for_startup(vcpu);
 	if (!vcpu->lapic && vcpu_set_cr8(vcpu, vcpu->run->cr8))
 		return -EINVAL;
@@ -352,20 +352,22 @@ static void report_state(struct vcpu *vcpu)
  */
 int vcpu_run(struct vcpu *vcpu)
 {
-	sigset_t saved;
 	int r;
 
 	if (vcpu->run->kvm_valid_regs || vcpu->run->kvm_dirty_regs)
 		return -EINVAL;
+	/* What is blocked outside does not kill inside: the signal code looks at real_blocked. */
 	if (vcpu->has_sigset)
-		sigprocmask(SIG_SETMASK, &vcpu->sigset, &saved);
+		sigprocmask(SIG_SETMASK, &vcpu->sigset, &current->real_blocked);
 	vcpu->run->flags = 0;
 	vcpu->ran = true;
 	xstate_load_fpu(vcpu);
 	r = run(vcpu);
 	xstate_put_fpu(vcpu);
 	report_state(vcpu);
-	if (vcpu->has_sigset)
-		sigprocmask(SIG_SETMASK, &saved, NULL);
+	if (vcpu->has_sigset) {
+		sigprocmask(SIG_SETMASK, &current->real_blocked, NULL);
+		sigemptyset(&current->real_blocked);
+	}
 	return r;
 }

@@ -95,6 +95,7 @@ static void vm_free(struct vm *vm)
 	/* First what walks the vCPUs by itself. */
 	clock_vm_destroy(vm);
 	irqchip_destroy(vm);
+	mmu_stop(&vm->mmu);
 	for (i = 0; i < vm->nr_vcpus; i++)
 		vcpu_destroy(vm->vcpus[i]);
 	mmu_destroy(&vm->mmu);

@@ -107,7 +107,7 @@ const struct msr_row msr_table[] = {
 	SWITCH(0xc0000081, "IA32_STAR", 0, MSR_ANY, MSR_ALL_BITS, MSR_NO_FEATURE),
 	SWITCH(0xc0000082, "IA32_LSTAR", 1, MSR_CANONICAL, MSR_ALL_BITS, MSR_NO_FEATURE),
 	STORE(0xc0000083, 1, "IA32_CSTAR", AT(cstar), MSR_CANONICAL, MSR_ALL_BITS, MSR_F_SAVE),
-	SWITCH(0xc0000084, "IA32_FMASK", 2, MSR_ANY, MSR_ALL_BITS, MSR_NO_FEATURE),
+	SWITCH(0xc0000084, "IA32_FMASK", 2, MSR_ANY, 0xffffffff, MSR_NO_FEATURE),
 	VMCS(0xc0000100, "IA32_FS_BASE", FIELD_FS_BASE, MSR_CANONICAL, MSR_ALL_BITS, 0),
 	VMCS(0xc0000101, "IA32_GS_BASE", FIELD_GS_BASE, MSR_CANONICAL, MSR_ALL_BITS, 0),
 	ROW(0xc0000102, 1, "IA32_KERNEL_GS_BASE", MSR_OWN, MSR_CANONICAL, MSR_ALL_BITS,
@@ -181,7 +181,8 @@ static bool mc_bank_valid(u32 index, u64 value, bool host)
 {
 	switch (index & 3) {
 	case 0:
-		return !value || value == ~0ULL;
+		/* Old systems leave bit 0 or bit 10 clear. */
+		return !value || (value | BIT_ULL(10) | 1) == ~0ULL;
 	case 1:
 		return host || !value;
 	default:

@@ -81,7 +81,7 @@ static void unlock_feature_control(void)
 
 static int enter_vmx(void)
 {
-	if (__read_cr4() & X86_CR4_VMXE)
+	if (__read_cr4() & X86_CR4_VMXE || enable_rebooting())
 		return -EBUSY;
 	unlock_feature_control();
 	intel_pt_handle_vmx(1);
@@ -180,7 +180,9 @@ int enable_get(void)
 	int err = 0;
 
 	mutex_lock(&enable_lock);
-	if (!enable_users) {
+	if (enable_rebooting()) {
+		err = -EBUSY;
+	} else if (!enable_users) {
 		err = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "virt/kvmlet:online",
 					vmx_cpu_online, vmx_cpu_offline);
 		if (err > 0) {

@@ -44,6 +44,7 @@ SYM_FUNC_START(vmx_enter)
 	je	.Lhost_rsp_right
 	mov	%rsp, (%rcx)
 	mov	$FIELD_HOST_RSP, %eax
+.Lwrite_host_rsp:
 	vmwrite	%rsp, %rax
 .Lhost_rsp_right:
 
@@ -91,6 +92,7 @@ SYM_FUNC_START(vmx_enter)
 	vmlaunch
 	jmp	.Lentry_failed
 
+	_ASM_EXTABLE(.Lwrite_host_rsp, .Lentry_faulted)
 	_ASM_EXTABLE(.Lvmresume, .Lentry_faulted)
 	_ASM_EXTABLE(.Lvmlaunch, .Lentry_faulted)
 
