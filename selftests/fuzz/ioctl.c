@@ -65,7 +65,7 @@ static unsigned int session_calls = SESSION_CALLS;
 static bool debug_host, entering, any_state;
 static struct handle handles[HANDLES];
 static int odd_bytes_fd;		/* a page of odd values, and one of zeros */
-static __thread uint8_t *argument;	/* of each thread: writable, read-only, no memory */
+static __thread uint8_t *argument;	/* of each thread: writable, read-only, no access */
 
 #define ADD(counter) __atomic_fetch_add(&shared->counter, 1, __ATOMIC_RELAXED)
 
@@ -107,14 +107,18 @@ static struct handle *any_handle(enum descriptor kind)
 	return h;
 }
 
-/* A vCPU in real mode, which the guest stays in: then its state is good for a VM entry. */
+/*
+ * A vCPU in real mode, which the guest stays in: then its state is good for a VM entry. An interrupt
+ * whose delivery is under way needs IF.
+ */
 static void start_guest(int fd)
 {
-	struct kvm_regs regs = { .rip = CODE, .rsp = 0xf000, .rflags = X86_EFLAGS_FIXED };
+	struct kvm_regs regs = { .rip = CODE, .rsp = 0xf000 };
 	struct kvm_sregs sregs;
 
 	if (call(fd, KVM_GET_SREGS, &sregs))
 		return;
+	regs.rflags = X86_EFLAGS_FIXED | X86_EFLAGS_IF;
 	sregs.cs.selector = 0;
 	sregs.cs.base = 0;
 	if (!call(fd, KVM_SET_SREGS, &sregs))
@@ -203,7 +207,7 @@ static bool known_result(int r)
 static unsigned long bad_pointer(void)
 {
 	static const unsigned long pointers[] = {
-		0, 1, 8, 0xfff, 0x1000, 0x7fffffffffff, 0x7fffffffeff8, 0x7ffffffff000,
+		0, 1, 8, 0xfff, 0x1000, 0x7fffffffffff, 0x7ffffffff000,
 		0x800000000000, 0x8000000000000000, 0xffff800000000000, 0xffff888000001000,
 		0xffffffff81000000, 0xffffffffff600000, 0xfffffffffffff000, 0xffffffffffffffff,
 	};
@@ -420,7 +424,7 @@ static void new_argument(void)
 {
 	argument = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	mprotect(argument + 2 * PAGE, PAGE, PROT_READ);
-	munmap(argument + 3 * PAGE, PAGE);
+	mprotect(argument + 3 * PAGE, PAGE, PROT_NONE);
 }
 
 /* This program anew, with some descriptors and without the memory: held SHARED ODD_BYTES SEED. */
