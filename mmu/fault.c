@@ -95,8 +95,11 @@ static int map_page(struct fault *f, const struct host_page *host)
 			return NEED_TABLES;
 		}
 	}
-	if (!host->ram)
+	/* vCPUs in the guest have to leave it before it can reach the device: they look then. */
+	if (!host->ram && !READ_ONCE(f->mmu->maps_devices)) {
 		WRITE_ONCE(f->mmu->maps_devices, true);
+		f->mmu->ops->flush(f->mmu);
+	}
 	set_leaf(f, &table[ept_index(f->gfn, EPT_4K)], host);
 	/* Whoever cleans the page unmaps it first, so once is enough. */
 	if (host->writable && host->page && !PageDirty(host->page))
