@@ -78,7 +78,7 @@ SYM_FUNC_START(vmx_enter)
 	mov	VCPU_R15(%rdi), %r15
 	mov	VCPU_RDI(%rdi), %rdi
 
-	/* MDS, TAA, RFDS: nothing of the host may be left in the CPU's buffers. (VM_... is AMD's.) */
+	/* MDS, TAA, RFDS: leave nothing of the host in the CPU's buffers. (VM_... is for AMD.) */
 	CLEAR_CPU_BUFFERS
 
 	jnc	.Lvmlaunch
