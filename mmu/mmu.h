@@ -31,8 +31,8 @@ struct mmu;
 struct mmu_ops {
 	/*
 	 * No vCPU may use a translation removed before this call once it returns, and each has
-	 * left the guest meanwhile. Called with mmu->lock held: it may wait for other processors but not sleep, and takes
-	 * no lock that is held around a call into mmu/.
+	 * left the guest meanwhile. Called with mmu->lock held: it may wait for other
+	 * processors but not sleep, and takes no lock that is held around a call into mmu/.
 	 */
 	void (*flush)(struct mmu *mmu);
 };

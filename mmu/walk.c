@@ -220,7 +220,7 @@ static int mark_used(const struct walk *w)
 			continue;
 		/* Tables in ROM stay as they are. */
 		if (!w->env->ops->compare_swap(w->env->ctx, w->entry_gpa[level], old, new,
-					  w->mode->entry_size))
+					       w->mode->entry_size))
 			return -EAGAIN;
 	}
 	return WALK_OK;

@@ -123,7 +123,8 @@ static void check(const struct swept *s, int good, unsigned int least)
 		s->undo(s->arg, r);
 	printf("# %s: %u faults\n", s->name, faults);
 	tap_ok(!wrong && faults >= least && faults < FAULTS_MOST - 1 &&
-	       (good < 0 ? r >= 0 : r == good), "%s fails cleanly at each fault, then works", s->name);
+	       (good < 0 ? r >= 0 : r == good),
+	       "%s fails cleanly at each fault, then works", s->name);
 }
 
 static void closed(void *arg, int fd)

@@ -110,7 +110,7 @@ static struct handle *any_handle(enum descriptor kind)
 }
 
 /*
- * A vCPU in real mode, which the guest stays in: then its state is good for a VM entry. An interrupt
+ * A vCPU in real mode, which the guest stays in: its state is good for a VM entry. An interrupt
  * whose delivery is under way needs IF.
  */
 static void start_guest(int fd)
@@ -280,12 +280,14 @@ static unsigned long make_argument(const struct ioctl *io, int fd)
 		if (is_entry_state(io->cmd) && entering && !any_state)
 			return bad_pointer();
 		io->fill(argument);
-	} else if (is_entry_state(io->cmd) && entering && !any_state) {
+		read = false;
+	}
+	if (read && is_entry_state(io->cmd) && entering && !any_state) {
 		tame(io->cmd, argument);
 		return one_in(8) ? bad_pointer() : (unsigned long)argument;
-	} else {
-		argument[below(bytes)] ^= odd_value();
 	}
+	if (read)
+		argument[below(bytes)] ^= odd_value();
 	if (io->number)
 		return *(unsigned long *)argument;
 	if (io->cmd == KVM_SET_SIGNAL_MASK) {
@@ -456,7 +458,7 @@ static int held(char **argv)
 static void execute_anew(void)
 {
 	char numbers[3][24];
-	char *argv[] = { "ioctl", "held", numbers[0], numbers[1], numbers[2], NULL };
+	char *argv[6] = { "ioctl", "held", numbers[0], numbers[1], numbers[2], NULL };
 	unsigned int i;
 
 	for (i = 3; i < 64; i++)

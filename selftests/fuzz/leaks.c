@@ -84,7 +84,8 @@ struct field {
 	{ offsetof(type, member), sizeof(((type *)0)->member), 0, 1 }
 #define ARRAY(type, array, member)						\
 	{ offsetof(type, array[0].member), sizeof(((type *)0)->array[0].member), \
-	  sizeof(((type *)0)->array[0]), sizeof(((type *)0)->array) / sizeof(((type *)0)->array[0]) }
+	  sizeof(((type *)0)->array[0]),						\
+	  sizeof(((type *)0)->array) / sizeof(((type *)0)->array[0]) }
 
 /* Zero, or it changes with time. The second kind is not compared. */
 static const struct field segments[] = {
@@ -247,8 +248,10 @@ static void msrs(int fd, unsigned long list_cmd, const char *name)
 	for (i = 0; i < n; i++) {
 		memset(first, POISON_1, MOST);
 		memset(second, POISON_2, MOST);
-		a->head.nmsrs = b->head.nmsrs = 1;
-		a->entry.index = b->entry.index = list.indices[i];
+		a->head.nmsrs = 1;
+		b->head.nmsrs = 1;
+		a->entry.index = list.indices[i];
+		b->entry.index = list.indices[i];
 		stir_stack(i);
 		call(fd, KVM_GET_MSRS, a);
 		stir_stack(~i);
