@@ -87,11 +87,9 @@ static void round_of(struct counts *c, unsigned int delay)
 
 static void sweep(const char *path, bool irqchip, const char *name)
 {
-	unsigned int delay, most = SWEEP_US;
+	unsigned int delay, most = debug_host() ? SWEEP_US_DEBUG : SWEEP_US;
 	struct counts c = { 0 };
 
-	if (!access("/sys/kernel/debug/kmemleak", F_OK))
-		most = SWEEP_US_DEBUG;
 	machine(&vm, &vcpu, path, irqchip, guest);
 	for (delay = 1; delay <= most; delay++) {
 		if (delay % 16 == 0)
