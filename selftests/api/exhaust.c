@@ -80,7 +80,7 @@ int main(int argc, char **argv)
 
 	tap_begin();
 	path = device_path(argc, argv);
-	alarm(debug_host() ? 250 : 60);
+	alarm(on_debug_host() ? 250 : 60);
 	at_once();
 	TAP_EQ(rounds(10), 10, "ten VMs one after the other run");
 	settle();
@@ -89,7 +89,7 @@ int main(int argc, char **argv)
 	settle();
 	after = available();
 	printf("# %ld KiB before, %ld KiB after\n", before, after);
-	if (debug_host())
+	if (on_debug_host())
 		tap_skip("they leave no memory behind", "KASAN keeps what was freed; kmemleak looks");
 	else
 		tap_ok(before - after < TOLERANCE_KIB, "they leave no memory behind");

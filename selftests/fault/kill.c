@@ -120,8 +120,8 @@ static void good_guest(void)
 
 int main(int argc, char **argv)
 {
-	unsigned int kills = debug_host() ? KILLS_DEBUG : KILLS;
-	unsigned int life = debug_host() ? LIFE_US_DEBUG : LIFE_US;
+	unsigned int kills = on_debug_host() ? KILLS_DEBUG : KILLS;
+	unsigned int life = on_on_debug_host() ? LIFE_US_DEBUG : LIFE_US;
 	long before, after;
 	struct vcpu vcpu;
 	struct vm vm;
@@ -142,7 +142,7 @@ int main(int argc, char **argv)
 	tap_ok(deaths[FIRST_VM] && deaths[SECOND_VM] && deaths[RUNNING],
 	       "some while their VM was made, some while it ran");
 	printf("# %u killed; %ld KiB in use before, %ld after\n", kills, before, after);
-	if (debug_host())
+	if (on_debug_host())
 		tap_skip("nothing of their VMs is left", "KASAN keeps what was freed; kmemleak looks");
 	else
 		tap_ok(after - before < (long)kills * KIB_A_KILL, "nothing of their VMs is left");

@@ -87,7 +87,7 @@ static void round_of(struct counts *c, unsigned int delay)
 
 static void sweep(const char *path, bool irqchip, const char *name)
 {
-	unsigned int delay, most = debug_host() ? SWEEP_US_DEBUG : SWEEP_US;
+	unsigned int delay, most = on_debug_host() ? SWEEP_US_DEBUG : SWEEP_US;
 	struct counts c = { 0 };
 
 	machine(&vm, &vcpu, path, irqchip, guest);

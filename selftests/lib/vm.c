@@ -30,7 +30,7 @@ static int must(int r, const char *what)
 }
 
 /* The debug host, where all takes several times as long. */
-bool debug_host(void)
+bool on_debug_host(void)
 {
 	return !access("/sys/kernel/debug/kmemleak", F_OK);
 }
@@ -38,7 +38,7 @@ bool debug_host(void)
 /* The device that the program was told to test. A test that hangs dies after a while. */
 const char *device_path(int argc, char **argv)
 {
-	alarm(debug_host() ? 200 : 20);
+	alarm(on_debug_host() ? 200 : 20);
 	return argc > 1 ? argv[1] : "/dev/kvmlet";
 }
 

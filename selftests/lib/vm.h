@@ -45,7 +45,7 @@ struct vcpu {
 #define call(fd, cmd, arg) vm_call(fd, cmd, (unsigned long)(arg))
 int vm_call(int fd, unsigned long cmd, unsigned long arg);
 
-bool debug_host(void);
+bool on_debug_host(void);
 const char *device_path(int argc, char **argv);
 void vm_open(struct vm *vm, const char *path);
 void vm_memory(struct vm *vm);
