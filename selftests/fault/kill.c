@@ -121,7 +121,7 @@ static void good_guest(void)
 int main(int argc, char **argv)
 {
 	unsigned int kills = on_debug_host() ? KILLS_DEBUG : KILLS;
-	unsigned int life = on_on_debug_host() ? LIFE_US_DEBUG : LIFE_US;
+	unsigned int life = on_debug_host() ? LIFE_US_DEBUG : LIFE_US;
 	long before, after;
 	struct vcpu vcpu;
 	struct vm vm;
