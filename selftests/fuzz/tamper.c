@@ -18,7 +18,9 @@
 
 #define RUNS		4000
 #define RUNS_DEBUG	800
-#define REST_US		20		/* between two writes: one processor has to do both */
+#define REST_NS		20000		/* between two writes: one processor has to do both */
+#define KICK_NS		5000000
+#define DEBUG_FACTOR	50		/* an interrupt takes milliseconds on the debug host */
 #define REP_BYTES	600
 #define DONE		0x600d
 #define BYTES		(2 * PAGE)
@@ -27,6 +29,7 @@ static struct vm vm;
 static struct vcpu vcpu;
 static struct device device;
 static volatile bool stop;
+static bool debug;
 static volatile unsigned int rounds;	/* of the guest */
 static volatile unsigned long writes;
 static uint8_t buffer[REP_BYTES];
@@ -67,11 +70,11 @@ static void *attack(void *unused)
 {
 	static const uint8_t values[] = { 0xff, 0x00, 0x80, 0x01, 0x7f };
 	uint8_t *page = (uint8_t *)vcpu.run;
-	const struct timespec rest = { 0, REST_US * 1000 };
+	const struct timespec rest = { 0, REST_NS * (debug ? DEBUG_FACTOR : 1) };
 	unsigned int at = 0, turn = 0, i;
 
 	while (!stop) {
-		for (i = 0; i < 16; i++, writes++) {
+		for (i = 0; i < (debug ? 256 : 16); i++, writes++) {
 			at = (at + 1) % BYTES;
 			page[at] ^= values[turn++ % sizeof(values)] | 1;
 			page[turn % 96] = values[turn / 96 % sizeof(values)];
@@ -125,7 +128,8 @@ static void run_under_attack(unsigned int runs)
 static void attacked(unsigned int runs)
 {
 	const struct sigaction kick = { .sa_handler = on_kick };
-	const struct itimerspec when = { { 0, 5000000 }, { 0, 5000000 } };
+	const long ns = KICK_NS * (debug ? DEBUG_FACTOR : 1);
+	const struct itimerspec when = { { 0, ns }, { 0, ns } };
 	struct sigevent event = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGUSR1 };
 	pthread_t thread;
 	timer_t timer;
@@ -167,10 +171,10 @@ static void changed_answers(void)
 
 int main(int argc, char **argv)
 {
-	bool debug = !access("/sys/kernel/debug/kmemleak", F_OK);
 	int exit, i;
 
 	tap_begin();
+	debug = !access("/sys/kernel/debug/kmemleak", F_OK);
 	machine(&vm, &vcpu, device_path(argc, argv), false, guest);
 	alarm(debug ? 200 : 60);
 	TAP_EQ(vcpu_run_on(&vcpu), KVM_EXIT_IO, "the guest runs");
