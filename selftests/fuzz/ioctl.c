@@ -15,16 +15,14 @@
  * in the other it is set to anything, and KVM_RUN returns before the entry. With FUZZ_ENTRIES in
  * the environment there is only a third kind, which does both.
  *
- * On the debug host only, so far: on the ordinary one a session in some tens of thousands of calls
- * has not ended within PATIENCE, and why is not known yet.
- *
- * lab: --debug
- * lab: --debug --smp 2
+ * lab:
+ * lab: --smp 2
  * only: kvmlet
  * Upstream knows more ioctls, errnos and exits, and a guest that spins would stop the host.
  */
 #define _GNU_SOURCE
 #include <asm/processor-flags.h>
+#include <dirent.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
@@ -50,6 +48,13 @@
 #define TOLERANCE_KIB	1024		/* what the host's caches may grow */
 #define CODE		0x1000UL	/* the guest's */
 
+/*
+ * Where run pages are, one place for each handle: what is done to a run page that is long gone
+ * must not hit what the C library has there by now.
+ */
+#define RUN_PAGES	0x210000000000UL
+#define RUN_PAGE_AT(n)	((uint8_t *)RUN_PAGES + (n) * 4 * PAGE)
+
 /* What all processes add to. */
 struct shared {
 	unsigned long calls, runs, exits, children, children_done, odd, leaked, memory_ops;
@@ -61,7 +66,7 @@ struct shared {
 struct handle {
 	volatile int fd;
 	volatile enum descriptor kind;
-	uint8_t *volatile run;		/* the run page's address once, of a vCPU */
+	uint8_t *volatile run;		/* of a vCPU, where the run page was put */
 };
 
 static const char *path;
@@ -78,26 +83,32 @@ static __thread uint8_t *argument;	/* of each thread: writable, read-only, no ac
 
 /* --- descriptors ------------------------------------------------------------------------------ */
 
+/* The page is ours alone at first. Without entries nobody changes immediate_exit later. */
+static bool map_run_page(int fd, uint8_t *at)
+{
+	struct kvm_run *run = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	if (run == MAP_FAILED)
+		return false;
+	run->immediate_exit = !entering;
+	return mremap(run, 2 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, at) != MAP_FAILED;
+}
+
 static void adopt(int fd, enum descriptor kind)
 {
-	struct handle *h = &handles[below(HANDLES)];
+	unsigned int n = below(HANDLES);
+	struct handle *h = &handles[n];
 	int old = h->fd;
-	uint8_t *run = NULL;
 
-	if (kind == VCPU) {
-		run = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-		if (run == MAP_FAILED) {
-			close(fd);
-			return;
-		}
-		/* Nobody has disturbed this page yet, and without entries nobody changes this. */
-		((struct kvm_run *)run)->immediate_exit = !entering;
-	}
 	h->fd = -1;
 	if (h->run && one_in(2))
 		munmap(h->run, 2 * PAGE);
+	if (kind == VCPU && !map_run_page(fd, RUN_PAGE_AT(n))) {
+		close(fd);
+		fd = -1;
+	}
 	h->kind = kind;
-	h->run = run;
+	h->run = kind == VCPU ? RUN_PAGE_AT(n) : NULL;
 	h->fd = fd;
 	if (old >= 0)
 		close(old);
@@ -563,6 +574,42 @@ static void *work(void *number)
 	return NULL;
 }
 
+/* A file of /proc, in one line. */
+static void show_file(const char *thread, const char *name)
+{
+	char path[64], text[1024];
+	ssize_t i, n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%s/%s", thread, name);
+	fd = open(path, O_RDONLY);
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	for (i = 0; i < n; i++)
+		if (text[i] == '\n')
+			text[i] = ';';
+	text[n > 0 ? n : 0] = '\0';
+	printf("# %s %s: %s\n", thread, name, text);
+}
+
+/* Says where each thread is, of a session that does not end. Nothing else is to be saved here. */
+static void on_alarm(int number)
+{
+	DIR *threads = opendir("/proc/self/task");
+	struct dirent *thread;
+
+	printf("# seed %llu has not ended in %d s\n", (unsigned long long)session_seed, PATIENCE);
+	while (threads && (thread = readdir(threads))) {
+		if (thread->d_name[0] == '.')
+			continue;
+		show_file(thread->d_name, "syscall");
+		show_file(thread->d_name, "stack");
+		show_file(thread->d_name, "stat");
+	}
+	fflush(stdout);
+	_exit(1);
+}
+
 static void session(void)
 {
 	const struct sigaction kick = { .sa_handler = on_kick };
@@ -570,6 +617,7 @@ static void session(void)
 	pthread_t threads[THREADS];
 	uintptr_t i;
 
+	signal(SIGALRM, on_alarm);
 	alarm(PATIENCE);
 	random_begin(session_seed);
 	sigaction(SIGUSR1, &kick, NULL);
