@@ -53,8 +53,8 @@ demo:
 	@$(ROOT)/selftests/guest/demo/demo $(if $(HOST),--host) $(if $(SHELL_WANTED),--shell)
 
 check:
-	@$(ROOT)/scripts/setup --check
-	@$(ROOT)/selftests/run $(TESTS)
+	@$(ROOT)/scripts/setup --check $(if $(DEBUG),--debug)
+	@$(ROOT)/selftests/run $(if $(DEBUG),--with-debug) $(TESTS)
 
 check-debug:
 	@$(ROOT)/scripts/setup --debug
@@ -110,7 +110,8 @@ help:
 	@echo "  make demo SHELL=1    and leave me at its shell"
 	@echo "  make demo HOST=1     on this machine, if its processor can"
 	@echo "  make check           every test; TESTS=PATTERN: those whose name holds it"
-	@echo "  make check-debug     those that run on the debug host: KASAN, lockdep, kmemleak"
+	@echo "  make check DEBUG=1   and on the debug host: KASAN, lockdep, kmemleak once a boot"
+	@echo "  make check-debug     on the debug host alone: kmemleak after each program"
 	@echo "  make style           the rules of form"
 	@echo "  make loc             lines of code of the module"
 	@echo "  make install         module, program, DKMS, modprobe and udev files (DESTDIR=...)"

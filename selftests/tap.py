@@ -62,8 +62,15 @@ class Reader:
         bad, _number, name, _directive, word, why = found.groups()
         if word and word.upper() == "SKIP" and not bad:
             self.result.add("skip", name, [why or "no reason given"])
+        elif bad:
+            self.result.add("fail", name, self.notes())
         else:
-            self.result.add("fail" if bad else "pass", name)
+            self.result.add("pass", name)
+
+    def notes(self):
+        """What was said on the way from the last case to this one."""
+        last = self.result.cases[-1:]
+        return last[0][2][-SHOWN // 2:] if last and last[0][0] == "pass" else []
 
     def end(self, status, seconds=0.0):
         """The program has ended; status is its exit status, negative or over 128 for a signal."""

@@ -29,6 +29,14 @@ CASES = (
 )
 
 
+def told(output):
+    """The details of each case."""
+    reader = tap.Reader("details")
+    for line in output.splitlines():
+        reader.line(line)
+    return [case[2] for case in reader.end(1).cases]
+
+
 def main():
     failed = 0
     print("TAP version 13")
@@ -42,7 +50,14 @@ def main():
         if actual != expected:
             failed += 1
             print(f"# expected {expected}\n# actual   {actual}")
-    print(f"1..{len(CASES)}")
+    number, name = len(CASES) + 1, "a failure tells what was said before it, and after"
+    details = told("ok 1 - a\n# why\nnot ok 2 - b\n# how\nnot ok 3 - c\n# when\n1..3\n")
+    good = details == [["why"], ["why", "how"], ["when"]]
+    failed += not good
+    print(f"{'ok' if good else 'not ok'} {number} - {name}")
+    if not good:
+        print(f"# {details}")
+    print(f"1..{number}")
     return 1 if failed else 0
 
 

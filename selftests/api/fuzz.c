@@ -5,7 +5,8 @@
  */
 #include "selftests/lib/vm.h"
 
-#define ROUNDS	4000
+#define ROUNDS		4000
+#define ROUNDS_DEBUG	200
 
 static struct vm vm;
 static struct vcpu vcpu;
@@ -126,10 +127,10 @@ static void guest(void)
 
 static void fuzz(const char *path, bool irqchip, const char *name)
 {
-	unsigned int i, wrong = 0;
+	unsigned int i, wrong = 0, rounds = on_debug_host() ? ROUNDS_DEBUG : ROUNDS;
 
 	machine(&vm, &vcpu, path, irqchip, guest);
-	for (i = 0; i < ROUNDS; i++) {
+	for (i = 0; i < rounds; i++) {
 		wrong += !ioctls(vm.dev, system_ioctls, sizeof(system_ioctls) / 8);
 		wrong += !ioctls(vm.fd, vm_ioctls, sizeof(vm_ioctls) / 8);
 		wrong += !ioctls(vcpu.fd, vcpu_ioctls, sizeof(vcpu_ioctls) / 8);

@@ -534,12 +534,13 @@ static void on_kick(int number)
 
 /*
  * A signal now and then for this thread alone: no KVM_RUN lasts. KVM_CREATE_VM must get done in
- * between: the kernel's part of it is EINTR when a signal comes.
+ * between: the kernel's part of it is EINTR when a signal comes. The debug host is slower, and so
+ * is one of two processors.
  */
 static void kick_regularly(void)
 {
 	struct sigevent event = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGUSR1 };
-	long ns = KICK_NS * (debug_host ? 5 : 1) * (sysconf(_SC_NPROCESSORS_ONLN) > 1 ? 5 : 1);
+	long ns = KICK_NS * (debug_host ? 10 : 1) * (sysconf(_SC_NPROCESSORS_ONLN) > 1 ? 5 : 1);
 	struct itimerspec when = { { 0, ns }, { 0, ns } };
 	timer_t timer;
 

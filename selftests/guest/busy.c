@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Guests that compute for a while, one a processor: busy DEVICE [MILLISECONDS], or until SIGUSR1.
- * Others do something to the host meanwhile (see api/lifecycle.sh).
+ * Others do something to the host meanwhile (see life/module.sh).
  */
 #define _GNU_SOURCE
 #include <pthread.h>

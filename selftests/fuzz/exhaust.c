@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A user without privileges takes all that a kind of object gives: VMs, vCPUs, memory slots, page
+ * tables of the guest's memory, interrupt controllers and their timers. It is charged to the user's
+ * cgroup, ends there with ENOMEM or the cgroup's OOM killer, and the host goes on and gets it back.
+ *
+ * only: kvmlet
+ * Upstream charges nobody for a fifth of a VM, and gives memory back later than this test waits.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <grp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include "selftests/lib/vm.h"
+
+#define CGROUPS		"/tmp/cgroups"
+#define CGROUP		CGROUPS "/exhaust"
+#define LIMIT_MIB	48UL
+#define NOTICE_MIB	32UL		/* charged when the host's memory is looked at */
+#define NOBODY		65534
+#define FILES		65536
+#define TWO_MIB		0x200000UL
+#define SPARSE_SIZE	(1UL << 39)
+#define SPARSE_GPA	(1UL << 32)
+#define REST_PERCENT	10		/* of what the host lost, what nobody was charged for */
+#define TOLERANCE_KIB	1024		/* what the host's caches may grow */
+
+/* What the user's process tells the parent. */
+struct shared {
+	unsigned long objects;
+	int error;
+};
+
+static const char *path;
+static struct shared *shared;
+static int notice[2], go_on[2];		/* pipes: the first limit is reached; the parent has seen */
+static int current_fd;
+
+static int write_file(const char *name, const char *text)
+{
+	int fd = open(name, O_WRONLY);
+	bool done = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+
+	close(fd);
+	return done ? 0 : -1;
+}
+
+static unsigned long charged_kib(void)
+{
+	char text[32] = "";
+
+	return pread(current_fd, text, sizeof(text) - 1, 0) > 0 ? strtoul(text, NULL, 0) / 1024 : 0;
+}
+
+/* The host's free memory in KiB, without what caches would give back. */
+static unsigned long free_kib(void)
+{
+	char text[512] = "";
+	const char *free;
+	int fd;
+
+	write_file("/proc/sys/vm/drop_caches", "3");
+	usleep(200000);
+	fd = open("/proc/meminfo", O_RDONLY);
+	if (read(fd, text, sizeof(text) - 1) < 0)
+		text[0] = '\0';
+	close(fd);
+	free = strstr(text, "MemFree:");
+	return free ? strtoul(free + 8, NULL, 0) : 0;
+}
+
+/* --- the user --------------------------------------------------------------------------------- */
+
+/* One more object is there; the parent looks at the host when there are enough. */
+static void made_one(void)
+{
+	static bool told;
+	char byte = 0;
+
+	shared->objects++;
+	if (told || shared->objects % 16 || charged_kib() < NOTICE_MIB * 1024)
+		return;
+	told = true;
+	if (write(notice[1], &byte, 1) != 1 || read(go_on[0], &byte, 1) != 1)
+		_exit(1);
+}
+
+/* What does not come for want of memory ends the process; anything else is a wrong end. */
+static int must(int r)
+{
+	if (r >= 0)
+		return r;
+	shared->error = -r;
+	_exit(0);
+}
+
+static int new_vm(int dev)
+{
+	return must(call(dev, KVM_CREATE_VM, 0));
+}
+
+static void take_vms(int dev)
+{
+	for (;; made_one())
+		new_vm(dev);
+}
+
+static void take_vcpus(int dev)
+{
+	int r, id, vm;
+
+	for (;;) {
+		vm = new_vm(dev);
+		for (id = 0; id < 64; id++, made_one()) {
+			r = call(vm, KVM_CREATE_VCPU, id);
+			if (r == -EINVAL)
+				break;
+			must(r);
+		}
+	}
+}
+
+static void take_slots(int dev)
+{
+	struct kvm_userspace_memory_region slot;
+	uint8_t *memory = pages(PAGE);
+	unsigned int i;
+	int vm;
+
+	for (;;) {
+		vm = new_vm(dev);
+		for (i = 0; i < 30000; i++, made_one()) {
+			slot = (struct kvm_userspace_memory_region){
+				.slot = i, .guest_phys_addr = 2 * i * PAGE, .memory_size = PAGE,
+				.userspace_addr = (uintptr_t)memory,
+			};
+			must(call(vm, KVM_SET_USER_MEMORY_REGION, &slot));
+		}
+	}
+}
+
+static void take_irqchips(int dev)
+{
+	struct kvm_lapic_state lapic;
+	int vm, vcpu;
+
+	for (;; made_one()) {
+		vm = new_vm(dev);
+		must(call(vm, KVM_CREATE_IRQCHIP, 0));
+		vcpu = must(call(vm, KVM_CREATE_VCPU, 0));
+		/* Its timer runs for ever. */
+		must(call(vcpu, KVM_GET_LAPIC, &lapic));
+		*(uint32_t *)&lapic.regs[0x320] = 0x20040;
+		*(uint32_t *)&lapic.regs[0x380] = 0xffffffff;
+		must(call(vcpu, KVM_SET_LAPIC, &lapic));
+	}
+}
+
+/* Reads a byte of each 2 MiB, through the last large page of the low 4 GiB. */
+static void sparse_guest(void)
+{
+	volatile uint64_t *entry = &guest_tables[5][511];
+	volatile uint8_t *window = (uint8_t *)0xffe00000UL;
+	unsigned long i;
+
+	for (i = 0; i < SPARSE_SIZE / TWO_MIB; i++) {
+		*entry = (SPARSE_GPA + i * TWO_MIB) | (*entry & 0xfff);
+		asm volatile("invlpg (%0)" : : "r"(window) : "memory");
+		guest_sync(*window);
+	}
+}
+
+/* Each read needs a page table of its own, here and in the process. */
+static void take_page_tables(int dev)
+{
+	void *memory = mmap(NULL, SPARSE_SIZE, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	struct vcpu vcpu;
+	struct vm vm;
+
+	madvise(memory, SPARSE_SIZE, MADV_NOHUGEPAGE);
+	machine(&vm, &vcpu, path, false, sparse_guest);
+	must(vm_slot(&vm, 30, 0, SPARSE_GPA, SPARSE_SIZE, memory));
+	for (;; made_one())
+		must(call(vcpu.fd, KVM_RUN, 0));
+}
+
+/*
+ * @uncharged: bytes an object that nobody can charge for: the kernel's fpu_alloc_guest_fpstate(),
+ * the only way to a guest's FPU state, does not. A user gets a quarter more so, but not more.
+ */
+static const struct kind {
+	const char *name;
+	void (*take)(int dev);
+	unsigned long uncharged;
+} kinds[] = {
+	{ "VMs", take_vms, 0 },
+	{ "vCPUs", take_vcpus, PAGE },
+	{ "memory slots", take_slots, 0 },
+	{ "interrupt controllers", take_irqchips, PAGE },
+	{ "page tables", take_page_tables, 0 },
+};
+
+/* Joins the cgroup and lets go of all privileges. */
+static void become_user(void)
+{
+	const struct rlimit files = { FILES, FILES };
+
+	if (setrlimit(RLIMIT_NOFILE, &files) || write_file(CGROUP "/cgroup.procs", "0") ||
+	    setgroups(0, NULL) || setgid(NOBODY) || setuid(NOBODY))
+		_exit(1);
+}
+
+/* --- the host --------------------------------------------------------------------------------- */
+
+static void text(char *out, size_t bytes, const struct kind *kind, const char *what)
+{
+	snprintf(out, bytes, "%s: %s", kind->name, what);
+}
+
+static void check_charged(const struct kind *kind, unsigned long lost, unsigned long charged)
+{
+	unsigned long free = shared->objects * kind->uncharged / 1024;
+	char name[128];
+
+	text(name, sizeof(name), kind, "the host's memory is charged to the user");
+	printf("# %s: %lu objects, %lu KiB charged, %lu KiB gone\n", kind->name, shared->objects,
+	       charged, lost);
+	if (on_debug_host())
+		tap_skip(name, "KASAN and kmemleak keep memory that is nobody's");
+	else
+		tap_ok(lost <= charged + free + lost * REST_PERCENT / 100 + TOLERANCE_KIB,
+		       "%s", name);
+}
+
+static void check_back(const struct kind *kind, unsigned long before)
+{
+	unsigned long after = free_kib();
+	char name[128];
+
+	text(name, sizeof(name), kind, "the host gets it back");
+	printf("# %lu KiB free before, %lu after\n", before, after);
+	if (on_debug_host())
+		tap_skip(name, "KASAN keeps what is freed");
+	else
+		tap_ok(after + 2 * TOLERANCE_KIB >= before, "%s", name);
+}
+
+static void exhaust(const struct kind *kind)
+{
+	unsigned long before = free_kib(), charged = charged_kib(), noticed;
+	char byte = 0, name[128];
+	int status = 0;
+	pid_t pid;
+
+	memset(shared, 0, sizeof(*shared));
+	pid = fork();
+	if (!pid) {
+		become_user();
+		kind->take(open(path, O_RDWR | O_CLOEXEC));
+	}
+	text(name, sizeof(name), kind, "the host has less memory by as many");
+	noticed = read(notice[0], &byte, 1);
+	TAP_EQ(noticed, 1, name);
+	check_charged(kind, before - free_kib(), charged_kib() - charged);
+	if (write(go_on[1], &byte, 1) != 1)
+		exit(1);
+	waitpid(pid, &status, 0);
+	text(name, sizeof(name), kind, "the cgroup ends it: ENOMEM, or SIGKILL");
+	printf("# %s: %lu objects, status %#x, %s\n", kind->name, shared->objects, status,
+	       strerror(shared->error));
+	tap_ok((WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) ||
+	       (!status && shared->error == ENOMEM), "%s", name);
+	check_back(kind, before);
+}
+
+static bool make_cgroup(void)
+{
+	char limit[32];
+
+	snprintf(limit, sizeof(limit), "%lu", LIMIT_MIB << 20);
+	mkdir(CGROUPS, 0755);
+	if (mount("none", CGROUPS, "cgroup2", 0, NULL) ||
+	    write_file(CGROUPS "/cgroup.subtree_control", "+memory") || mkdir(CGROUP, 0755) ||
+	    write_file(CGROUP "/memory.max", limit))
+		return false;
+	current_fd = open(CGROUP "/memory.current", O_RDONLY);
+	return current_fd >= 0;
+}
+
+static void guest(void)
+{
+	guest_sync(1);
+}
+
+int main(int argc, char **argv)
+{
+	struct stat status;
+	struct vcpu vcpu;
+	unsigned int i;
+	struct vm vm;
+
+	tap_begin();
+	path = device_path(argc, argv);
+	alarm(280);
+	shared = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (pipe(notice) || pipe(go_on) || stat(path, &status) || chmod(path, 0666))
+		return 1;
+	TAP_EQ(make_cgroup(), true, "the host has cgroups");
+	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		exhaust(&kinds[i]);
+	chmod(path, status.st_mode & 0777);
+	close(current_fd);
+	rmdir(CGROUP);
+	umount(CGROUPS);
+	machine(&vm, &vcpu, path, true, guest);
+	TAP_EQ(vcpu_sync(&vcpu), 1, "a new guest runs");
+	machine_close(&vm, &vcpu);
+	return tap_end();
+}
