@@ -60,6 +60,12 @@ check-debug:
 	@$(ROOT)/scripts/setup --debug
 	@$(ROOT)/selftests/run --debug $(TESTS)
 
+fuzz:
+	@$(ROOT)/scripts/setup
+	@$(MAKE) --no-print-directory -s module-lab
+	@$(MAKE) --no-print-directory -s $(JOBS) -C $(ROOT)/selftests
+	@$(ROOT)/selftests/fuzz/campaign
+
 style:
 	@$(ROOT)/scripts/setup --check >/dev/null
 	@$(ROOT)/scripts/style
@@ -112,6 +118,7 @@ help:
 	@echo "  make check           every test; TESTS=PATTERN: those whose name holds it"
 	@echo "  make check DEBUG=1   and on the debug host: KASAN, lockdep, kmemleak once a boot"
 	@echo "  make check-debug     on the debug host alone: kmemleak after each program"
+	@echo "  make fuzz            a million ioctls and a million hostile guests, by chance"
 	@echo "  make style           the rules of form"
 	@echo "  make loc             lines of code of the module"
 	@echo "  make install         module, program, DKMS, modprobe and udev files (DESTDIR=...)"
@@ -119,4 +126,4 @@ help:
 	@echo "  make clean           remove build/"
 
 .PHONY: all module module-lab module-debug module-for userspace setup demo check check-debug \
-	style loc clean install uninstall help
+	fuzz style loc clean install uninstall help
