@@ -91,12 +91,38 @@ static void long_list(struct kvm_cpuid2 *list)
 	TAP_EQ(ask(KVM_SET_CPUID2, vcpu.fd, list, 120), 0, "120 entries can be set");
 }
 
+static void guest(void)
+{
+	guest_sync(1);
+}
+
+/* What the guest has seen does not change any more. */
+static void after_run(const char *path, struct kvm_cpuid2 *list)
+{
+	unsigned int i, refused = 0;
+
+	machine(&vm, &vcpu, path, false, guest);
+	call(vcpu.fd, KVM_SET_CPUID2, supported);
+	TAP_EQ(vcpu_sync(&vcpu), 1, "a guest has run");
+	TAP_EQ(call(vcpu.fd, KVM_SET_CPUID2, supported), 0, "the same list can be set after that");
+	memcpy(list, supported, sizeof(*list) + supported->nent * sizeof(list->entries[0]));
+	for (i = 0; i < 20; i++) {
+		list->entries[0].ebx = i;
+		refused += call(vcpu.fd, KVM_SET_CPUID2, list) == -EINVAL;
+	}
+	TAP_EQ(refused, 20, "another one is EINVAL, each time");
+	TAP_EQ(ask(KVM_GET_CPUID2, vcpu.fd, list, MAX_ENTRIES), 0, "KVM_GET_CPUID2");
+	TAP_EQ(list->entries[0].ebx, supported->entries[0].ebx, "and nothing has changed");
+	machine_close(&vm, &vcpu);
+}
+
 int main(int argc, char **argv)
 {
+	const char *path = device_path(argc, argv);
 	struct kvm_cpuid2 *list;
 
 	tap_begin();
-	vm_open(&vm, device_path(argc, argv));
+	vm_open(&vm, path);
 	vcpu_open(&vm, &vcpu, 0);
 	list = calloc(1, sizeof(*list) + (MAX_ENTRIES + 1) * sizeof(list->entries[0]));
 	supported = supported_cpuid(vm.dev);
@@ -109,5 +135,6 @@ int main(int argc, char **argv)
 	tap_ok(list->nent < 16, "its list is short");
 	TAP_EQ(ask(KVM_GET_EMULATED_CPUID, vm.dev, list, 0), -E2BIG, "room for 0: E2BIG");
 	machine_close(&vm, &vcpu);
+	after_run(path, list);
 	return tap_end();
 }

@@ -56,10 +56,10 @@ static void *run(void *arg)
 	uint64_t end = now() + milliseconds;
 
 	vcpu_long_mode(&m->vcpu, guest, m - machines);
-	while (!stop && now() < end && !m->wrong) {
+	do {
 		m->wrong = vcpu_sync(&m->vcpu) != 20000 / 2 * 19999;
 		m->rounds++;
-	}
+	} while (!stop && now() < end && !m->wrong);
 	return NULL;
 }
 
