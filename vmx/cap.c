@@ -7,6 +7,7 @@
 #include <linux/cpumask.h>
 #include "uapi/kvmlet.h"
 #include "vmx/cap.h"
+#include "vmx/cpu/debugger.h"
 #include "vmx/cpu/msr.h"
 #include "vmx/cpu/xstate.h"
 #include "vmx/vm.h"
@@ -39,6 +40,8 @@ static const struct cap caps[] = {
 	{ KVM_CAP_INTERNAL_ERROR_DATA, 1 },
 	{ KVM_CAP_VCPU_EVENTS, 1 },
 	{ KVM_CAP_DEBUGREGS, 1 },
+	{ KVM_CAP_SET_GUEST_DEBUG, 1 },
+	{ KVM_CAP_SET_GUEST_DEBUG2, DEBUGGER_CONTROLS },
 	{ KVM_CAP_XSAVE, 1 },
 	{ KVM_CAP_GET_TSC_KHZ, 1 },
 	{ KVM_CAP_MAX_VCPUS, VM_MAX_VCPUS },

@@ -17,6 +17,7 @@
 #include "vmx/compat.h"
 #include "vmx/cpu/cr.h"
 #include "vmx/cpu/debug.h"
+#include "vmx/cpu/debugger.h"
 #include "vmx/cpu/event.h"
 #include "vmx/cpu/regs.h"
 #include "vmx/cpu/reset.h"
@@ -163,6 +164,8 @@ static int handle_requests(struct vcpu *vcpu)
 		vcpu->run->exit_reason = KVM_EXIT_SHUTDOWN;
 		return 0;
 	}
+	if (vcpu_test_request(vcpu, REQ_DEBUG) && !debugger_serve(vcpu))
+		return 0;
 	if (vcpu_test_request(vcpu, REQ_CLOCK))
 		clock_update(vcpu);
 	if (vcpu_test_request(vcpu, REQ_TLB_FLUSH))

@@ -20,6 +20,7 @@
 #include <linux/types.h>
 #include "vmx/clock/clock.h"
 #include "vmx/cpu/cpuid.h"
+#include "vmx/cpu/debugger.h"
 #include "vmx/cpu/event.h"
 #include "vmx/cpu/msr.h"
 #include "vmx/cpu/xstate.h"
@@ -42,6 +43,7 @@ enum vcpu_request {
 	REQ_EVENT,		/* an interrupt, NMI or exception may be deliverable now */
 	REQ_TLB_FLUSH,		/* EPT entries were removed: INVEPT before the next entry */
 	REQ_CLOCK,		/* rewrite this vCPU's kvm-clock page */
+	REQ_DEBUG,		/* a debugger may want an exit, or a single step */
 	REQ_TRIPLE_FAULT,	/* shut the guest down */
 	REQ_DEAD,		/* the VM is gone: leave with -EIO */
 };
@@ -91,10 +93,12 @@ struct vcpu {
 	unsigned long cr0, cr4, cr8;		/* (v) cr.c; CR8 only without a LAPIC here */
 	u64 efer;				/* (v) */
 	u64 xcr0;				/* (v) */
-	unsigned long dr[4], dr6, dr7;		/* (v) */
+	unsigned long dr[4], dr6, dr7;		/* (v) the guest's */
+	unsigned long armed_dr7;		/* (v) what the processor gets, see debug_arm() */
 	u64 apic_base;				/* (v) IA32_APIC_BASE */
 	u32 mp_state;				/* (v) KVM_MP_STATE_* */
 	struct vcpu_events ev;			/* (v) */
+	struct vcpu_debugger debugger;		/* (v) */
 	struct vcpu_cpuid cpuid;		/* (v) */
 	struct vcpu_msrs msr;			/* (v) */
 	struct vcpu_xstate fpu;			/* (v) */

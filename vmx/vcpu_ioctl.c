@@ -90,6 +90,11 @@ static int set_events(void *vcpu, void *data)
 	return event_set(vcpu, data);
 }
 
+static int set_guest_debug(void *vcpu, void *data)
+{
+	return debugger_set(vcpu, data);
+}
+
 static int get_lapic(void *object, void *data)
 {
 	struct vcpu *vcpu = object;
@@ -252,6 +257,7 @@ static const struct ioctl_op vcpu_ops[] = {
 	{ KVM_SET_XCRS, set_xcrs },
 	{ KVM_GET_DEBUGREGS, get_debugregs },
 	{ KVM_SET_DEBUGREGS, set_debugregs },
+	{ KVM_SET_GUEST_DEBUG, set_guest_debug },
 	{ KVM_GET_LAPIC, get_lapic },
 	{ KVM_SET_LAPIC, set_lapic },
 	{ KVM_SET_CPUID2, .list = set_cpuid2 },

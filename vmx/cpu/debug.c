@@ -2,7 +2,8 @@
 /*
  * The guest's debug registers. MOV DR always exits, so the values here are right, but for
  * DR7, which an entry loads from the VMCS, and DR6, which the processor changes while a
- * breakpoint is armed: only then are DR0 to DR3 and DR6 switched around an entry.
+ * breakpoint is armed: only then are DR0 to DR3 and DR6 switched around an entry. Armed are the
+ * guest's breakpoints, or those of a debugger in user space instead.
  *
  * vcpu->mutex, vCPU loaded. SDM vol. 3B, 17.2.
  */
@@ -20,6 +21,34 @@
 #define GUEST_DR7_WRITABLE	0xffff23ffUL	/* L, G, LE, GE, GD, RW, LEN */
 #define GUEST_DR7_ARMED		0x000000ffUL	/* L0 to G3 */
 
+static bool debugger_has_them(const struct vcpu *vcpu)
+{
+	return vcpu->debugger.control & KVM_GUESTDBG_USE_HW_BP;
+}
+
+/**
+ * debug_arm() - the guest's DR7, or a debugger's breakpoints, have changed
+ * @vcpu: loaded
+ */
+void debug_arm(struct vcpu *vcpu)
+{
+	unsigned long dr7 = debugger_has_them(vcpu) ? vcpu->debugger.dr7 : vcpu->dr7;
+
+	vcpu->armed_dr7 = (dr7 & GUEST_DR7_WRITABLE) | GUEST_DR7_FIXED_1;
+	vmcs_writel(GUEST_DR7, vcpu->armed_dr7);
+}
+
+/**
+ * debug_dr6_of() - DR6 after a #DB
+ * @conditions: the bits that it sets
+ *
+ * Return: with those that are always set.
+ */
+unsigned long debug_dr6_of(unsigned long conditions)
+{
+	return (conditions & GUEST_DR6_WRITABLE) | GUEST_DR6_FIXED_1;
+}
+
 /**
  * debug_reset() - values at power-on
  * @vcpu: loaded
@@ -29,7 +58,7 @@ void debug_reset(struct vcpu *vcpu)
 	memset(vcpu->dr, 0, sizeof(vcpu->dr));
 	vcpu->dr6 = GUEST_DR6_FIXED_1;
 	vcpu->dr7 = GUEST_DR7_FIXED_1;
-	vmcs_writel(GUEST_DR7, vcpu->dr7);
+	debug_arm(vcpu);
 }
 
 /**
@@ -45,7 +74,7 @@ void debug_deliver(struct vcpu *vcpu, unsigned long dr6)
 	vcpu->dr6 |= GUEST_DR6_FIXED_1 | (dr6 & GUEST_DR6_WRITABLE);
 	if (vcpu->dr7 & DR7_GD) {
 		vcpu->dr7 &= ~DR7_GD;
-		vmcs_writel(GUEST_DR7, vcpu->dr7);
+		debug_arm(vcpu);
 	}
 }
 
@@ -76,7 +105,7 @@ int debug_get_dr(struct vcpu *vcpu, unsigned int nr, unsigned long *value)
 static void set_dr7(struct vcpu *vcpu, unsigned long value)
 {
 	vcpu->dr7 = (value & GUEST_DR7_WRITABLE) | GUEST_DR7_FIXED_1;
-	vmcs_writel(GUEST_DR7, vcpu->dr7);
+	debug_arm(vcpu);
 }
 
 /**
@@ -105,23 +134,25 @@ int debug_set_dr(struct vcpu *vcpu, unsigned int nr, unsigned long value)
 }
 
 /**
- * debug_enter() - arm the guest's breakpoints instead of the host's
+ * debug_enter() - arm the guest's or a debugger's breakpoints instead of the host's
  * @vcpu: about to enter
  *
  * Context: interrupts off.
  */
 void debug_enter(struct vcpu *vcpu)
 {
-	if (likely(!(vcpu->dr7 & GUEST_DR7_ARMED))) {
+	const unsigned long *dr = debugger_has_them(vcpu) ? vcpu->debugger.dr : vcpu->dr;
+
+	if (likely(!(vcpu->armed_dr7 & GUEST_DR7_ARMED))) {
 		if (hw_breakpoint_active())
 			set_debugreg(0, 7);
 		return;
 	}
 	set_debugreg(0, 7);
-	set_debugreg(vcpu->dr[0], 0);
-	set_debugreg(vcpu->dr[1], 1);
-	set_debugreg(vcpu->dr[2], 2);
-	set_debugreg(vcpu->dr[3], 3);
+	set_debugreg(dr[0], 0);
+	set_debugreg(dr[1], 1);
+	set_debugreg(dr[2], 2);
+	set_debugreg(dr[3], 3);
 	set_debugreg(vcpu->dr6, 6);
 }
 
@@ -133,8 +164,10 @@ void debug_enter(struct vcpu *vcpu)
  */
 void debug_leave(struct vcpu *vcpu)
 {
-	if (unlikely(vcpu->dr7 & GUEST_DR7_ARMED)) {
-		get_debugreg(vcpu->dr6, 6);
+	if (unlikely(vcpu->armed_dr7 & GUEST_DR7_ARMED)) {
+		/* What a debugger's breakpoints leave there is not the guest's. */
+		if (!debugger_has_them(vcpu))
+			get_debugreg(vcpu->dr6, 6);
 		set_debugreg(DR6_RESERVED, 6);
 	}
 	if (hw_breakpoint_active())

@@ -18,6 +18,8 @@ struct vcpu;
 #define DR7_GD		BIT(13)		/* the next access to a debug register traps */
 
 void debug_reset(struct vcpu *vcpu);
+void debug_arm(struct vcpu *vcpu);
+unsigned long debug_dr6_of(unsigned long conditions);
 void debug_deliver(struct vcpu *vcpu, unsigned long dr6);
 int debug_get_dr(struct vcpu *vcpu, unsigned int nr, unsigned long *value);
 int debug_set_dr(struct vcpu *vcpu, unsigned int nr, unsigned long value);

@@ -110,6 +110,21 @@ void event_exception_error(struct vcpu *vcpu, u8 vector, u32 error)
 }
 
 /**
+ * event_soft_exception() - raise an exception as an instruction does
+ * @vcpu: loaded
+ * @vector: #BP
+ * @insn_len: bytes of the instruction at RIP
+ */
+void event_soft_exception(struct vcpu *vcpu, u8 vector, u8 insn_len)
+{
+	queue(vcpu, vector, false, 0);
+	if (vcpu->ev.exception.vector == vector) {
+		vcpu->ev.exception.soft = true;
+		vcpu->ev.exception.insn_len = insn_len;
+	}
+}
+
+/**
  * event_page_fault() - raise #PF
  * @vcpu: loaded
  * @address: linear address for CR2
@@ -136,6 +151,8 @@ void event_debug(struct vcpu *vcpu, unsigned long dr6)
 		vcpu->ev.exception.has_payload = true;
 		vcpu->ev.exception.payload = dr6;
 	}
+	if (unlikely(vcpu->debugger.control))
+		vcpu_request(vcpu, REQ_DEBUG);
 }
 
 /**
@@ -324,14 +341,18 @@ static bool start_interrupt(struct vcpu *vcpu)
  */
 void event_prepare(struct vcpu *vcpu)
 {
+	bool held = vcpu->debugger.control & KVM_GUESTDBG_BLOCKIRQ;
+
 	if (!reinject(vcpu)) {
 		if (vcpu->ev.exception.pending)
 			deliver_exception(vcpu);
-		else if (!start_nmi(vcpu))
+		else if (!held && !start_nmi(vcpu))
 			start_interrupt(vcpu);
 	}
-	set_window(vcpu, CPU_BASED_NMI_WINDOW_EXITING, atomic_read(&vcpu->ev.nmi.pending));
-	set_window(vcpu, CPU_BASED_INTR_WINDOW_EXITING, event_interrupt_waiting(vcpu) ||
+	set_window(vcpu, CPU_BASED_NMI_WINDOW_EXITING,
+		   !held && atomic_read(&vcpu->ev.nmi.pending));
+	set_window(vcpu, CPU_BASED_INTR_WINDOW_EXITING,
+		   (!held && event_interrupt_waiting(vcpu)) ||
 		   (vcpu->vm->irqchip == IRQCHIP_NONE && vcpu->run->request_interrupt_window));
 }
 
@@ -509,5 +530,6 @@ int event_set(struct vcpu *vcpu, const struct kvm_vcpu_events *events)
 		atomic_set(&vcpu->ev.nmi.pending, !!events->nmi.pending);
 	set_interruptibility(vcpu, events);
 	vcpu_request(vcpu, REQ_EVENT);
+	vcpu_request(vcpu, REQ_DEBUG);
 	return 0;
 }

@@ -34,6 +34,9 @@ int regs_get(struct vcpu *vcpu, struct kvm_regs *regs)
 		*(u64 *)((char *)regs + kvm_regs_offset[i]) = vcpu_gpr(vcpu, i);
 	regs->rip = vcpu_rip(vcpu);
 	regs->rflags = vcpu_rflags(vcpu);
+	/* A debugger's steps are not the guest's business, nor the monitor's. */
+	if (vcpu->debugger.control & KVM_GUESTDBG_SINGLESTEP)
+		regs->rflags &= ~X86_EFLAGS_TF;
 	return 0;
 }
 
@@ -54,6 +57,7 @@ int regs_set(struct vcpu *vcpu, const struct kvm_regs *regs)
 	vcpu_set_rflags(vcpu, regs->rflags);
 	vcpu->ev.exception.pending = false;
 	vcpu_request(vcpu, REQ_EVENT);
+	vcpu_request(vcpu, REQ_DEBUG);
 	return 0;
 }
 

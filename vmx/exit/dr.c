@@ -62,7 +62,7 @@ int exit_dr(struct vcpu *vcpu)
 		return undefined(vcpu);
 	if (segment_cpl(vcpu))
 		return raise_gp(vcpu);
-	if (vcpu->dr7 & DR7_GD) {
+	if (vcpu->armed_dr7 & DR7_GD) {
 		event_debug(vcpu, DR6_BD);
 		return 1;
 	}

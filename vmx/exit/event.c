@@ -10,6 +10,7 @@
 #include <asm/vmx.h>
 #include "vmx/cpu/cr.h"
 #include "vmx/cpu/debug.h"
+#include "vmx/cpu/debugger.h"
 #include "vmx/cpu/event.h"
 #include "vmx/cpu/regs.h"
 #include "vmx/cpu/segment.h"
@@ -115,6 +116,8 @@ int exit_exception(struct vcpu *vcpu)
 	switch (vector) {
 	case X86_TRAP_DB:
 		return debug_exception(vcpu);
+	case X86_TRAP_BP:
+		return debugger_breakpoint(vcpu);
 	case X86_TRAP_AC:
 		return alignment_check(vcpu);
 	default:
