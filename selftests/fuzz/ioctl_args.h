@@ -195,6 +195,14 @@ static void fill_signal_mask(void *p)
 	memcpy(mask->sigset, &set, sizeof(set));
 }
 
+static void fill_guest_debug(void *p)
+{
+	struct kvm_guest_debug *debug = p;
+
+	fill_words(p);
+	debug->control = one_in(8) ? odd_value() : random64() & 0x1f0003;
+}
+
 static void fill_mce_cap(void *p)
 {
 	fill_number(p, one_in(4) ? odd_value() : below(34) | 1ULL << 8 | 1ULL << 24);
