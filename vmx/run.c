@@ -21,6 +21,7 @@
 #include "vmx/cpu/event.h"
 #include "vmx/cpu/regs.h"
 #include "vmx/cpu/reset.h"
+#include "vmx/cpu/sync_regs.h"
 #include "vmx/exit/exit.h"
 #include "vmx/hw/context.h"
 #include "vmx/hw/controls.h"
@@ -357,8 +358,11 @@ int vcpu_run(struct vcpu *vcpu)
 {
 	int r;
 
-	if (vcpu->run->kvm_valid_regs || vcpu->run->kvm_dirty_regs)
-		return -EINVAL;
+	if (unlikely(vcpu->run->kvm_valid_regs || vcpu->run->kvm_dirty_regs)) {
+		r = sync_regs_in(vcpu);
+		if (r)
+			return r;
+	}
 	/* What is blocked outside does not kill inside: the signal code looks at real_blocked. */
 	if (vcpu->has_sigset)
 		sigprocmask(SIG_SETMASK, &vcpu->sigset, &current->real_blocked);
@@ -368,6 +372,8 @@ int vcpu_run(struct vcpu *vcpu)
 	r = run(vcpu);
 	xstate_put_fpu(vcpu);
 	report_state(vcpu);
+	if (unlikely(vcpu->run->kvm_valid_regs))
+		sync_regs_out(vcpu);
 	if (vcpu->has_sigset) {
 		sigprocmask(SIG_SETMASK, &current->real_blocked, NULL);
 		sigemptyset(&current->real_blocked);

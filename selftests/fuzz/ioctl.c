@@ -249,7 +249,7 @@ static unsigned long odd_pointer(unsigned int bytes)
 	case 3:
 		return at + 2 * PAGE;
 	case 4:
-		/* One piece may be a run page, whose immediate_exit must stay. */
+		/* A piece may be a run page, whose immediate_exit must stay. */
 		if (entering)
 			return PIECE(below(NR_PIECES)) + below(PIECE_SIZE);
 		return at + below(8);
@@ -385,18 +385,19 @@ static void run(void)
 
 /*
  * Overwrites a part of a run page while somebody may be in KVM_RUN. By the kernel, which says
- * EFAULT where the page is gone.
+ * EFAULT where the page is gone. Registers that KVM_RUN takes from there are state like any other.
  */
 static void tamper(uint8_t *run_page)
 {
 	unsigned int first = entering ? 0 : offsetof(struct kvm_run, immediate_exit) + 1;
 	unsigned int at = first + below(one_in(2) ? 64 : 2 * PAGE - 16);
+	const unsigned int dirty = offsetof(struct kvm_run, kvm_dirty_regs);
 
-	if (!run_page)
+	if (!run_page || (entering && !any_state && at < dirty + 8 && at + 16 > dirty))
 		return;
 	if (pread(odd_bytes_fd, run_page + at, 1 + below(16), below(PAGE - 16)) > 0)
 		ADD(memory_ops);
-	/* With kvm_valid_regs or kvm_dirty_regs KVM_RUN is EINVAL: not for long. */
+	/* With odd kvm_valid_regs or kvm_dirty_regs KVM_RUN is EINVAL: not for long. */
 	if (one_in(2) && pread(odd_bytes_fd, run_page + offsetof(struct kvm_run, kvm_valid_regs),
 			       16, PAGE) > 0)
 		ADD(memory_ops);
@@ -408,9 +409,9 @@ static void disturb_memory(void)
 
 	ADD(memory_ops);
 	if (one_in(8) && h->run)
-		disturb((unsigned long)h->run + below(2) * PAGE, PAGE);
+		disturb((unsigned long)h->run + below(2) * PAGE, PAGE, !entering || any_state);
 	else
-		disturb_arena(entering ? h->fd : -1);
+		disturb_arena(any_state ? h->fd : -1);
 }
 
 /* --- other processes -------------------------------------------------------------------------- */

@@ -114,8 +114,11 @@ static int any_protection(void)
 	return ONE_OF(protections);
 }
 
-/* What munmap, mremap and others do to memory that somebody uses: [@at, @at + @bytes). */
-static void disturb(unsigned long at, unsigned long bytes)
+/*
+ * What munmap, mremap and others do to memory that somebody uses: [@at, @at + @bytes). @moves: it
+ * may become guest memory.
+ */
+static void disturb(unsigned long at, unsigned long bytes, bool moves)
 {
 	switch (below(8)) {
 	case 0:
@@ -126,8 +129,9 @@ static void disturb(unsigned long at, unsigned long bytes)
 		mprotect((void *)at, bytes, any_protection());
 		break;
 	case 3:
-		mremap((void *)at, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED,
-		       (void *)PIECE(1 + below(NR_PIECES - 1)));
+		if (moves)
+			mremap((void *)at, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED,
+			       (void *)PIECE(1 + below(NR_PIECES - 1)));
 		break;
 	default:
 		madvise((void *)at, bytes, any_advice());
@@ -148,7 +152,7 @@ static void disturb_arena(int vcpu_fd)
 			break;
 		/* fallthrough */
 	default:
-		disturb(PIECE(n) + page * 4096, (1 + below(PIECE_PAGES - page)) * 4096UL);
+		disturb(PIECE(n) + page * 4096, (1 + below(PIECE_PAGES - page)) * 4096UL, true);
 	}
 }
 
