@@ -167,6 +167,8 @@ static int handle_requests(struct vcpu *vcpu)
 	}
 	if (vcpu_test_request(vcpu, REQ_DEBUG) && !debugger_serve(vcpu))
 		return 0;
+	if (vcpu_test_request(vcpu, REQ_MSR_FILTER))
+		controls_set_msr_bitmap(vcpu);
 	if (vcpu_test_request(vcpu, REQ_CLOCK))
 		clock_update(vcpu);
 	if (vcpu_test_request(vcpu, REQ_TLB_FLUSH))

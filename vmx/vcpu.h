@@ -43,6 +43,7 @@ enum vcpu_request {
 	REQ_EVENT,		/* an interrupt, NMI or exception may be deliverable now */
 	REQ_TLB_FLUSH,		/* EPT entries were removed: INVEPT before the next entry */
 	REQ_CLOCK,		/* rewrite this vCPU's kvm-clock page */
+	REQ_MSR_FILTER,		/* the VM's MSR filter has changed */
 	REQ_DEBUG,		/* a debugger may want an exit, or a single step */
 	REQ_TRIPLE_FAULT,	/* shut the guest down */
 	REQ_DEAD,		/* the VM is gone: leave with -EIO */

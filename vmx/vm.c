@@ -17,6 +17,7 @@
 #include "vmx/cap.h"
 #include "vmx/clock/clock.h"
 #include "vmx/hw/enable.h"
+#include "vmx/cpu/msr_filter.h"
 #include "vmx/ioctl.h"
 #include "vmx/irqchip/irqchip.h"
 #include "vmx/vcpu.h"
@@ -99,6 +100,7 @@ static void vm_free(struct vm *vm)
 	for (i = 0; i < vm->nr_vcpus; i++)
 		vcpu_destroy(vm->vcpus[i]);
 	mmu_destroy(&vm->mmu);
+	msr_filter_destroy(vm);
 	mmdrop(vm->mm);
 	enable_put();
 	kfree(vm);
@@ -240,10 +242,22 @@ static int set_clock(void *vm, void *data)
 	return pvclock_set(vm, data);
 }
 
-/* No capability of this driver needs to be enabled; programs rely on hearing so. */
-static int enable_cap(void *vm, void *data)
+static int set_msr_filter(void *vm, void *data)
 {
-	return -EINVAL;
+	return msr_filter_set(vm, data);
+}
+
+/* Most capabilities need not be enabled; programs rely on hearing so. */
+static int enable_cap(void *object, void *data)
+{
+	struct kvm_enable_cap *cap = data;
+	struct vm *vm = object;
+
+	if (cap->flags || cap->cap != KVM_CAP_X86_USER_SPACE_MSR ||
+	    (cap->args[0] & ~(u64)MSR_EXIT_REASONS))
+		return -EINVAL;
+	WRITE_ONCE(vm->msr_exits, cap->args[0]);
+	return 0;
 }
 
 static const struct ioctl_op vm_ops[] = {
@@ -261,6 +275,7 @@ static const struct ioctl_op vm_ops[] = {
 	{ KVM_SET_BOOT_CPU_ID, set_boot_cpu_id },
 	{ KVM_GET_CLOCK, get_clock },
 	{ KVM_SET_CLOCK, set_clock },
+	{ KVM_X86_SET_MSR_FILTER, set_msr_filter },
 	{ KVM_ENABLE_CAP, enable_cap },
 };
 

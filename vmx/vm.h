@@ -23,6 +23,7 @@
 
 struct ioapic;
 struct irq_routes;
+struct msr_filter;
 struct pic;
 struct vcpu;
 
@@ -45,6 +46,8 @@ struct vm {
 	struct ioapic *ioapic;
 	struct irq_routes __rcu *routes;	/* (L) */
 	struct vm_clock clock;			/* (-) */
+	struct msr_filter __rcu *msr_filter;	/* (L) NULL: none */
+	u32 msr_exits;				/* (-) KVM_MSR_EXIT_REASON_* for user space */
 	u32 boot_cpu_id;			/* (l) vCPU id of the bootstrap processor */
 	bool dead;				/* (-) an internal error ended it: -EIO */
 };

@@ -88,7 +88,7 @@ static void software_breakpoints(void)
 	machine_close(&vm, &vcpu);
 }
 
-/* --- debug registers --------------------------------------------------------------------------- */
+/* --- debug registers -------------------------------------------------------------------------- */
 
 extern const char executed[], after_write[];
 
@@ -126,7 +126,7 @@ static void hardware_breakpoints(void)
 	machine_close(&vm, &vcpu);
 }
 
-/* --- single steps ------------------------------------------------------------------------------ */
+/* --- single steps ----------------------------------------------------------------------------- */
 
 extern const char steps_begin[];
 extern const char *const steps[];
@@ -230,7 +230,7 @@ static void step_through_exit(void)
 	machine_close(&vm, &vcpu);
 }
 
-/* --- what is given back and what is held back --------------------------------------------------- */
+/* --- what is given back and what is held back ------------------------------------------------- */
 
 static void db_guest(void)
 {

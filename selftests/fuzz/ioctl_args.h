@@ -195,6 +195,32 @@ static void fill_signal_mask(void *p)
 	memcpy(mask->sigset, &set, sizeof(set));
 }
 
+static void fill_enable_cap(void *p)
+{
+	struct kvm_enable_cap *cap = p;
+
+	fill_words(p);
+	cap->cap = one_in(4) ? odd_value() : KVM_CAP_X86_USER_SPACE_MSR;
+	cap->flags = one_in(8) ? odd_value() : 0;
+	cap->args[0] = one_in(4) ? odd_value() : below(8);
+}
+
+static void fill_msr_filter(void *p)
+{
+	static const uint32_t bases[] = { 0, 0x10, 0x174, 0xc0000080, 0xc0000100, 0xfffffff0 };
+	struct kvm_msr_filter *filter = p;
+	unsigned int i;
+
+	fill_words(p);
+	filter->flags = one_in(8) ? odd_value() : one_in(4);
+	for (i = 0; i < KVM_MSR_FILTER_MAX_RANGES; i++) {
+		filter->ranges[i].flags = one_in(16) ? odd_value() : below(4);
+		filter->ranges[i].base = one_in(4) ? odd_value() : ONE_OF(bases);
+		filter->ranges[i].nmsrs = one_in(16) ? odd_count(0x3000) : below(40);
+		filter->ranges[i].bitmap = (void *)(one_in(16) ? odd_value() : (uintptr_t)p);
+	}
+}
+
 static void fill_guest_debug(void *p)
 {
 	struct kvm_guest_debug *debug = p;

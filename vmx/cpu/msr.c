@@ -286,6 +286,18 @@ static const struct msr_row *find_for(struct vcpu *vcpu, u32 index, bool host)
 	return row;
 }
 
+/**
+ * msr_known() - does the guest have an MSR?
+ * @vcpu: loaded
+ * @index: ECX
+ *
+ * Return: true if it has, though it may refuse the value or the direction of an access.
+ */
+bool msr_known(struct vcpu *vcpu, u32 index)
+{
+	return find_for(vcpu, index, true);
+}
+
 static u64 *row_storage(struct vcpu *vcpu, const struct msr_row *row, u32 index)
 {
 	return storage(vcpu, row->offset) + array_index_nospec(index - row->first, row->nr);

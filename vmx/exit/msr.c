@@ -1,23 +1,70 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * RDMSR and WRMSR that the MSR bitmap does not let through. SDM vol. 3C, 25.1.3.
+ * RDMSR and WRMSR that the MSR bitmap does not let through. What cannot be done is #GP(0), or
+ * user space's business if it asked for it (KVM_CAP_X86_USER_SPACE_MSR). SDM vol. 3C, 25.1.3.
  */
+#include <linux/string.h>
 #include "vmx/cpu/msr.h"
+#include "vmx/cpu/msr_filter.h"
 #include "vmx/cpu/regs.h"
 #include "vmx/exit/exit.h"
+
+/* User space may have moved RIP meanwhile: then this instruction is no more. */
+static int complete_rdmsr(struct vcpu *vcpu)
+{
+	if (vcpu_rip(vcpu) != vcpu->io_rip)
+		return 1;
+	if (READ_ONCE(vcpu->run->msr.error))
+		return raise_gp(vcpu);
+	vcpu_set_edx_eax(vcpu, READ_ONCE(vcpu->run->msr.data));
+	return skip_instruction(vcpu);
+}
+
+static int complete_wrmsr(struct vcpu *vcpu)
+{
+	if (vcpu_rip(vcpu) != vcpu->io_rip)
+		return 1;
+	return READ_ONCE(vcpu->run->msr.error) ? raise_gp(vcpu) : skip_instruction(vcpu);
+}
+
+static int refuse(struct vcpu *vcpu, u32 reason, bool write)
+{
+	struct kvm_run *run = vcpu->run;
+
+	if (likely(!(READ_ONCE(vcpu->vm->msr_exits) & reason)))
+		return raise_gp(vcpu);
+	run->exit_reason = write ? KVM_EXIT_X86_WRMSR : KVM_EXIT_X86_RDMSR;
+	run->msr.error = 0;
+	memset(run->msr.pad, 0, sizeof(run->msr.pad));
+	run->msr.reason = reason;
+	run->msr.index = vcpu->gpr[GPR_RCX];
+	run->msr.data = write ? vcpu_edx_eax(vcpu) : 0;
+	vcpu->io_rip = vcpu_rip(vcpu);
+	vcpu->complete = write ? complete_wrmsr : complete_rdmsr;
+	return 0;
+}
+
+static u32 why_refused(struct vcpu *vcpu)
+{
+	return msr_known(vcpu, vcpu->gpr[GPR_RCX]) ? KVM_MSR_EXIT_REASON_INVAL :
+						     KVM_MSR_EXIT_REASON_UNKNOWN;
+}
 
 /**
  * exit_rdmsr() - RDMSR
  * @vcpu: loaded
  *
- * Return: 1; an MSR that the guest does not have raises #GP(0).
+ * Return: 1, with #GP(0) for an MSR that the guest does not have; 0 with KVM_EXIT_X86_RDMSR.
  */
 int exit_rdmsr(struct vcpu *vcpu)
 {
+	u32 index = vcpu->gpr[GPR_RCX];
 	u64 value;
 
-	if (msr_get(vcpu, vcpu->gpr[GPR_RCX], &value, false))
-		return raise_gp(vcpu);
+	if (!msr_filter_allows(vcpu->vm, index, false))
+		return refuse(vcpu, KVM_MSR_EXIT_REASON_FILTER, false);
+	if (msr_get(vcpu, index, &value, false))
+		return refuse(vcpu, why_refused(vcpu), false);
 	vcpu_set_edx_eax(vcpu, value);
 	return skip_instruction(vcpu);
 }
@@ -26,11 +73,16 @@ int exit_rdmsr(struct vcpu *vcpu)
  * exit_wrmsr() - WRMSR
  * @vcpu: loaded
  *
- * Return: 1; an MSR or a value that the guest may not write raises #GP(0).
+ * Return: 1, with #GP(0) for an MSR or a value that the guest may not write; 0 with
+ * KVM_EXIT_X86_WRMSR.
  */
 int exit_wrmsr(struct vcpu *vcpu)
 {
-	if (msr_set(vcpu, vcpu->gpr[GPR_RCX], vcpu_edx_eax(vcpu), false))
-		return raise_gp(vcpu);
+	u32 index = vcpu->gpr[GPR_RCX];
+
+	if (!msr_filter_allows(vcpu->vm, index, true))
+		return refuse(vcpu, KVM_MSR_EXIT_REASON_FILTER, true);
+	if (msr_set(vcpu, index, vcpu_edx_eax(vcpu), false))
+		return refuse(vcpu, why_refused(vcpu), true);
 	return skip_instruction(vcpu);
 }

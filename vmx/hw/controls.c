@@ -10,6 +10,7 @@
 #include <asm/msr-index.h>
 #include <asm/traps.h>
 #include "vmx/compat.h"
+#include "vmx/cpu/msr_filter.h"
 #include "vmx/hw/controls.h"
 #include "vmx/hw/enable.h"
 #include "vmx/hw/switch.h"
@@ -33,7 +34,8 @@ static const u32 passed_through[] = {
 #define PAUSE_GAP	128
 #define PAUSE_WINDOW	4096
 
-static unsigned long *msr_bitmap;
+/* One lets those through; the other, for guests that may not access them all, none. */
+static unsigned long *msr_bitmap, *msr_bitmap_none;
 
 /* SDM 24.6.9: four bitmaps of 1 KiB: reads low, reads high, writes low, writes high. */
 static void allow(u32 msr, bool write)
@@ -48,7 +50,7 @@ static void allow(u32 msr, bool write)
 }
 
 /**
- * controls_init() - make the MSR bitmap
+ * controls_init() - make the MSR bitmaps
  *
  * Return: 0 or -ENOMEM.
  */
@@ -56,10 +58,12 @@ int controls_init(void)
 {
 	unsigned int i;
 
-	msr_bitmap = (void *)__get_free_page(GFP_KERNEL);
+	/* Two pages, one after the other. */
+	msr_bitmap = (void *)__get_free_pages(GFP_KERNEL, 1);
 	if (!msr_bitmap)
 		return -ENOMEM;
-	memset(msr_bitmap, 0xff, PAGE_SIZE);
+	memset(msr_bitmap, 0xff, 2 * PAGE_SIZE);
+	msr_bitmap_none = msr_bitmap + PAGE_SIZE / sizeof(long);
 	for (i = 0; i < ARRAY_SIZE(passed_through); i++) {
 		allow(passed_through[i], false);
 		allow(passed_through[i], true);
@@ -74,7 +78,7 @@ int controls_init(void)
  */
 void controls_exit(void)
 {
-	free_page((unsigned long)msr_bitmap);
+	free_pages((unsigned long)msr_bitmap, 1);
 }
 
 /**
@@ -115,6 +119,19 @@ static void choose(struct vcpu *vcpu)
 }
 
 /**
+ * controls_set_msr_bitmap() - REQ_MSR_FILTER: which MSRs the guest may access without an exit
+ * @vcpu: loaded
+ */
+void controls_set_msr_bitmap(struct vcpu *vcpu)
+{
+	bool pass = msr_filter_passes(vcpu->vm, passed_through, ARRAY_SIZE(passed_through)) &&
+		    msr_filter_allows(vcpu->vm, MSR_IA32_TSC, false);
+
+	if (vcpu->vmcs->proc & CPU_BASED_USE_MSR_BITMAPS)
+		vmcs_write64(MSR_BITMAP, __pa(pass ? msr_bitmap : msr_bitmap_none));
+}
+
+/**
  * controls_setup() - write the fields that stay as they are
  * @vcpu: loaded, its VMCS new, its root made
  */
@@ -140,8 +157,7 @@ void controls_setup(struct vcpu *vcpu)
 	vmcs_write64(EPT_POINTER, controls_eptp(vcpu->root->hpa));
 	if (vcpu->vpid)
 		vmcs_write16(VIRTUAL_PROCESSOR_ID, vcpu->vpid);
-	if (vmcs->proc & CPU_BASED_USE_MSR_BITMAPS)
-		vmcs_write64(MSR_BITMAP, __pa(msr_bitmap));
+	controls_set_msr_bitmap(vcpu);
 	if (vmcs->proc2 & SECONDARY_EXEC_XSAVES)
 		vmcs_write64(XSS_EXIT_BITMAP, 0);
 	if (vmcs->proc2 & SECONDARY_EXEC_PAUSE_LOOP_EXITING) {
