@@ -141,13 +141,14 @@ int debug_set_dr(struct vcpu *vcpu, unsigned int nr, unsigned long value)
  */
 void debug_enter(struct vcpu *vcpu)
 {
-	const unsigned long *dr = debugger_has_them(vcpu) ? vcpu->debugger.dr : vcpu->dr;
+	const unsigned long *dr;
 
 	if (likely(!(vcpu->armed_dr7 & GUEST_DR7_ARMED))) {
 		if (hw_breakpoint_active())
 			set_debugreg(0, 7);
 		return;
 	}
+	dr = debugger_has_them(vcpu) ? vcpu->debugger.dr : vcpu->dr;
 	set_debugreg(0, 7);
 	set_debugreg(dr[0], 0);
 	set_debugreg(dr[1], 1);
