@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the files of vmx/hw/explain share: the state of one explanation, and the ways to state
+ * a rule. It belongs to its caller; no lock.
+ */
+#ifndef KVMLET_HW_EXPLAIN_INTERNAL_H
+#define KVMLET_HW_EXPLAIN_INTERNAL_H
+
+#include <asm/processor-flags.h>
+#ifdef __KERNEL__
+#include <asm/vmx.h>
+#endif
+#include "vmx/hw/explain.h"
+
+#ifndef __KERNEL__
+enum vmcs_field {
+#define EXPLAIN_FIELD(name, encoding)	name = encoding,
+#include "vmx/hw/explain_fields.h"
+};
+#endif
+
+/* What neither the kernel nor user space names under both. */
+#define EXPLAIN_CR4_CET		BIT_ULL(23)
+#define EXPLAIN_EFER_LME	BIT_ULL(8)
+#define EXPLAIN_EFER_LMA	BIT_ULL(10)
+#define EXPLAIN_EFER_DEFINED	(BIT_ULL(0) | EXPLAIN_EFER_LME | EXPLAIN_EFER_LMA | BIT_ULL(11))
+
+/* An event to be injected, SDM 24.8.3. */
+enum explain_event {
+	EVENT_INTERRUPT, EVENT_RESERVED, EVENT_NMI, EVENT_EXCEPTION, EVENT_SOFT_INTERRUPT,
+	EVENT_PRIVILEGED_EXCEPTION, EVENT_SOFT_EXCEPTION, EVENT_OTHER, EVENT_NONE
+};
+
+#define EVENT_HAS_ERROR		BIT(11)
+#define EVENT_VALID		BIT(31)
+
+/* Access rights of a segment, SDM 24.4.1. */
+#define AR_TYPE			0xfU
+#define AR_S			BIT(4)
+#define AR_DPL(ar)		((ar) >> 5 & 3)
+#define AR_P			BIT(7)
+#define AR_L			BIT(13)
+#define AR_DB			BIT(14)
+#define AR_G			BIT(15)
+#define AR_UNUSABLE		BIT(16)
+#define AR_RESERVED		0xfffe0f00U
+
+/**
+ * struct explain - one explanation
+ * @source:	what is explained
+ * @word:	control words; one that is not activated is 0
+ * @cr0:	the guest's CR0
+ * @cr4:	its CR4
+ * @rflags:	its RFLAGS
+ * @long_mode:	"IA-32e mode guest" is 1
+ * @restricted:	"unrestricted guest" is 0
+ * @event:	type of the event to be injected
+ * @vector:	its vector
+ * @found:	broken rules so far
+ */
+struct explain {
+	const struct explain_source *source;
+	u64 word[CAPS_WORD_COUNT];
+	u64 cr0, cr4, rflags;
+	bool long_mode, restricted;
+	enum explain_event event;
+	u8 vector;
+	unsigned int found;
+};
+
+static inline u64 explain_get(const struct explain *e, u32 field)
+{
+	return e->source->read(e->source->context, field);
+}
+
+/* Is a control 1, in a word that is activated? */
+static inline bool explain_on(const struct explain *e, enum vmx_cap cap)
+{
+	return e->word[caps_table[cap].word] >> caps_table[cap].bit & 1;
+}
+
+static inline bool explain_can(const struct explain *e, enum vmx_cap cap)
+{
+	return caps_has(e->source->caps, cap);
+}
+
+/* The bits of a physical address that are beyond the processor's width. */
+static inline u64 explain_beyond(const struct explain *e)
+{
+	return ~0ULL << e->source->physical_bits;
+}
+
+__printf(5, 6)
+void explain_rule(struct explain *e, bool holds, u32 field, const char *section,
+		  const char *words, ...);
+void explain_bits(struct explain *e, u32 field, const char *section, u64 must, u64 may);
+void explain_address(struct explain *e, u32 field, const char *section, u64 low);
+void explain_canonical(struct explain *e, u32 field, const char *section);
+void explain_pat(struct explain *e, u32 field, const char *section);
+void explain_efer(struct explain *e, u32 field, const char *section, bool is_64);
+
+void explain_controls(struct explain *e);
+void explain_host(struct explain *e);
+void explain_guest(struct explain *e);
+void explain_segments(struct explain *e);
+
+#endif
