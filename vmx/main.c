@@ -14,6 +14,7 @@
 #include "vmx/cpu/mce.h"
 #include "vmx/cpu/msr.h"
 #include "vmx/cpu/xstate.h"
+#include "vmx/exit/entry.h"
 #include "vmx/hw/controls.h"
 #include "vmx/hw/enable.h"
 #include "vmx/hw/mitigate.h"
@@ -128,6 +129,7 @@ static const struct part {
 	{ cpuid_init },
 	{ msr_init },
 	{ clock_init, clock_exit },
+	{ entry_init, entry_exit },
 };
 
 static void stop_parts(unsigned int nr)

@@ -30,6 +30,7 @@
 #include "vmx/hw/switch.h"
 #include "vmx/hw/tlb.h"
 #include "vmx/irqchip/irqchip.h"
+#include "vmx/plant.h"
 #include "vmx/thread_work.h"
 #include "vmx/vcpu.h"
 
@@ -93,6 +94,7 @@ static void before_entry(struct vcpu *vcpu)
 	switch_refresh(vcpu);
 	xstate_enter(vcpu);
 	debug_enter(vcpu);
+	plant_before_entry(vcpu);
 }
 
 static void after_exit(struct vcpu *vcpu, u32 failed)

@@ -16,8 +16,9 @@
 #include "vmx/cpu/event.h"
 #include "vmx/cpu/regs.h"
 #include "vmx/cpu/segment.h"
+#include "vmx/exit/entry.h"
 #include "vmx/exit/exit.h"
-#include "vmx/hw/enable.h"
+#include "vmx/hw/caps.h"
 #include "vmx/vcpu.h"
 
 #define VECTORING	BIT(0)
@@ -173,23 +174,6 @@ int exit_memory_fault(struct vcpu *vcpu, u64 gpa, u64 size)
 	return -EFAULT;
 }
 
-static int entry_failed(struct vcpu *vcpu)
-{
-	bool refused = vcpu->exit_reason & EXIT_ENTRY_REFUSED;
-	u64 reason = refused ? vmcs_read32(VM_INSTRUCTION_ERROR) : vcpu->exit_reason;
-
-	if (enable_rebooting())
-		return -EIO;
-	pr_warn_ratelimited("vCPU %u: VM entry failed: %s %#llx (%s), qualification %#lx\n",
-			    vcpu->id, refused ? "VM-instruction error" : "exit reason", reason,
-			    refused ? "control or host state" : exit_name(vcpu->exit_reason),
-			    vmcs_readl(EXIT_QUALIFICATION));
-	vcpu->run->exit_reason = KVM_EXIT_FAIL_ENTRY;
-	vcpu->run->fail_entry.hardware_entry_failure_reason = reason;
-	vcpu->run->fail_entry.cpu = vcpu->cpu;
-	return 0;
-}
-
 static void reclaim_event(struct vcpu *vcpu)
 {
 	u32 info = vmcs_read32(IDT_VECTORING_INFO_FIELD);
@@ -213,7 +197,7 @@ int exit_handle(struct vcpu *vcpu)
 	const struct exit_row *row;
 
 	if (unlikely(vcpu->exit_reason & (VMX_EXIT_REASONS_FAILED_VMENTRY | EXIT_ENTRY_REFUSED)))
-		return entry_failed(vcpu);
+		return exit_entry_failed(vcpu);
 	row = row_of(vcpu->exit_reason);
 	if (unlikely(!row))
 		return exit_unexpected(vcpu);

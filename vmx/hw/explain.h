@@ -30,7 +30,7 @@ struct explain_finding {
 
 /**
  * struct explain_source - a VMCS, and the processor that refused it
- * @read:	value of a field; only called for fields that the processor has
+ * @read:	value of a field; 0 if the processor has none such
  * @found:	called for each broken rule
  * @context:	first argument of both
  * @caps:	judged capabilities of the processor

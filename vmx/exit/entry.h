@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * VM entries that the processor refuses, and where the explanation is read.
+ */
+#ifndef KVMLET_VMX_EXIT_ENTRY_H
+#define KVMLET_VMX_EXIT_ENTRY_H
+
+struct vcpu;
+
+int entry_init(void);
+void entry_exit(void);
+int exit_entry_failed(struct vcpu *vcpu);
+
+#endif
