@@ -84,7 +84,9 @@ static void explain(struct vcpu *vcpu, u64 reason)
 		.read = read_field, .found = take_finding, .context = &account,
 		.caps = &vmx_caps, .physical_bits = widths, .linear_bits = widths >> 8,
 	};
-	unsigned long qualification = vmcs_readl(EXIT_QUALIFICATION);
+	/* An instruction that fails writes none. */
+	bool refused = vcpu->exit_reason & EXIT_ENTRY_REFUSED;
+	unsigned long qualification = refused ? 0 : vmcs_readl(EXIT_QUALIFICATION);
 
 	spin_lock(&last_lock);
 	last.length = 0;
