@@ -31,6 +31,7 @@
 #include "vmx/hw/tlb.h"
 #include "vmx/irqchip/irqchip.h"
 #include "vmx/thread_work.h"
+#include "vmx/trace.h"
 #include "vmx/vcpu.h"
 
 /* The part of an entry in which nothing may be traced: RCU does not watch. */
@@ -93,6 +94,7 @@ static void before_entry(struct vcpu *vcpu)
 	switch_refresh(vcpu);
 	xstate_enter(vcpu);
 	debug_enter(vcpu);
+	trace_entry(vcpu);
 }
 
 static void after_exit(struct vcpu *vcpu, u32 failed)
@@ -123,6 +125,7 @@ static void enter_and_exit(struct vcpu *vcpu)
 	if (debugctl)
 		update_debugctlmsr(debugctl);
 	after_exit(vcpu, failed);
+	trace_exit(vcpu);
 	/* A kick from here on is not needed; whoever waits for an IPI's answer gets it below. */
 	WRITE_ONCE(vcpu->mode, VCPU_OUTSIDE);
 	if ((u16)vcpu->exit_reason == EXIT_REASON_EXTERNAL_INTERRUPT) {

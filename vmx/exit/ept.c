@@ -8,6 +8,7 @@
 #include "vmx/cpu/regs.h"
 #include "vmx/exit/exit.h"
 #include "vmx/exit/mmio.h"
+#include "vmx/trace.h"
 #include "vmx/vcpu.h"
 
 #define QUAL_NMI_UNBLOCKED	BIT(12)
@@ -43,6 +44,7 @@ int exit_ept_violation(struct vcpu *vcpu)
 			     vmcs_read32(GUEST_INTERRUPTIBILITY_INFO) | GUEST_INTR_STATE_NMI);
 
 	r = mmu_fault(&vcpu->vm->mmu, vcpu->root, gpa, access_of(qual));
+	trace_ept_fault(vcpu, gpa, qual, r);
 	if (likely(r == MMU_FAULT_MAPPED))
 		return 1;
 	if (r == MMU_FAULT_MMIO)
