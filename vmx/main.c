@@ -19,6 +19,7 @@
 #include "vmx/hw/mitigate.h"
 #include "vmx/ioctl.h"
 #include "vmx/list_ioctl.h"
+#include "vmx/stats.h"
 #include "vmx/vcpu.h"
 
 static char *device = "kvmlet";
@@ -128,6 +129,7 @@ static const struct part {
 	{ cpuid_init },
 	{ msr_init },
 	{ clock_init, clock_exit },
+	{ stats_init, stats_exit },
 };
 
 static void stop_parts(unsigned int nr)

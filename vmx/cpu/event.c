@@ -249,6 +249,7 @@ static void inject_exception(struct vcpu *vcpu)
 		info |= INTR_INFO_DELIVER_CODE_MASK;
 		vmcs_write32(VM_ENTRY_EXCEPTION_ERROR_CODE, vcpu->ev.exception.error);
 	}
+	stats_add(vcpu, exception_injections);
 	inject(vcpu, info, vcpu->ev.exception.vector, vcpu->ev.exception.insn_len);
 }
 
@@ -276,11 +277,13 @@ static void deliver_exception(struct vcpu *vcpu)
 static void inject_nmi(struct vcpu *vcpu)
 {
 	vcpu->ev.nmi.injected = true;
+	stats_add(vcpu, nmi_injections);
 	inject(vcpu, INTR_TYPE_NMI_INTR, NMI_VECTOR, 0);
 }
 
 static void inject_interrupt(struct vcpu *vcpu)
 {
+	stats_add(vcpu, irq_injections);
 	inject(vcpu, vcpu->ev.interrupt.soft ? INTR_TYPE_SOFT_INTR : INTR_TYPE_EXT_INTR,
 	       vcpu->ev.interrupt.vector, vcpu->ev.interrupt.insn_len);
 }

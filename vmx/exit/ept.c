@@ -45,10 +45,14 @@ int exit_ept_violation(struct vcpu *vcpu)
 
 	r = mmu_fault(&vcpu->vm->mmu, vcpu->root, gpa, access_of(qual));
 	trace_ept_fault(vcpu, gpa, qual, r);
-	if (likely(r == MMU_FAULT_MAPPED))
+	if (likely(r == MMU_FAULT_MAPPED)) {
+		stats_add(vcpu, pf_fixed);
 		return 1;
-	if (r == MMU_FAULT_MMIO)
+	}
+	if (r == MMU_FAULT_MMIO) {
+		stats_add(vcpu, pf_emulate);
 		return event_interrupted(vcpu) ? exit_delivery_error(vcpu) : mmio_emulate(vcpu);
+	}
 	if (r == -EINTR) {
 		vcpu->run->exit_reason = KVM_EXIT_INTR;
 		return r;

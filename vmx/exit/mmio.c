@@ -363,6 +363,7 @@ static int mmio_exit(struct vcpu *vcpu, const struct mmio_part *part, bool write
 
 	if (write)
 		trace_mmio(vcpu, true, part->gpa, part->len, part->data);
+	stats_add(vcpu, mmio_exits);
 	run->exit_reason = KVM_EXIT_MMIO;
 	run->mmio.phys_addr = part->gpa;
 	run->mmio.len = part->len;
@@ -469,6 +470,7 @@ static int not_emulated(struct vcpu *vcpu)
 {
 	const struct emul_insn *insn = &vcpu->mmio.emul.insn;
 
+	stats_add(vcpu, insn_emulation_fail);
 	if (!segment_cpl(vcpu))
 		return exit_emulation_error(vcpu, insn->bytes, insn->nr_bytes);
 	event_exception(vcpu, X86_TRAP_UD);
@@ -512,6 +514,7 @@ static int play(struct vcpu *vcpu)
  */
 int mmio_emulate(struct vcpu *vcpu)
 {
+	stats_add(vcpu, insn_emulation);
 	vcpu->mmio.nr_reads = 0;
 	vcpu->mmio.in_answered.set = false;
 	/* What the emulator touched for this guest is in the L1D cache of the next. */
