@@ -12,6 +12,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include "selftests/lib/vm.h"
 
@@ -164,7 +165,7 @@ static void tables(void)
 {
 	char heading[64];
 
-	snprintf(heading, sizeof(heading), "VM %s-%d  stat  1 vCPU  ", self, vm.fd);
+	snprintf(heading, sizeof(heading), "VM %s-%d  watched  1 vCPU  ", self, vm.fd);
 	TAP_EQ(STAT(PLAIN, "-n", "2", "-i", "0.05"), 0, "it works without a terminal");
 	tap_ok(holds(heading), "a machine has its process, descriptor, program and vCPUs");
 	TAP_EQ(times_of(heading), 2, "-n 2 gives two tables");
@@ -186,7 +187,7 @@ static void json(void)
 	char words[128];
 
 	TAP_EQ(STAT(PLAIN, "--json", "-n", "3", "-i", "0.05"), 0, "JSON works");
-	snprintf(words, sizeof(words), "\"vm\": \"%s-%d\", \"pid\": %s, \"program\": \"stat\"",
+	snprintf(words, sizeof(words), "\"vm\": \"%s-%d\", \"pid\": %s, \"program\": \"watched\"",
 		 self, vm.fd, self);
 	tap_ok(holds(words), "a machine is named");
 	TAP_EQ(times_of("\n"), 3, "each interval is a line");
@@ -261,6 +262,7 @@ int main(int argc, char **argv)
 
 	tap_begin();
 	alarm(200);
+	prctl(PR_SET_NAME, "watched");
 	snprintf(self, sizeof(self), "%d", getpid());
 	usage();
 	nobody();
