@@ -7,6 +7,7 @@
 
 #include "userspace/caps.h"
 #include "userspace/run.h"
+#include "userspace/stat.h"
 
 #define STATUS_USAGE	104
 
@@ -17,6 +18,7 @@ static const struct command {
 } commands[] = {
 	{ "run", cmd_run, "boot a Linux kernel in a virtual machine" },
 	{ "caps", cmd_caps, "say what this processor's VT-x can do and whether kvmlet runs here" },
+	{ "stat", cmd_stat, "show what virtual machines do, live" },
 };
 
 static void usage(FILE *out)

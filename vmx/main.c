@@ -20,6 +20,7 @@
 #include "vmx/hw/mitigate.h"
 #include "vmx/ioctl.h"
 #include "vmx/list_ioctl.h"
+#include "vmx/stats.h"
 #include "vmx/vcpu.h"
 
 static char *device = "kvmlet";
@@ -129,6 +130,7 @@ static const struct part {
 	{ cpuid_init },
 	{ msr_init },
 	{ clock_init, clock_exit },
+	{ stats_init, stats_exit },
 	{ entry_init, entry_exit },
 };
 

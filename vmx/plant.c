@@ -24,6 +24,8 @@ MODULE_PARM_DESC(test, "for tests only: root may spoil VM entries through debugf
 
 DEFINE_STATIC_KEY_FALSE(plant_key);
 
+static struct dentry *plant_file;
+
 static DEFINE_RAW_SPINLOCK(plant_lock);
 static struct {
 	bool waits;
@@ -110,14 +112,16 @@ void plant_init(struct dentry *dir)
 		return;
 	pr_warn("test=1: root may spoil VM entries; not for use\n");
 	static_branch_enable(&plant_key);
-	debugfs_create_file("plant", 0200, dir, NULL, &plant_fops);
+	plant_file = debugfs_create_file("plant", 0200, dir, NULL, &plant_fops);
 }
 
 /**
- * plant_exit() - undo plant_init(); the file is gone
+ * plant_exit() - undo plant_init()
  */
 void plant_exit(void)
 {
-	if (test)
-		static_branch_disable(&plant_key);
+	if (!test)
+		return;
+	debugfs_remove(plant_file);
+	static_branch_disable(&plant_key);
 }

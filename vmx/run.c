@@ -32,6 +32,7 @@
 #include "vmx/irqchip/irqchip.h"
 #include "vmx/plant.h"
 #include "vmx/thread_work.h"
+#include "vmx/trace.h"
 #include "vmx/vcpu.h"
 
 /* The part of an entry in which nothing may be traced: RCU does not watch. */
@@ -95,6 +96,8 @@ static void before_entry(struct vcpu *vcpu)
 	xstate_enter(vcpu);
 	debug_enter(vcpu);
 	plant_before_entry(vcpu);
+	trace_entry(vcpu);
+	stats_entering(vcpu);
 }
 
 static void after_exit(struct vcpu *vcpu, u32 failed)
@@ -125,6 +128,8 @@ static void enter_and_exit(struct vcpu *vcpu)
 	if (debugctl)
 		update_debugctlmsr(debugctl);
 	after_exit(vcpu, failed);
+	stats_left(vcpu);
+	trace_exit(vcpu);
 	/* A kick from here on is not needed; whoever waits for an IPI's answer gets it below. */
 	WRITE_ONCE(vcpu->mode, VCPU_OUTSIDE);
 	if ((u16)vcpu->exit_reason == EXIT_REASON_EXTERNAL_INTERRUPT) {
@@ -173,8 +178,10 @@ static int handle_requests(struct vcpu *vcpu)
 		controls_set_msr_bitmap(vcpu);
 	if (vcpu_test_request(vcpu, REQ_CLOCK))
 		clock_update(vcpu);
-	if (vcpu_test_request(vcpu, REQ_TLB_FLUSH))
+	if (vcpu_test_request(vcpu, REQ_TLB_FLUSH)) {
+		stats_add(vcpu, tlb_flush);
 		tlb_flush_ept(controls_eptp(vcpu->root->hpa));
+	}
 	return 1;
 }
 
@@ -228,6 +235,7 @@ static bool must_wake(struct vcpu *vcpu)
 
 static void block(struct vcpu *vcpu)
 {
+	WRITE_ONCE(vcpu->stats.blocking, true);
 	prepare_to_rcuwait(&vcpu->wait);
 	for (;;) {
 		set_current_state(TASK_INTERRUPTIBLE);
@@ -236,6 +244,7 @@ static void block(struct vcpu *vcpu)
 		schedule();
 	}
 	finish_rcuwait(&vcpu->wait);
+	WRITE_ONCE(vcpu->stats.blocking, false);
 	vcpu_settle(vcpu);
 }
 
@@ -253,6 +262,7 @@ static int between_entries(struct vcpu *vcpu)
 
 	if (vcpu->run->request_interrupt_window && window_open(vcpu)) {
 		vcpu->run->exit_reason = KVM_EXIT_IRQ_WINDOW_OPEN;
+		stats_add(vcpu, request_irq_exits);
 		return 0;
 	}
 	if (likely(!thread_work_waits()))
@@ -260,6 +270,7 @@ static int between_entries(struct vcpu *vcpu)
 	r = thread_work();
 	if (!r)
 		return 1;
+	stats_add(vcpu, signal_exits);
 	vcpu->run->exit_reason = KVM_EXIT_INTR;
 	return r;
 }
@@ -305,6 +316,7 @@ static int wait_for_startup(struct vcpu *vcpu)
 	block(vcpu);
 	if (!signal_pending(current))
 		return -EAGAIN;
+	stats_add(vcpu, signal_exits);
 	vcpu->run->exit_reason = KVM_EXIT_INTR;
 	return -EINTR;
 }
@@ -372,9 +384,13 @@ int vcpu_run(struct vcpu *vcpu)
 		sigprocmask(SIG_SETMASK, &vcpu->sigset, &current->real_blocked);
 	vcpu->run->flags = 0;
 	vcpu->ran = true;
+	if (static_branch_unlikely(&stats_timed))
+		stats_times_create(vcpu);
 	xstate_load_fpu(vcpu);
 	r = run(vcpu);
 	xstate_put_fpu(vcpu);
+	if (!r)
+		stats_add(vcpu, user_exits);
 	report_state(vcpu);
 	if (unlikely(vcpu->run->kvm_valid_regs))
 		sync_regs_out(vcpu);

@@ -265,6 +265,7 @@ void vcpu_destroy(struct vcpu *vcpu)
 	if (vcpu->root)
 		mmu_root_put(&vcpu->vm->mmu, vcpu->root);
 	xstate_destroy(vcpu);
+	stats_vcpu_destroy(vcpu);
 	free_page((unsigned long)vcpu->pio_data);
 	free_page((unsigned long)vcpu->run);
 	kfree(vcpu);
@@ -312,6 +313,7 @@ static int publish(struct vm *vm, struct vcpu *vcpu)
 	vm->vcpus[vcpu->index] = vcpu;
 	/* Pairs with vm_nr_vcpus(). */
 	smp_store_release(&vm->nr_vcpus, vcpu->index + 1);
+	stats_vcpu_create(vcpu);
 	fd_install(fd, file);
 	return fd;
 }

@@ -27,6 +27,7 @@
 #include "vmx/exit/mmio.h"
 #include "vmx/hw/switch.h"
 #include "vmx/hw/vmcs.h"
+#include "vmx/stats.h"
 #include "vmx/vm.h"
 
 struct lapic;
@@ -114,6 +115,8 @@ struct vcpu {
 	bool has_sigset;			/* (v) KVM_SET_SIGNAL_MASK */
 	bool ran;				/* (v) KVM_RUN has been called */
 	sigset_t sigset;			/* (v) */
+
+	struct vcpu_stats stats;		/* (v) to write */
 };
 
 int vcpu_create(struct vm *vm, u32 id);

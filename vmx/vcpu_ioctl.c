@@ -193,6 +193,11 @@ static int set_mce(void *object, void *data)
 	return mce_report(object, data);
 }
 
+static int get_stats_fd(void *vcpu, void *data)
+{
+	return stats_vcpu_fd(vcpu);
+}
+
 static int set_signal_mask(void *object, void __user *arg)
 {
 	struct kvm_signal_mask __user *user = arg;
@@ -268,6 +273,7 @@ static const struct ioctl_op vcpu_ops[] = {
 	{ KVM_KVMCLOCK_CTRL, kvmclock_ctrl },
 	{ KVM_X86_SETUP_MCE, setup_mce },
 	{ KVM_X86_SET_MCE, set_mce },
+	{ KVM_GET_STATS_FD, get_stats_fd },
 };
 
 static long call(struct vcpu *vcpu, unsigned int cmd, unsigned long arg)

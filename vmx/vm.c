@@ -37,6 +37,7 @@ static void flush_all(struct mmu *mmu)
 	struct vcpu *vcpu;
 	unsigned int i;
 
+	atomic64_inc(&vm->stats.remote_tlb_flush);
 	vm_for_each_vcpu(i, vcpu, vm)
 		vcpu_request(vcpu, REQ_TLB_FLUSH);
 	/* Pairs with smp_store_mb() in enter(). */
@@ -94,6 +95,7 @@ static void vm_free(struct vm *vm)
 	unsigned int i;
 
 	/* First what walks the vCPUs by itself. */
+	stats_vm_destroy(vm);
 	clock_vm_destroy(vm);
 	irqchip_destroy(vm);
 	mmu_stop(&vm->mmu);
@@ -260,6 +262,11 @@ static int enable_cap(void *object, void *data)
 	return 0;
 }
 
+static int get_stats_fd(void *vm, void *data)
+{
+	return stats_vm_fd(vm);
+}
+
 static const struct ioctl_op vm_ops[] = {
 	{ KVM_IRQ_LINE, irq_line_status },
 	{ KVM_IRQ_LINE_STATUS, irq_line_status },
@@ -277,6 +284,7 @@ static const struct ioctl_op vm_ops[] = {
 	{ KVM_SET_CLOCK, set_clock },
 	{ KVM_X86_SET_MSR_FILTER, set_msr_filter },
 	{ KVM_ENABLE_CAP, enable_cap },
+	{ KVM_GET_STATS_FD, get_stats_fd },
 };
 
 static long vm_file_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
@@ -371,6 +379,7 @@ int vm_create(unsigned long type)
 		vm_put(vm);
 		return PTR_ERR(file);
 	}
+	stats_vm_create(vm, fd);
 	fd_install(fd, file);
 	return fd;
 }

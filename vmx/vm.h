@@ -17,6 +17,7 @@
 #include <linux/types.h>
 #include "mmu/mmu.h"
 #include "vmx/clock/clock.h"
+#include "vmx/stats.h"
 
 #define VM_MAX_VCPUS	64	/* vCPUs of one VM */
 #define VM_MAX_VCPU_ID	256	/* bound of vCPU ids, which are also initial APIC ids */
@@ -48,6 +49,7 @@ struct vm {
 	struct vm_clock clock;			/* (-) */
 	struct msr_filter __rcu *msr_filter;	/* (L) NULL: none */
 	u32 msr_exits;				/* (-) KVM_MSR_EXIT_REASON_* for user space */
+	struct vm_stats stats;			/* (-) */
 	u32 boot_cpu_id;			/* (l) vCPU id of the bootstrap processor */
 	bool dead;				/* (-) an internal error ended it: -EIO */
 };

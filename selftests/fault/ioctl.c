@@ -171,6 +171,18 @@ static void next_vm_only(void *arg, int result)
 	*vm_fd = call(vm.dev, KVM_CREATE_VM, 0);
 }
 
+static int stats_fd(void *arg)
+{
+	return call(*(int *)arg, KVM_GET_STATS_FD, 0);
+}
+
+static int read_stats(void *arg)
+{
+	static uint8_t all[1 << 16];
+
+	return pread(*(int *)arg, all, sizeof(all), 0) < 0 ? -errno : 0;
+}
+
 static int add_slot(void *arg)
 {
 	(void)arg;
@@ -216,6 +228,11 @@ static void objects(void)
 	check(&(struct swept) { "KVM_CREATE_VM", create_vm, closed, NULL }, -1, 5);
 	check(&(struct swept) { "KVM_CREATE_VCPU", create_vcpu, next_vm, &fd }, -1, 5);
 	check(&(struct swept) { "KVM_CREATE_IRQCHIP", create_irqchip, next_vm_only, &fd }, 0, 1);
+	close(fd);
+	check(&(struct swept) { "a VM's counters", stats_fd, closed, &vm.fd }, -1, 2);
+	check(&(struct swept) { "a vCPU's counters", stats_fd, closed, &vcpu.fd }, -1, 2);
+	fd = call(vcpu.fd, KVM_GET_STATS_FD, 0);
+	check(&(struct swept) { "reading counters", read_stats, NULL, &fd }, 0, 2);
 	close(fd);
 	check(&(struct swept) { "a new slot", add_slot, delete_slot, NULL }, 0, 2);
 	put_slot_back(NULL, 0);

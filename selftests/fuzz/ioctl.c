@@ -316,6 +316,15 @@ static unsigned long make_argument(const struct ioctl *io, int fd)
 	return one_in(4) ? odd_pointer(bytes) : (unsigned long)argument;
 }
 
+/* Counters are read somewhere, and into anything. */
+static void read_stats(int fd)
+{
+	off_t at = one_in(4) ? odd_value() : below(4 * PAGE);
+
+	pread(fd, (void *)odd_pointer(64), below(8 * PAGE), at);
+	close(fd);
+}
+
 static void took_place(const struct ioctl *io, int r)
 {
 	unsigned int i = io - ioctls;
@@ -334,6 +343,8 @@ static void took_place(const struct ioctl *io, int r)
 		adopt(r, VM);
 	else if (io->cmd == KVM_CREATE_VCPU)
 		adopt(r, VCPU);
+	else if (io->cmd == KVM_GET_STATS_FD)
+		read_stats(r);
 	else if (io->cmd == KVM_RUN)
 		ADD(exits);
 }
@@ -430,7 +441,7 @@ static void foreign_calls(unsigned int n)
 		snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
 		length = readlink(link, target, sizeof(target) - 1);
 		target[length < 0 ? 0 : length] = '\0';
-		if (strncmp(target, "anon_inode:kvm-", 15))
+		if (strncmp(target, "anon_inode:kvm-", 15) || strstr(target, "-stats"))
 			continue;
 		io->fill(argument);
 		r = call(fd, io->cmd, one_in(2) ? bad_pointer() : (unsigned long)argument);

@@ -219,6 +219,23 @@ static void tells_nothing_else(const struct getter *g)
 		tap_ok(!not_zero(g->zero), "%s: what is reserved is zero", g->name);
 }
 
+/* What KVM_GET_STATS_FD's descriptor tells, while nobody counts. */
+static void stats(int fd, const char *name)
+{
+	int stats = call(fd, KVM_GET_STATS_FD, 0);
+	ssize_t n, again;
+
+	stir(POISON_2);
+	memset(first, POISON_1, MOST);
+	n = pread(stats, first, MOST, 0);
+	stir(POISON_1);
+	memset(second, POISON_2, MOST);
+	again = pread(stats, second, MOST, 0);
+	tap_ok(n > 0 && n < MOST && again == n && !different(n, NULL),
+	       "%s: reading it gives the same twice, and all of it", name);
+	close(stats);
+}
+
 /* --- MSRs ------------------------------------------------------------------------------------- */
 
 static bool runs_with_time(uint32_t index)
@@ -376,6 +393,8 @@ int main(int argc, char **argv)
 	machine(&vm, &vcpu, path, true, guest);
 	for (i = 0; i < sizeof(getters) / sizeof(getters[0]); i++)
 		tells_nothing_else(&getters[i]);
+	stats(vm.fd, "KVM_GET_STATS_FD of a VM");
+	stats(vcpu.fd, "KVM_GET_STATS_FD of a vCPU");
 	msrs(vm.dev, KVM_GET_MSR_FEATURE_INDEX_LIST, "KVM_GET_MSRS of the system");
 	msrs(vcpu.fd, KVM_GET_MSR_INDEX_LIST, "KVM_GET_MSRS");
 	machine_close(&vm, &vcpu);

@@ -15,6 +15,7 @@
 #include "vmx/cpu/event.h"
 #include "vmx/cpu/regs.h"
 #include "vmx/irqchip/irqchip.h"
+#include "vmx/trace.h"
 #include "vmx/vcpu.h"
 
 #define NMI_QUEUE_MAX	2
@@ -220,7 +221,7 @@ static int take_interrupt(struct vcpu *vcpu)
 	return vector;
 }
 
-static void inject(u32 info, u8 vector, u8 insn_len)
+static void inject(struct vcpu *vcpu, u32 info, u8 vector, u8 insn_len)
 {
 	u32 type = EVENT_TYPE(info);
 
@@ -228,6 +229,7 @@ static void inject(u32 info, u8 vector, u8 insn_len)
 	    type == INTR_TYPE_PRIV_SW_EXCEPTION)
 		vmcs_write32(VM_ENTRY_INSTRUCTION_LEN, insn_len);
 	vmcs_write32(VM_ENTRY_INTR_INFO_FIELD, info | vector | INTR_INFO_VALID_MASK);
+	trace_inj(vcpu, info | vector, vcpu->ev.exception.error);
 }
 
 static u32 exception_type(const struct vcpu *vcpu)
@@ -247,7 +249,8 @@ static void inject_exception(struct vcpu *vcpu)
 		info |= INTR_INFO_DELIVER_CODE_MASK;
 		vmcs_write32(VM_ENTRY_EXCEPTION_ERROR_CODE, vcpu->ev.exception.error);
 	}
-	inject(info, vcpu->ev.exception.vector, vcpu->ev.exception.insn_len);
+	stats_add(vcpu, exception_injections);
+	inject(vcpu, info, vcpu->ev.exception.vector, vcpu->ev.exception.insn_len);
 }
 
 /* Delivery begins: only now may DR6, CR2 and RFLAGS.RF change. */
@@ -274,12 +277,14 @@ static void deliver_exception(struct vcpu *vcpu)
 static void inject_nmi(struct vcpu *vcpu)
 {
 	vcpu->ev.nmi.injected = true;
-	inject(INTR_TYPE_NMI_INTR, NMI_VECTOR, 0);
+	stats_add(vcpu, nmi_injections);
+	inject(vcpu, INTR_TYPE_NMI_INTR, NMI_VECTOR, 0);
 }
 
 static void inject_interrupt(struct vcpu *vcpu)
 {
-	inject(vcpu->ev.interrupt.soft ? INTR_TYPE_SOFT_INTR : INTR_TYPE_EXT_INTR,
+	stats_add(vcpu, irq_injections);
+	inject(vcpu, vcpu->ev.interrupt.soft ? INTR_TYPE_SOFT_INTR : INTR_TYPE_EXT_INTR,
 	       vcpu->ev.interrupt.vector, vcpu->ev.interrupt.insn_len);
 }
 

@@ -22,6 +22,7 @@
 #include "vmx/hw/enable.h"
 #include "vmx/hw/explain.h"
 #include "vmx/plant.h"
+#include "vmx/stats.h"
 #include "vmx/vcpu.h"
 
 #define LOGGED	8		/* findings that go to the log, at most */
@@ -32,7 +33,7 @@ static struct {
 	char text[4096];
 } last;
 
-static struct dentry *dir;
+static struct dentry *last_file;
 
 /* One explanation: how much of it may still go to the log. */
 struct account {
@@ -131,15 +132,15 @@ static int last_show(struct seq_file *to, void *unused)
 DEFINE_SHOW_ATTRIBUTE(last);
 
 /**
- * entry_init() - make the files in debugfs, which the module can do without
+ * entry_init() - make the files in debugfs, which the module can do without; after stats_init()
  *
  * Return: 0.
  */
 int entry_init(void)
 {
-	dir = debugfs_create_dir("kvmlet", NULL);
-	debugfs_create_file("last-entry-failure", 0400, dir, NULL, &last_fops);
-	plant_init(dir);
+	last_file = debugfs_create_file("last-entry-failure", 0400, stats_folder(), NULL,
+					&last_fops);
+	plant_init(stats_folder());
 	return 0;
 }
 
@@ -148,6 +149,6 @@ int entry_init(void)
  */
 void entry_exit(void)
 {
-	debugfs_remove(dir);
 	plant_exit();
+	debugfs_remove(last_file);
 }

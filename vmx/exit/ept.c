@@ -8,6 +8,7 @@
 #include "vmx/cpu/regs.h"
 #include "vmx/exit/exit.h"
 #include "vmx/exit/mmio.h"
+#include "vmx/trace.h"
 #include "vmx/vcpu.h"
 
 #define QUAL_NMI_UNBLOCKED	BIT(12)
@@ -43,10 +44,15 @@ int exit_ept_violation(struct vcpu *vcpu)
 			     vmcs_read32(GUEST_INTERRUPTIBILITY_INFO) | GUEST_INTR_STATE_NMI);
 
 	r = mmu_fault(&vcpu->vm->mmu, vcpu->root, gpa, access_of(qual));
-	if (likely(r == MMU_FAULT_MAPPED))
+	trace_ept_fault(vcpu, gpa, qual, r);
+	if (likely(r == MMU_FAULT_MAPPED)) {
+		stats_add(vcpu, pf_fixed);
 		return 1;
-	if (r == MMU_FAULT_MMIO)
+	}
+	if (r == MMU_FAULT_MMIO) {
+		stats_add(vcpu, pf_emulate);
 		return event_interrupted(vcpu) ? exit_delivery_error(vcpu) : mmio_emulate(vcpu);
+	}
 	if (r == -EINTR) {
 		vcpu->run->exit_reason = KVM_EXIT_INTR;
 		return r;

@@ -8,6 +8,7 @@
 #include "vmx/exit/exit.h"
 #include "vmx/exit/mmio.h"
 #include "vmx/irqchip/irqchip.h"
+#include "vmx/trace.h"
 #include "vmx/vcpu.h"
 
 /* Exit qualification for I/O instructions. */
@@ -35,6 +36,10 @@ static int complete_in(struct vcpu *vcpu)
 {
 	if (vcpu_rip(vcpu) != vcpu->io_rip)
 		return 1;
+	/* Nothing has been entered since: the port is still there. */
+	if (trace_pio_enabled())
+		trace_pio(vcpu, true, IO_PORT(vmcs_readl(EXIT_QUALIFICATION)), vcpu->io_size, 1,
+			  vcpu->pio_data);
 	set_rax(vcpu, vcpu->pio_data, vcpu->io_size);
 	return skip_instruction(vcpu);
 }
@@ -54,6 +59,8 @@ static int to_user(struct vcpu *vcpu, u16 port, unsigned int size, bool in)
 	vcpu->io_rip = vcpu_rip(vcpu);
 	vcpu->io_size = size;
 	vcpu->complete = in ? complete_in : complete_out;
+	if (!in)
+		trace_pio(vcpu, false, port, size, 1, vcpu->pio_data);
 	return 0;
 }
 
@@ -75,6 +82,7 @@ int exit_io(struct vcpu *vcpu)
 	if (vcpu->vm->irqchip != IRQCHIP_KERNEL ||
 	    !irqchip_pio(vcpu, IO_PORT(qual), size, &data, !in))
 		return to_user(vcpu, IO_PORT(qual), size, in);
+	trace_pio(vcpu, in, IO_PORT(qual), size, 1, &data);
 	if (in)
 		set_rax(vcpu, &data, size);
 	return skip_instruction(vcpu);

@@ -19,6 +19,7 @@
 #include "vmx/exit/exit.h"
 #include "vmx/exit/mmio.h"
 #include "vmx/irqchip/irqchip.h"
+#include "vmx/trace.h"
 #include "vmx/vcpu.h"
 
 static_assert(EMUL_WRITE == WALK_WRITE && EMUL_USER == WALK_USER &&
@@ -71,8 +72,10 @@ static int device_read(struct vcpu *vcpu, gpa_t gpa, void *data, unsigned int le
 {
 	struct mmio_state *m = &vcpu->mmio;
 
-	if (vcpu->lapic && irqchip_mmio(vcpu, gpa, len, data, false))
+	if (vcpu->lapic && irqchip_mmio(vcpu, gpa, len, data, false)) {
+		trace_mmio(vcpu, false, gpa, len, data);
 		return EMUL_OK;
+	}
 	if (m->next_read < m->nr_reads) {
 		const struct mmio_part *part = &m->reads[m->next_read];
 
@@ -97,8 +100,10 @@ static int device_write(struct vcpu *vcpu, gpa_t gpa, const void *data, unsigned
 	struct mmio_part part = { .gpa = gpa, .len = len };
 
 	memcpy(part.data, data, len);
-	if (vcpu->lapic && irqchip_mmio(vcpu, gpa, len, part.data, true))
+	if (vcpu->lapic && irqchip_mmio(vcpu, gpa, len, part.data, true)) {
+		trace_mmio(vcpu, true, gpa, len, part.data);
 		return EMUL_OK;
+	}
 	if (m->nr_writes == MMIO_MAX_PARTS)
 		return EMUL_UNHANDLED;
 	m->writes[m->nr_writes++] = part;
@@ -228,8 +233,10 @@ static int op_port_in(struct emul *e, u16 port, unsigned int size, unsigned int 
 
 	if (!port_checked(vcpu, port, size))
 		return EMUL_REPEAT;
-	if (kernel_pio(vcpu, port, size, count, data, false))
+	if (kernel_pio(vcpu, port, size, count, data, false)) {
+		trace_pio(vcpu, true, port, size, count, data);
 		return EMUL_OK;
+	}
 	if (!answered->set) {
 		vcpu->mmio.in_wanted = (struct mmio_pio) { true, port, size, count };
 		return EMUL_MMIO;
@@ -238,6 +245,7 @@ static int op_port_in(struct emul *e, u16 port, unsigned int size, unsigned int 
 	if (answered->port != port || answered->size != size || answered->count != count)
 		return EMUL_REPEAT;
 	memcpy(data, vcpu->pio_data, size * count);
+	trace_pio(vcpu, true, port, size, count, data);
 	return EMUL_OK;
 }
 
@@ -251,6 +259,7 @@ static int op_port_out(struct emul *e, u16 port, unsigned int size, unsigned int
 	if (size * count > PAGE_SIZE)
 		return EMUL_UNHANDLED;
 	memcpy(vcpu->pio_data, data, size * count);
+	trace_pio(vcpu, false, port, size, count, data);
 	if (kernel_pio(vcpu, port, size, count, vcpu->pio_data, true))
 		return EMUL_OK;
 	vcpu->mmio.out = (struct mmio_pio) { true, port, size, count };
@@ -352,6 +361,9 @@ static int mmio_exit(struct vcpu *vcpu, const struct mmio_part *part, bool write
 {
 	struct kvm_run *run = vcpu->run;
 
+	if (write)
+		trace_mmio(vcpu, true, part->gpa, part->len, part->data);
+	stats_add(vcpu, mmio_exits);
 	run->exit_reason = KVM_EXIT_MMIO;
 	run->mmio.phys_addr = part->gpa;
 	run->mmio.len = part->len;
@@ -432,6 +444,7 @@ static int complete_read(struct vcpu *vcpu)
 	struct mmio_state *m = &vcpu->mmio;
 
 	memcpy(m->wanted.data, vcpu->run->mmio.data, sizeof(m->wanted.data));
+	trace_mmio(vcpu, false, m->wanted.gpa, m->wanted.len, m->wanted.data);
 	m->reads[m->nr_reads++] = m->wanted;
 	return play(vcpu);
 }
@@ -457,6 +470,7 @@ static int not_emulated(struct vcpu *vcpu)
 {
 	const struct emul_insn *insn = &vcpu->mmio.emul.insn;
 
+	stats_add(vcpu, insn_emulation_fail);
 	if (!segment_cpl(vcpu))
 		return exit_emulation_error(vcpu, insn->bytes, insn->nr_bytes);
 	event_exception(vcpu, X86_TRAP_UD);
@@ -500,6 +514,7 @@ static int play(struct vcpu *vcpu)
  */
 int mmio_emulate(struct vcpu *vcpu)
 {
+	stats_add(vcpu, insn_emulation);
 	vcpu->mmio.nr_reads = 0;
 	vcpu->mmio.in_answered.set = false;
 	/* What the emulator touched for this guest is in the L1D cache of the next. */

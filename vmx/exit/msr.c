@@ -8,6 +8,31 @@
 #include "vmx/cpu/msr_filter.h"
 #include "vmx/cpu/regs.h"
 #include "vmx/exit/exit.h"
+#include "vmx/trace.h"
+
+static u32 index_of(struct vcpu *vcpu)
+{
+	return vcpu->gpr[GPR_RCX];
+}
+
+static int fault(struct vcpu *vcpu, bool write)
+{
+	trace_msr(vcpu, write, index_of(vcpu), write ? vcpu_edx_eax(vcpu) : 0, true);
+	return raise_gp(vcpu);
+}
+
+static int done_read(struct vcpu *vcpu, u64 value)
+{
+	trace_msr(vcpu, false, index_of(vcpu), value, false);
+	vcpu_set_edx_eax(vcpu, value);
+	return skip_instruction(vcpu);
+}
+
+static int done_write(struct vcpu *vcpu)
+{
+	trace_msr(vcpu, true, index_of(vcpu), vcpu_edx_eax(vcpu), false);
+	return skip_instruction(vcpu);
+}
 
 /* User space may have moved RIP meanwhile: then this instruction is no more. */
 static int complete_rdmsr(struct vcpu *vcpu)
@@ -15,16 +40,15 @@ static int complete_rdmsr(struct vcpu *vcpu)
 	if (vcpu_rip(vcpu) != vcpu->io_rip)
 		return 1;
 	if (READ_ONCE(vcpu->run->msr.error))
-		return raise_gp(vcpu);
-	vcpu_set_edx_eax(vcpu, READ_ONCE(vcpu->run->msr.data));
-	return skip_instruction(vcpu);
+		return fault(vcpu, false);
+	return done_read(vcpu, READ_ONCE(vcpu->run->msr.data));
 }
 
 static int complete_wrmsr(struct vcpu *vcpu)
 {
 	if (vcpu_rip(vcpu) != vcpu->io_rip)
 		return 1;
-	return READ_ONCE(vcpu->run->msr.error) ? raise_gp(vcpu) : skip_instruction(vcpu);
+	return READ_ONCE(vcpu->run->msr.error) ? fault(vcpu, true) : done_write(vcpu);
 }
 
 static int refuse(struct vcpu *vcpu, u32 reason, bool write)
@@ -32,7 +56,7 @@ static int refuse(struct vcpu *vcpu, u32 reason, bool write)
 	struct kvm_run *run = vcpu->run;
 
 	if (likely(!(READ_ONCE(vcpu->vm->msr_exits) & reason)))
-		return raise_gp(vcpu);
+		return fault(vcpu, write);
 	run->exit_reason = write ? KVM_EXIT_X86_WRMSR : KVM_EXIT_X86_RDMSR;
 	run->msr.error = 0;
 	memset(run->msr.pad, 0, sizeof(run->msr.pad));
@@ -65,8 +89,7 @@ int exit_rdmsr(struct vcpu *vcpu)
 		return refuse(vcpu, KVM_MSR_EXIT_REASON_FILTER, false);
 	if (msr_get(vcpu, index, &value, false))
 		return refuse(vcpu, why_refused(vcpu), false);
-	vcpu_set_edx_eax(vcpu, value);
-	return skip_instruction(vcpu);
+	return done_read(vcpu, value);
 }
 
 /**
@@ -84,5 +107,5 @@ int exit_wrmsr(struct vcpu *vcpu)
 		return refuse(vcpu, KVM_MSR_EXIT_REASON_FILTER, true);
 	if (msr_set(vcpu, index, vcpu_edx_eax(vcpu), false))
 		return refuse(vcpu, why_refused(vcpu), true);
-	return skip_instruction(vcpu);
+	return done_write(vcpu);
 }

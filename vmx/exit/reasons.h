@@ -13,6 +13,9 @@
 #ifndef KVMLET_VMX_EXIT_REASONS_H
 #define KVMLET_VMX_EXIT_REASONS_H
 
+/* All numbers are below. */
+#define NR_EXIT_REASONS	80
+
 #define EXIT_REASONS(X)								\
 	X(0,  EXCEPTION_NMI,		exit_exception,		VECTORING)	\
 	X(1,  EXTERNAL_INTERRUPT,	exit_nothing,		0)		\

@@ -40,6 +40,7 @@ static_assert(EXIT_REASON_CPUID == 10 && EXIT_REASON_CR_ACCESS == 28 &&
 	      EXIT_REASON_IO_INSTRUCTION == 30 && EXIT_REASON_MSR_WRITE == 32 &&
 	      EXIT_REASON_EPT_VIOLATION == 48 && EXIT_REASON_XSETBV == 55 &&
 	      EXIT_REASON_PML_FULL == 62 && EXIT_REASON_NOTIFY == 75);
+static_assert(ARRAY_SIZE(exit_table) == NR_EXIT_REASONS);
 
 static const struct exit_row *row_of(u32 reason)
 {
@@ -201,6 +202,7 @@ int exit_handle(struct vcpu *vcpu)
 	row = row_of(vcpu->exit_reason);
 	if (unlikely(!row))
 		return exit_unexpected(vcpu);
+	vcpu->stats.exits[(u16)vcpu->exit_reason]++;
 	if (row->traits & VECTORING)
 		reclaim_event(vcpu);
 	return row->handler(vcpu);
