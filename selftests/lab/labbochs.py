@@ -71,7 +71,9 @@ class Machine:
         config = CONFIG.format(bios=BIOS, vgabios=VGABIOS, mem=self.mem, model=self.model,
                                smp=self.smp, ips=self.ips, com2=com2, sync=sync)
         stop = f"sba {ticks}000000\n" if ticks else ""
-        commands = touch_blocks(self.top) + stop + "c\nr\nprint-stack 256\nq\n"
+        look = "r\nprint-stack 256\n"
+        others = "".join(f"set $cpu = {n}\n{look}" for n in range(1, self.smp))
+        commands = touch_blocks(self.top) + stop + "c\n" + look + others + "q\n"
         for name, text in (("bochsrc", config), ("commands", commands)):
             with open(os.path.join(self.folder, name), "w", encoding="ascii") as f:
                 f.write(text)
