@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What a program's TAP says, read strictly: silence, an early end and a lie are failures.
+"""What a program's TAP says, read strictly: silence, an early end and a lie are failures. And TAP
+for the programs that are written in Python.
 
 A program passes if it prints a plan, exactly as many cases as planned, none of them `not ok`, and
 ends with status 0 (4 when all is skipped, as kselftest has it).
 """
 import re
+import sys
 
 CASE = re.compile(r"(not )?ok\b\s*(\d*)\s*-?\s*(.*?)\s*(#\s*(SKIP|TODO)\b\s*(.*))?$", re.I)
 PLAN = re.compile(r"1\.\.(\d+)\s*(#\s*SKIP\b\s*(.*))?$", re.I)
@@ -92,3 +94,25 @@ class Reader:
         if trouble:
             result.add("fail", trouble, self.tail)
         return result
+
+
+class Writer:
+    """TAP of a program's own, on standard output."""
+
+    def __init__(self):
+        self.count = self.failed = 0
+
+    def ok(self, holds, name, details=()):
+        """One case."""
+        self.count += 1
+        self.failed += not holds
+        print(f"{'ok' if holds else 'not ok'} {self.count} - {name}")
+        for line in () if holds else details:
+            print(f"# {line}")
+        sys.stdout.flush()
+
+    def end(self):
+        """The plan; returns the status."""
+        print(f"1..{self.count}")
+        print(f"# {self.count - self.failed} passed, {self.failed} failed, 0 skipped")
+        return 1 if self.failed else 0

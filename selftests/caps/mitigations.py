@@ -12,9 +12,11 @@ import subprocess
 import sys
 
 sys.dont_write_bytecode = True
-import mitigations_code as code                                         # noqa: E402
-
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.dirname(HERE))
+import mitigations_code as code                                         # noqa: E402
+import tap                                                              # noqa: E402
+
 REPO = os.path.dirname(os.path.dirname(HERE))
 LAB = os.path.join(REPO, "selftests", "lab", "lab")
 MODEL = "corei7_skylake_x"      # has MDS, L1TF, Spectre v2 and MMIO stale data
@@ -26,28 +28,6 @@ SPEC_CTRL, PRED_CMD, FLUSH_CMD = "mov $0x48,%ecx", "mov $0x49,%ecx", "mov $0x10b
 MMIO_KEYS = "mmio_stale_data_clear", "cpu_buf_vm_clear"        # one key, by two names
 HOST_VALUE = "<x86_spec_ctrl_current>"
 RETURN = "<__x86_return_thunk>", "ret"
-
-
-class Report:
-    """TAP on standard output."""
-
-    def __init__(self):
-        self.count = self.failed = 0
-
-    def ok(self, holds, name, details=()):
-        """One case."""
-        self.count += 1
-        self.failed += not holds
-        print(f"{'ok' if holds else 'not ok'} {self.count} - {name}")
-        for line in () if holds else details:
-            print(f"# {line}")
-        sys.stdout.flush()
-
-    def end(self):
-        """The plan; returns the status."""
-        print(f"1..{self.count}")
-        print(f"# {self.count - self.failed} passed, {self.failed} failed, 0 skipped")
-        return 1 if self.failed else 0
 
 
 def said(*argv):
@@ -296,7 +276,7 @@ def lab_cases(build, ok):
 
 
 def main():
-    report = Report()
+    report = tap.Writer()
     print("TAP version 13")
     own = said(LAB, "release").strip()
     paths = {r: os.path.join(REPO, "build", r, "kvmlet.ko")

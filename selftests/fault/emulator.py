@@ -11,7 +11,11 @@ import subprocess
 import sys
 import tempfile
 
+sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.dirname(HERE))
+import tap                                                              # noqa: E402
+
 REPO = os.path.dirname(os.path.dirname(HERE))
 LAB = os.path.join(REPO, "selftests", "lab", "lab")
 PROGRAM = os.path.join(REPO, "build", "fault", "entry")
@@ -66,22 +70,6 @@ for register in ("ESP", "EIP"):
     WORDS[f"GUEST_SYSENTER_{register}"] = f"guest SYSENTER_{register}_MSR"
 
 
-class Report:
-    """TAP on standard output."""
-
-    def __init__(self):
-        self.count = self.failed = 0
-
-    def ok(self, holds, name, details=()):
-        """One case."""
-        self.count += 1
-        self.failed += not holds
-        print(f"{'ok' if holds else 'not ok'} {self.count} - {name}")
-        for line in () if holds else details:
-            print(f"# {line}")
-        sys.stdout.flush()
-
-
 def expected():
     """The number of failures that the program's own directive tells the lab."""
     with open(os.path.join(HERE, "entry.c"), encoding="utf-8") as f:
@@ -115,7 +103,7 @@ def explained(lines):
 
 
 def main():
-    report = Report()
+    report = tap.Writer()
     print("TAP version 13")
     status, lines, reasons, errors = run()
     report.ok(status == 0, "the lab saw the failures that were planted, and no other",
@@ -129,9 +117,7 @@ def main():
                   f"{name}: {reason}")
     fields = {name for names in found for name in names}
     report.ok(len(fields) >= LEAST, f"at least {LEAST} fields were compared", [str(len(fields))])
-    print(f"1..{report.count}")
-    print(f"# {report.count - report.failed} passed, {report.failed} failed, 0 skipped")
-    return 1 if report.failed else 0
+    return report.end()
 
 
 if __name__ == "__main__":

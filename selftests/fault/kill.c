@@ -7,7 +7,6 @@
  * only: kvmlet
  */
 #define _GNU_SOURCE
-#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -66,31 +65,6 @@ static void monitor(void)
 	if (!vcpu_open(&vm, &second, 1))
 		pthread_create(&thread, NULL, run_for_ever, &second);
 	run_for_ever(&vcpu);
-}
-
-static long in_use(void)
-{
-	static const char *const names[] = { "SUnreclaim:", "Percpu:", "PageTables:" };
-	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY);
-	char text[4096];
-	long sum = 0;
-	unsigned int i;
-	ssize_t n;
-
-	usleep(200000);
-	if (write(fd, "3", 1) != 1)
-		printf("# caches are not dropped\n");
-	close(fd);
-	fd = open("/proc/meminfo", O_RDONLY);
-	n = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	text[n > 0 ? n : 0] = '\0';
-	for (i = 0; i < sizeof(names) / sizeof(*names); i++) {
-		const char *p = strstr(text, names[i]);
-
-		sum += p ? atol(p + strlen(names[i])) : 0;
-	}
-	return sum;
 }
 
 static unsigned int kill_some(unsigned int n, unsigned int life)
@@ -164,9 +138,9 @@ int main(int argc, char **argv)
 	life = measured_life();
 	kill_some(20, life);
 	memset(deaths, 0, sizeof(deaths));
-	before = in_use();
+	before = memory_in_use();
 	TAP_EQ(kill_some(kills, life), kills, "each monitor is killed");
-	after = in_use();
+	after = memory_in_use();
 	printf("# killed within %u us: at the start %u, first VM %u, between %u, second VM %u, "
 	       "running %u\n",
 	       life, deaths[STARTED], deaths[FIRST_VM], deaths[BETWEEN], deaths[SECOND_VM],

@@ -504,7 +504,7 @@ static void setup(int argc, char **argv)
 
 	path = device_path(argc, argv);
 	programs = PROGRAMS;
-	if (!access("/sys/kernel/debug/kmemleak", F_OK)) {
+	if (on_debug_host()) {
 		programs = PROGRAMS_SLOW;
 		run_ns = RUN_NS_SLOW;
 	}

@@ -687,32 +687,6 @@ static unsigned int sessions(uint64_t first, unsigned int n)
 	return bad;
 }
 
-/* What the kernel holds, in KiB. */
-static long in_use(void)
-{
-	static const char *const names[] = { "SUnreclaim:", "Percpu:", "PageTables:" };
-	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY);
-	char text[4096];
-	unsigned int i;
-	long sum = 0;
-	ssize_t n;
-
-	usleep(200000);
-	if (write(fd, "3", 1) != 1)
-		printf("# caches are not dropped\n");
-	close(fd);
-	fd = open("/proc/meminfo", O_RDONLY);
-	n = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	text[n > 0 ? n : 0] = '\0';
-	for (i = 0; i < sizeof(names) / sizeof(*names); i++) {
-		const char *p = strstr(text, names[i]);
-
-		sum += p ? atol(p + strlen(names[i])) : 0;
-	}
-	return sum;
-}
-
 static void guest(void)
 {
 	guest_sync(1);
@@ -755,9 +729,9 @@ static unsigned int fuzz(unsigned long count)
 
 	session_calls = count < SESSION_CALLS ? count : SESSION_CALLS;
 	bad = sessions(base_seed, n < WARM_UP ? n : WARM_UP);
-	before = in_use();
+	before = memory_in_use();
 	bad += sessions(base_seed + WARM_UP, n < WARM_UP ? !n : n - WARM_UP);
-	after = in_use();
+	after = memory_in_use();
 	printf("# %ld KiB in use before, %ld after\n", before, after);
 	tap_ok(after - before < TOLERANCE_KIB, "no memory is left behind");
 	return bad;
@@ -794,7 +768,7 @@ int main(int argc, char **argv)
 	tap_begin();
 	path = device_path(argc, argv);
 	alarm(0);
-	debug_host = !access("/sys/kernel/debug/kmemleak", F_OK);
+	debug_host = on_debug_host();
 	any_state = getenv("FUZZ_ENTRIES");
 	count = debug_host ? COUNT_DEBUG : COUNT;
 	/* Two processors of the lab are several times as slow. */

@@ -174,7 +174,7 @@ int main(int argc, char **argv)
 	int exit, i;
 
 	tap_begin();
-	debug = !access("/sys/kernel/debug/kmemleak", F_OK);
+	debug = on_debug_host();
 	machine(&vm, &vcpu, device_path(argc, argv), false, guest);
 	alarm(debug ? 200 : 60);
 	TAP_EQ(vcpu_run_on(&vcpu), KVM_EXIT_IO, "the guest runs");
