@@ -70,9 +70,9 @@ void segment_get(struct vcpu *vcpu, unsigned int nr, struct kvm_segment *seg)
 
 static u32 ar_of(const struct kvm_segment *seg)
 {
-	if (seg->unusable || !seg->present)
-		return SEG_AR_UNUSABLE;
-	return (seg->type & SEG_AR_TYPE) | (seg->s ? SEG_AR_S : 0) | SEG_AR_P |
+	/* Also of an unusable one: SS has the CPL (SDM 24.4.1). */
+	return (seg->unusable || !seg->present ? SEG_AR_UNUSABLE : SEG_AR_P) |
+	       (seg->type & SEG_AR_TYPE) | (seg->s ? SEG_AR_S : 0) |
 	       (seg->dpl & 3) << SEG_AR_DPL_SHIFT | (seg->avl ? SEG_AR_AVL : 0) |
 	       (seg->l ? SEG_AR_L : 0) | (seg->db ? SEG_AR_DB : 0) | (seg->g ? SEG_AR_G : 0);
 }

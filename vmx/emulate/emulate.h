@@ -105,16 +105,10 @@ struct emul_ops {
 	void (*get_xmm)(struct emul *e, unsigned int nr, void *data);
 	void (*set_xmm)(struct emul *e, unsigned int nr, const void *data);
 
-	/*
-	 * For instructions that load system state; NULL as long as none is emulated. What is
-	 * given has passed the checks of the instruction, not those of the register (#GP).
-	 */
+	/* For task switches. What set_cr() is given may be refused: not EMUL_OK, for #GP. */
 	int (*set_cr)(struct emul *e, unsigned int nr, u64 value);
-	int (*set_segment)(struct emul *e, unsigned int nr, const struct kvm_segment *seg);
+	void (*set_segment)(struct emul *e, unsigned int nr, const struct kvm_segment *seg);
 	void (*get_dtable)(struct emul *e, bool idt, struct kvm_dtable *table);
-	void (*set_dtable)(struct emul *e, bool idt, const struct kvm_dtable *table);
-	int (*get_msr)(struct emul *e, u32 index, u64 *value);
-	int (*set_msr)(struct emul *e, u32 index, u64 value);
 };
 
 struct emul_fault {
@@ -171,10 +165,24 @@ struct emul {
 	u8 io[EMUL_IO_BYTES];
 };
 
+/* What causes a task switch, as the exit qualification numbers it. */
+enum emul_task_source { EMUL_TASK_CALL, EMUL_TASK_IRET, EMUL_TASK_JMP, EMUL_TASK_GATE };
+
+struct emul_task {
+	u16 selector;		/* of the new task */
+	u8 source;		/* enum emul_task_source; EMUL_TASK_GATE: an event's, by the IDT */
+	u8 insn_len;		/* of the instruction that is left behind, or 0 */
+	bool external;		/* the event is not an instruction's: bit EXT of error codes */
+	bool has_error;		/* the event has an error code: */
+	u32 error;
+	bool trap;		/* out: the new task's TSS asks for #DB */
+};
+
 void emul_init(struct emul *e, const struct emul_ops *ops, void *cpu, enum emul_mode mode,
 	       unsigned int cpl);
 int emul_decode(struct emul *e);
 int emul_execute(struct emul *e);
 int emul_one(struct emul *e);
+int emul_task_switch(struct emul *e, struct emul_task *task);
 
 #endif

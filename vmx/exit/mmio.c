@@ -318,6 +318,23 @@ static void op_get_segment(struct emul *e, unsigned int nr, struct kvm_segment *
 	segment_get(vcpu_of(e), nr, seg);
 }
 
+static int op_set_cr(struct emul *e, unsigned int nr, u64 value)
+{
+	int r = nr ? cr3_set(vcpu_of(e), value) : cr0_set(vcpu_of(e), value);
+
+	return r ? EMUL_UNHANDLED : EMUL_OK;
+}
+
+static void op_set_segment(struct emul *e, unsigned int nr, const struct kvm_segment *seg)
+{
+	segment_set(vcpu_of(e), nr, seg);
+}
+
+static void op_get_dtable(struct emul *e, bool idt, struct kvm_dtable *table)
+{
+	dtable_get(vcpu_of(e), idt, table);
+}
+
 static void op_get_xmm(struct emul *e, unsigned int nr, void *data)
 {
 	xstate_read_xmm(vcpu_of(e), nr, data);
@@ -345,6 +362,9 @@ static const struct emul_ops emul_ops = {
 	.port_out	= op_port_out,
 	.get_xmm	= op_get_xmm,
 	.set_xmm	= op_set_xmm,
+	.set_cr		= op_set_cr,
+	.set_segment	= op_set_segment,
+	.get_dtable	= op_get_dtable,
 };
 
 static enum emul_mode mode_of(struct vcpu *vcpu)
@@ -520,4 +540,33 @@ int mmio_emulate(struct vcpu *vcpu)
 	/* What the emulator touched for this guest is in the L1D cache of the next. */
 	vcpu->flush_l1d = true;
 	return play(vcpu);
+}
+
+/**
+ * mmio_task_switch() - switch to another task
+ * @vcpu: loaded
+ * @task: see emul_task_switch()
+ *
+ * Return: true if the new task is loaded; else *@r is set as a handler returns it.
+ */
+bool mmio_task_switch(struct vcpu *vcpu, struct emul_task *task, int *r)
+{
+	struct emul *e = &vcpu->mmio.emul;
+
+	emul_init(e, &emul_ops, vcpu, mode_of(vcpu), segment_cpl(vcpu));
+	vcpu->flush_l1d = true;
+	switch (emul_task_switch(e, task)) {
+	case EMUL_OK:
+		set_shadow(vcpu, 0);
+		return true;
+	case EMUL_FAULT:
+		*r = inject_fault(vcpu, &e->fault);
+		return false;
+	case EMUL_REPEAT:
+		*r = 1;
+		return false;
+	default:
+		*r = exit_emulation_error(vcpu, NULL, 0);
+		return false;
+	}
 }

@@ -40,5 +40,6 @@ struct mmio_state {
 };
 
 int mmio_emulate(struct vcpu *vcpu);
+bool mmio_task_switch(struct vcpu *vcpu, struct emul_task *task, int *r);
 
 #endif

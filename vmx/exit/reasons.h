@@ -26,7 +26,7 @@
 	X(6,  OTHER_SMI,		exit_unexpected,	0)		\
 	X(7,  INTERRUPT_WINDOW,		exit_window,		0)		\
 	X(8,  NMI_WINDOW,		exit_window,		0)		\
-	X(9,  TASK_SWITCH,		exit_unexpected,	VECTORING)	\
+	X(9,  TASK_SWITCH,		exit_task_switch,	VECTORING)	\
 	X(10, CPUID,			exit_cpuid,		0)		\
 	X(11, GETSEC,			exit_undefined,		0)		\
 	X(12, HLT,			exit_hlt,		0)		\
