@@ -23,6 +23,7 @@ static const char *const row_id[VMX_CAP_COUNT] = {
 
 static const char *const need_name[] = {
 	[CAPS_UNUSED] = "unused",
+	[CAPS_GUARD] = "guard",
 	[CAPS_FIRMWARE] = "firmware",
 	[CAPS_OPTIONAL] = "optional",
 	[CAPS_OPTIONAL_SWITCHED] = "optional",
@@ -153,7 +154,7 @@ static const char *answer(const struct report *r, enum vmx_cap cap)
 static void print_row(const struct report *r, enum vmx_cap cap)
 {
 	const struct caps_row *row = &caps_table[cap];
-	bool lost = row->need != CAPS_UNUSED && !caps_has(&r->caps, cap);
+	bool lost = row->need > CAPS_GUARD && !caps_has(&r->caps, cap);
 	char bits[16], value[24];
 
 	snprintf(bits, sizeof(bits), "%u", row->bit);

@@ -9,6 +9,7 @@
 #include "vmx/cpu/cpuid.h"
 #include "vmx/cpu/cr.h"
 #include "vmx/cpu/msr.h"
+#include "vmx/hw/controls.h"
 #include "vmx/list_ioctl.h"
 #include "vmx/vcpu.h"
 
@@ -105,8 +106,10 @@ int list_set_cpuid2(struct vcpu *vcpu, void __user *arg)
 		return PTR_ERR(entries);
 	r = cpuid_set(vcpu, entries, head.nent);
 	kvfree(entries);
-	if (!r)
+	if (!r) {
 		cr_cpuid_changed(vcpu);
+		controls_set_cpuid(vcpu);
+	}
 	return r;
 }
 

@@ -3,6 +3,8 @@
  * For tests only, and only in a module loaded with test=1: the debugfs file kvmlet/plant takes
  * "FIELD VALUE", in hexadecimal, which is written to the VMCS of the next vCPU that enters,
  * after all else is set up. If the processor refuses the entry, the old value is put back.
+ * The exit reason, a field that only the processor writes, is planted over that of the next
+ * CPUID: so a handler can be seen whose exit no control of ours asks for.
  *
  * A value that the processor accepts may take the host down: it is host state like any other.
  * plant_lock guards the one value that waits and the one that is planted.
@@ -17,6 +19,7 @@
 #include <linux/uaccess.h>
 #include "vmx/hw/vmcs.h"
 #include "vmx/plant.h"
+#include "vmx/vcpu.h"
 
 static bool test;
 module_param(test, bool, 0400);
@@ -46,13 +49,31 @@ void plant_write(struct vcpu *vcpu)
 	raw_spin_lock(&plant_lock);
 	if (plant.vcpu == vcpu)
 		plant.vcpu = NULL;
-	if (plant.waits) {
+	if (plant.waits && plant.field != VM_EXIT_REASON) {
 		plant.waits = false;
 		plant.vcpu = vcpu;
 		plant.old = __vmcs_read(plant.field);
 		__vmcs_write(plant.field, plant.value);
 	}
 	raw_spin_unlock(&plant_lock);
+}
+
+/**
+ * plant_reason() - let a CPUID pass for another exit, if one waits to be planted
+ * @vcpu: that has exited
+ */
+void plant_reason(struct vcpu *vcpu)
+{
+	unsigned long flags;
+
+	if (vcpu->exit_reason != EXIT_REASON_CPUID)
+		return;
+	raw_spin_lock_irqsave(&plant_lock, flags);
+	if (plant.waits && plant.field == VM_EXIT_REASON) {
+		plant.waits = false;
+		vcpu->exit_reason = plant.value;
+	}
+	raw_spin_unlock_irqrestore(&plant_lock, flags);
 }
 
 /**

@@ -4,6 +4,7 @@
  * guest. KVM_RUN says KVM_EXIT_FAIL_ENTRY, the explanation names the field that was spoilt and no
  * other, and the same guest goes on. emulator.py compares with what the emulator says.
  *
+ * shows: INVALID_STATE
  * only: kvmlet
  * lab: --param test=1 --expect entry-failure=55
  */

@@ -136,6 +136,7 @@ int main(int argc, char **argv)
 	TAP_EQ(vcpu_sync(&vcpu), 4, "the guest gets through single steps");
 	TAP_EQ(vcpu_sync(&vcpu), 5, "the guest gets through INT1 and STI");
 	tap_checks();
+	vcpu_reached(&vcpu, "EXCEPTION_NMI DR_ACCESS CPUID");
 	machine_close(&vm, &vcpu);
 	return tap_end();
 }

@@ -141,6 +141,7 @@ static void lapic(void (*guest)(void), void (*eoi)(void), const char *name)
 	machine(&vm, &vcpu, path, true, guest);
 	TAP_EQ(vcpu_sync(&vcpu), 1, name);
 	tap_checks();
+	vcpu_reached(&vcpu, "EXTERNAL_INTERRUPT");
 	machine_close(&vm, &vcpu);
 }
 

@@ -234,6 +234,7 @@ int main(int argc, char **argv)
 	TAP_EQ(vcpu_run_on(&vcpu), KVM_EXIT_HLT, "and again, if it is entered again");
 	call(vcpu.fd, KVM_GET_REGS, &after);
 	tap_ok(after.rip != 0 && after.rip - regs.rip + 16 < 32, "RIP is after HLT");
+	vcpu_reached(&vcpu, "HLT MSR_READ MSR_WRITE");
 	machine_close(&vm, &vcpu);
 	return tap_end();
 }

@@ -150,6 +150,7 @@ int main(int argc, char **argv)
 	TAP_EQ(memcmp(device.memory + 0x200, device.memory, 16), 0, "REP MOVS to the device");
 	TAP_EQ(memcmp(device.memory + 0x220, "\xcd\xab\xcd\xab\xcd\xab\0", 7), 0,
 	       "REP STOS to the device");
+	vcpu_reached(&vcpu, "EPT_VIOLATION");
 	machine_close(&vm, &vcpu);
 	return tap_end();
 }

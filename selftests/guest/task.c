@@ -272,6 +272,8 @@ static void events(void)
 	expect(1, TASK_CALLED, "an NMI by a task gate");
 	call(vcpu.fd, KVM_GET_VCPU_EVENTS, &now);
 	TAP_EQ(now.nmi.masked, 1, "NMIs are blocked in its task");
+	call(vcpu.fd, KVM_NMI, 0);
+	expect(1, TASK_CALLED, "a second one waits for IRET");
 	expect(8, TASK_MAIN, "and IRET goes back");
 	call(vcpu.fd, KVM_GET_VCPU_EVENTS, &now);
 	TAP_EQ(now.nmi.masked, 0, "NMIs are not blocked any more");
@@ -342,6 +344,7 @@ int main(int argc, char **argv)
 		tap_skip("tasks of 16 and of 32 bits mix", "upstream saves the old in the new's form");
 		tap_skip("faults of the new task", "upstream loses them");
 	}
+	vcpu_reached(&vcpu, "TASK_SWITCH INTERRUPT_WINDOW NMI_WINDOW");
 	machine_close(&vm, &vcpu);
 	return tap_end();
 }

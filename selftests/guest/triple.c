@@ -49,6 +49,7 @@ int main(int argc, char **argv)
 	((uint8_t *)(uintptr_t)sregs.idt.base)[13 * 16 + 5] = 0;
 	TAP_EQ(vcpu_sync(&vcpu), 3, "a guest survives a double fault");
 	tap_checks();
+	vcpu_reached(&vcpu, "TRIPLE_FAULT");
 	machine_close(&vm, &vcpu);
 	return tap_end();
 }

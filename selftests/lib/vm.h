@@ -66,6 +66,7 @@ int vcpu_run(struct vcpu *vcpu);
 int vcpu_run_on(struct vcpu *vcpu);
 uint32_t vcpu_sync(struct vcpu *vcpu);
 const char *exit_name(int exit);
+long vcpu_exits(struct vcpu *vcpu, const char *reason);
 struct kvm_cpuid2 *supported_cpuid(int dev);
 
 /* A machine with one vCPU in a 64-bit guest function. */
@@ -89,6 +90,24 @@ struct device {
 
 int vcpu_run_io(struct vcpu *vcpu, struct device *device);
 uint32_t vcpu_sync_io(struct vcpu *vcpu, struct device *device);
+
+/*
+ * A case for each of these names of vmx/exit/reasons.h: such an exit has come. Who calls it shows
+ * the exit: scripts/exits looks for the calls.
+ */
+static inline void vcpu_reached(struct vcpu *vcpu, const char *reasons)
+{
+	char name[64];
+	long count;
+	int n;
+
+	for (; sscanf(reasons, " %63s%n", name, &n) == 1; reasons += n) {
+		count = vcpu_exits(vcpu, name);
+		/* Upstream does not count them so. */
+		if (count >= 0)
+			tap_ok(count > 0, "the exit %s has come", name);
+	}
+}
 
 /* --- the guest's side ------------------------------------------------------------------- */
 

@@ -50,8 +50,9 @@ static int mov_to_cr(struct vcpu *vcpu, unsigned int cr, unsigned long value)
 	case 0:
 		return guest_cr0(vcpu, value);
 	case 3:
-		return cr3_set(vcpu, value & ~X86_CR3_PCID_NOFLUSH) ? raise_gp(vcpu) :
-								      skip_instruction(vcpu);
+		if (cr4_get(vcpu) & X86_CR4_PCIDE)
+			value &= ~X86_CR3_PCID_NOFLUSH;
+		return cr3_set(vcpu, value) ? raise_gp(vcpu) : skip_instruction(vcpu);
 	case 4:
 		return cr4_set(vcpu, value) ? raise_gp(vcpu) : skip_instruction(vcpu);
 	case 8:

@@ -5,10 +5,7 @@
 #ifndef KVMLET_VMX_EXIT_ENTRY_H
 #define KVMLET_VMX_EXIT_ENTRY_H
 
-struct vcpu;
-
 int entry_init(void);
 void entry_exit(void);
-int exit_entry_failed(struct vcpu *vcpu);
 
 #endif

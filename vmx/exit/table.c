@@ -19,6 +19,7 @@
 #include "vmx/exit/entry.h"
 #include "vmx/exit/exit.h"
 #include "vmx/hw/caps.h"
+#include "vmx/plant.h"
 #include "vmx/vcpu.h"
 
 #define VECTORING	BIT(0)
@@ -197,6 +198,7 @@ int exit_handle(struct vcpu *vcpu)
 {
 	const struct exit_row *row;
 
+	plant_after_exit(vcpu);
 	if (unlikely(vcpu->exit_reason & (VMX_EXIT_REASONS_FAILED_VMENTRY | EXIT_ENTRY_REFUSED)))
 		return exit_entry_failed(vcpu);
 	row = row_of(vcpu->exit_reason);

@@ -63,10 +63,12 @@ extern const struct caps_word_info caps_word_info[CAPS_WORD_COUNT];
 
 /*
  * FIRMWARE: judged by a rule of its own (-EPERM). SWITCHED: used, but not in the default control
- * word; the driver turns it on when needed.
+ * word; the driver turns it on when needed. GUARD: takes away an instruction that processors
+ * without it lack, too, so its absence is no loss.
  */
 enum caps_need {
 	CAPS_UNUSED,
+	CAPS_GUARD,
 	CAPS_FIRMWARE,
 	CAPS_OPTIONAL,
 	CAPS_OPTIONAL_SWITCHED,

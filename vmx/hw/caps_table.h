@@ -155,18 +155,18 @@ CAPS_ROW(VIRT_INTR_DELIVERY, PROC2, CAPS_B(9), OPTIONAL_SWITCHED, "virtual-inter
 	 "the processor delivers interrupts and handles EOI", "each EOI exits")
 CAPS_ROW(PAUSE_LOOP_EXITING, PROC2, CAPS_B(10), OPTIONAL, "PAUSE-loop exiting",
 	 "a spinning guest CPU gives way", "a spinning guest CPU uses up its time slice")
-CAPS_ROW(RDRAND_EXITING, PROC2, CAPS_B(11), UNUSED, "RDRAND exiting",
-	 "RDRAND can be watched", "")
+CAPS_ROW(RDRAND_EXITING, PROC2, CAPS_B(11), GUARD, "RDRAND exiting",
+	 "RDRAND faults where CPUID hides it", "")
 CAPS_ROW(INVPCID, PROC2, CAPS_B(12), OPTIONAL, "enable INVPCID",
 	 "INVPCID works in a guest", "the guest has no INVPCID")
 CAPS_ROW(VM_FUNCTIONS, PROC2, CAPS_B(13), UNUSED, "enable VM functions",
 	 "a guest can call the processor with VMFUNC", "")
 CAPS_ROW(VMCS_SHADOWING, PROC2, CAPS_B(14), UNUSED, "VMCS shadowing",
 	 "a nested hypervisor reads and writes its VMCS without exits", "")
-CAPS_ROW(ENCLS_EXITING, PROC2, CAPS_B(15), UNUSED, "enable ENCLS exiting",
-	 "the supervisor instructions of SGX can be watched", "")
-CAPS_ROW(RDSEED_EXITING, PROC2, CAPS_B(16), UNUSED, "RDSEED exiting",
-	 "RDSEED can be watched", "")
+CAPS_ROW(ENCLS_EXITING, PROC2, CAPS_B(15), GUARD, "enable ENCLS exiting",
+	 "a guest cannot use SGX, which it is not shown", "")
+CAPS_ROW(RDSEED_EXITING, PROC2, CAPS_B(16), GUARD, "RDSEED exiting",
+	 "RDSEED faults where CPUID hides it", "")
 CAPS_ROW(PML, PROC2, CAPS_B(17), OPTIONAL_SWITCHED, "enable PML",
 	 "the processor lists the pages a guest writes", "dirty logging write-protects pages")
 CAPS_ROW(EPT_VE, PROC2, CAPS_B(18), UNUSED, "EPT-violation #VE",

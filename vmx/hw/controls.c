@@ -113,9 +113,48 @@ static void choose(struct vcpu *vcpu)
 		vmcs->pin |= PIN_BASED_VMX_PREEMPTION_TIMER;
 	/*
 	 * #DB and #AC always: a guest that makes the delivery of one raise the next would
-	 * keep the core for ever. #MC is the host's. #PF never: EPT needs none.
+	 * keep the core for ever. #MC is the host's, #BP a debugger's (debugger.c). #PF never:
+	 * EPT needs none, and a guest's narrower addresses are not emulated. Nor #UD, since no
+	 * instruction is emulated for want of it, nor #NM, since FPU state is never lazy.
 	 */
 	vmcs->exceptions = BIT(X86_TRAP_DB) | BIT(X86_TRAP_AC) | BIT(X86_TRAP_MC);
+}
+
+/* Instructions that a control makes #UD where it is off, or an exit where it is on. */
+static const struct {
+	unsigned int cap;
+	u32 control;
+	enum cpuid_feature feature;
+	bool exits;
+} hidden[] = {
+	{ VMX_CAP_RDTSCP, SECONDARY_EXEC_ENABLE_RDTSCP, CPUID_RDTSCP, false },
+	{ VMX_CAP_INVPCID, SECONDARY_EXEC_ENABLE_INVPCID, CPUID_INVPCID, false },
+	{ VMX_CAP_XSAVES, SECONDARY_EXEC_XSAVES, CPUID_XSAVES, false },
+	{ VMX_CAP_ENCLS_EXITING, SECONDARY_EXEC_ENCLS_EXITING, CPUID_SGX, true },
+	{ VMX_CAP_RDRAND_EXITING, SECONDARY_EXEC_RDRAND_EXITING, CPUID_RDRAND, true },
+	{ VMX_CAP_RDSEED_EXITING, SECONDARY_EXEC_RDSEED_EXITING, CPUID_RDSEED, true },
+};
+
+/**
+ * controls_set_cpuid() - what the guest's CPUID hides, and a control can take away, is #UD
+ * @vcpu: loaded
+ */
+void controls_set_cpuid(struct vcpu *vcpu)
+{
+	u32 proc2 = vcpu->vmcs->proc2;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(hidden); i++) {
+		proc2 &= ~hidden[i].control;
+		if (caps_has(&vmx_caps, hidden[i].cap) &&
+		    cpuid_has(&vcpu->cpuid, hidden[i].feature) != hidden[i].exits)
+			proc2 |= hidden[i].control;
+	}
+	/* RDPID has the same control. */
+	if (cpuid_has(&vcpu->cpuid, CPUID_RDPID))
+		proc2 |= vmx_caps.proc2 & SECONDARY_EXEC_ENABLE_RDTSCP;
+	vcpu->vmcs->proc2 = proc2;
+	vmcs_write32(SECONDARY_VM_EXEC_CONTROL, proc2);
 }
 
 /**
@@ -142,7 +181,7 @@ void controls_setup(struct vcpu *vcpu)
 	choose(vcpu);
 	vmcs_write32(PIN_BASED_VM_EXEC_CONTROL, vmcs->pin);
 	vmcs_write32(CPU_BASED_VM_EXEC_CONTROL, vmcs->proc);
-	vmcs_write32(SECONDARY_VM_EXEC_CONTROL, vmcs->proc2);
+	controls_set_cpuid(vcpu);
 	vmcs_write32(VM_EXIT_CONTROLS, vmcs->exit);
 	vmcs_write32(VM_ENTRY_CONTROLS, vmcs->entry);
 	vmcs_write32(EXCEPTION_BITMAP, vmcs->exceptions);
@@ -158,8 +197,10 @@ void controls_setup(struct vcpu *vcpu)
 	if (vcpu->vpid)
 		vmcs_write16(VIRTUAL_PROCESSOR_ID, vcpu->vpid);
 	controls_set_msr_bitmap(vcpu);
-	if (vmcs->proc2 & SECONDARY_EXEC_XSAVES)
+	if (caps_has(&vmx_caps, VMX_CAP_XSAVES))
 		vmcs_write64(XSS_EXIT_BITMAP, 0);
+	if (caps_has(&vmx_caps, VMX_CAP_ENCLS_EXITING))
+		vmcs_write64(ENCLS_EXITING_BITMAP, ~0ULL);
 	if (vmcs->proc2 & SECONDARY_EXEC_PAUSE_LOOP_EXITING) {
 		vmcs_write32(PLE_GAP, PAUSE_GAP);
 		vmcs_write32(PLE_WINDOW, PAUSE_WINDOW);

@@ -12,6 +12,7 @@ struct vcpu;
 int controls_init(void);
 void controls_exit(void);
 void controls_setup(struct vcpu *vcpu);
+void controls_set_cpuid(struct vcpu *vcpu);
 void controls_set_msr_bitmap(struct vcpu *vcpu);
 u64 controls_eptp(u64 root_hpa);
 
