@@ -13,6 +13,8 @@ static const char *path;
 
 static void window_guest(void)
 {
+	unsigned int i;
+
 	guest_sync(1);
 	guest_check("an interrupt waits for IF", irqs[0x40], 0);
 	guest_open();
@@ -21,6 +23,8 @@ static void window_guest(void)
 	guest_check("an NMI does not wait", irqs[2], 1);
 	guest_sync(3);
 	asm volatile("sti");
+	for (i = 0; i < 3000000; i++)
+		asm volatile("");
 	for (;;)
 		guest_sync(4);
 }
@@ -45,6 +49,7 @@ static void windows(void)
 	tap_checks();
 	TAP_EQ(vcpu_sync(&vcpu), 4, "the guest goes on with IF = 1");
 	TAP_EQ(vcpu.run->ready_for_interrupt_injection, 1, "an exit says that it is ready");
+	vcpu_reached(&vcpu, "EXTERNAL_INTERRUPT");
 	machine_close(&vm, &vcpu);
 }
 
@@ -141,7 +146,6 @@ static void lapic(void (*guest)(void), void (*eoi)(void), const char *name)
 	machine(&vm, &vcpu, path, true, guest);
 	TAP_EQ(vcpu_sync(&vcpu), 1, name);
 	tap_checks();
-	vcpu_reached(&vcpu, "EXTERNAL_INTERRUPT");
 	machine_close(&vm, &vcpu);
 }
 

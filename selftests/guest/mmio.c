@@ -3,6 +3,7 @@
  * Instructions on addresses that no memory is at: each form that drivers use gives
  * KVM_EXIT_MMIO and has its architectural effect.
  */
+#define _GNU_SOURCE
 #include "selftests/lib/vm.h"
 
 static struct device device;
@@ -103,6 +104,51 @@ static void read_modify_write(void)
 	guest_check("BT sets CF", flags & 1, 1);
 }
 
+static uint8_t wide[32] __attribute__((aligned(32)));
+
+/* A 256-bit register whose lower half is loaded from the device. */
+static void vex(void)
+{
+	unsigned int i;
+
+	asm volatile("mov %0, %%cr4" : : "r"(0x40620UL));
+	asm volatile("xsetbv" : : "a"(7), "c"(0), "d"(0));
+	memset(wide, 0xff, sizeof(wide));
+	asm volatile("vmovdqu (%0), %%ymm9\n\t"
+		     "vmovdqu (%1), %%xmm9\n\t"
+		     "vmovdqu %%ymm9, (%0)\n\t"
+		     "vmovaps %%xmm9, 0x400(%1)\n\t"
+		     "vzeroupper\n\t"
+		     "clflush (%1)"
+		     : : "r"(wide), "r"(DEVICE) : "memory");
+	for (i = 0; i < 4; i++)
+		guest_check(i < 2 ? "VMOVDQU from the device" : "clears the rest of the register",
+			    ((uint64_t *)wide)[i],
+			    i < 2 ? 0x8786858483828180 + i * 0x0808080808080808 : 0);
+}
+
+static void hopeless(void)
+{
+	asm volatile("mulps (%0), %%xmm0" : : "r"(DEVICE));
+}
+
+/* Nobody emulates that: the monitor gets its bytes and what the exit said. */
+static void not_emulated(struct vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->run;
+
+	vcpu_long_mode(vcpu, hopeless, 0);
+	TAP_EQ(vcpu_run_io(vcpu, &device), KVM_EXIT_INTERNAL_ERROR,
+	       "MULPS on the device is KVM_EXIT_INTERNAL_ERROR");
+	TAP_EQ(run->emulation_failure.suberror, KVM_INTERNAL_ERROR_EMULATION, "of the emulator");
+	TAP_EQ(run->emulation_failure.flags, 1, "with the instruction");
+	tap_ok(run->emulation_failure.insn_size >= 3 &&
+	       (memmem(run->emulation_failure.insn_bytes, 15, "\x0f\x59", 2)), "its bytes");
+	TAP_EQ(run->emulation_failure.ndata, 8, "and five values of the exit");
+	tap_ok(run->internal.data[3] == 48 || run->internal.data[3] == 49,
+	       "of which the first is its reason");
+}
+
 static void guest(void)
 {
 	reads();
@@ -113,6 +159,8 @@ static void guest(void)
 	guest_sync(3);
 	strings();
 	guest_sync(4);
+	vex();
+	guest_sync(5);
 }
 
 static void written(void)
@@ -150,6 +198,14 @@ int main(int argc, char **argv)
 	TAP_EQ(memcmp(device.memory + 0x200, device.memory, 16), 0, "REP MOVS to the device");
 	TAP_EQ(memcmp(device.memory + 0x220, "\xcd\xab\xcd\xab\xcd\xab\0", 7), 0,
 	       "REP STOS to the device");
+	if (!host_has("avx") || !strcmp(getenv("LAB_DRIVER") ?: "", "kvm")) {
+		tap_skip("VMOVDQU", "no AVX, or upstream's emulator, which has no VEX");
+	} else {
+		TAP_EQ(vcpu_sync_io(&vcpu, &device), 5, "the guest gets through VEX and CLFLUSH");
+		tap_checks();
+		TAP_EQ(memcmp(device.memory + 0x400, device.memory, 16), 0, "VMOVAPS to the device");
+	}
+	not_emulated(&vcpu);
 	vcpu_reached(&vcpu, "EPT_VIOLATION");
 	machine_close(&vm, &vcpu);
 	return tap_end();

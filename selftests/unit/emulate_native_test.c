@@ -75,7 +75,7 @@ asm(".text\n"
     "	ret\n");
 
 static volatile sig_atomic_t native_signal;
-static bool is_intel, has_movbe;
+static bool is_intel, has_movbe, has_avx, has_clflushopt, has_clwb;
 
 static void on_signal(int sig, siginfo_t *info, void *context)
 {
@@ -135,6 +135,7 @@ static u64 random_value(void)
 #define SHIFT	BIT(11)	/* OF is undefined for counts over 1, CF for counts over the width */
 #define CMPX	BIT(12)	/* compares with RAX: make it equal often */
 #define FIXED	BIT(13)	/* ModRM.reg is part of the opcode */
+#define VEX	BIT(14)	/* the last byte of the opcode, after a VEX prefix of 128 bits */
 
 struct form {
 	const char *name;
@@ -254,6 +255,34 @@ static const struct form forms[] = {
 	{ "movntdq m, x", 0x66, OP2(0x0f, 0xe7), 0, M | MEM | ALIGNED },
 	{ "movntdqa x, m", 0x66, OP3(0x0f, 0x38, 0x2a), 0, M | MEM | ALIGNED },
 	{ "lddqu x, m", 0xf2, OP2(0x0f, 0xf0), 0, M | MEM },
+	{ "vmovups x, m", 0, OP2(0x0f, 0x10), 0, M | MEM | VEX },
+	{ "vmovups m, x", 0, OP2(0x0f, 0x11), 0, M | MEM | VEX },
+	{ "vmovupd x, m", 0x66, OP2(0x0f, 0x10), 0, M | MEM | VEX },
+	{ "vmovupd m, x", 0x66, OP2(0x0f, 0x11), 0, M | MEM | VEX },
+	{ "vmovss x, m", 0xf3, OP2(0x0f, 0x10), 0, M | MEM | VEX },
+	{ "vmovss m, x", 0xf3, OP2(0x0f, 0x11), 0, M | MEM | VEX },
+	{ "vmovsd x, m", 0xf2, OP2(0x0f, 0x10), 0, M | MEM | VEX },
+	{ "vmovsd m, x", 0xf2, OP2(0x0f, 0x11), 0, M | MEM | VEX },
+	{ "vmovaps x, m", 0, OP2(0x0f, 0x28), 0, M | MEM | VEX | ALIGNED },
+	{ "vmovaps m, x", 0, OP2(0x0f, 0x29), 0, M | MEM | VEX | ALIGNED },
+	{ "vmovapd x, m", 0x66, OP2(0x0f, 0x28), 0, M | MEM | VEX | ALIGNED },
+	{ "vmovapd m, x", 0x66, OP2(0x0f, 0x29), 0, M | MEM | VEX | ALIGNED },
+	{ "vmovntps m, x", 0, OP2(0x0f, 0x2b), 0, M | MEM | VEX | ALIGNED },
+	{ "vmovntpd m, x", 0x66, OP2(0x0f, 0x2b), 0, M | MEM | VEX | ALIGNED },
+	{ "vmovd/vmovq x, m", 0x66, OP2(0x0f, 0x6e), 0, M | MEM | VEX },
+	{ "vmovd/vmovq m, x", 0x66, OP2(0x0f, 0x7e), 0, M | MEM | VEX },
+	{ "vmovq x, m", 0xf3, OP2(0x0f, 0x7e), 0, M | MEM | VEX },
+	{ "vmovq m, x", 0x66, OP2(0x0f, 0xd6), 0, M | MEM | VEX },
+	{ "vmovdqa x, m", 0x66, OP2(0x0f, 0x6f), 0, M | MEM | VEX | ALIGNED },
+	{ "vmovdqa m, x", 0x66, OP2(0x0f, 0x7f), 0, M | MEM | VEX | ALIGNED },
+	{ "vmovdqu x, m", 0xf3, OP2(0x0f, 0x6f), 0, M | MEM | VEX },
+	{ "vmovdqu m, x", 0xf3, OP2(0x0f, 0x7f), 0, M | MEM | VEX },
+	{ "vmovntdq m, x", 0x66, OP2(0x0f, 0xe7), 0, M | MEM | VEX | ALIGNED },
+	{ "vmovntdqa x, m", 0x66, OP3(0x0f, 0x38, 0x2a), 0, M | MEM | VEX | ALIGNED },
+	{ "vlddqu x, m", 0xf2, OP2(0x0f, 0xf0), 0, M | MEM | VEX },
+	{ "clflush m", 0, OP2(0x0f, 0xae), 7, M | FIXED | MEM | NO66 },
+	{ "clflushopt m", 0x66, OP2(0x0f, 0xae), 7, M | FIXED | MEM },
+	{ "clwb m", 0x66, OP2(0x0f, 0xae), 6, M | FIXED | MEM },
 };
 
 /* One instruction and the state it starts in. */
@@ -273,6 +302,23 @@ static void emit(struct trial *t, u64 value, unsigned int bytes)
 	t->len += bytes;
 }
 
+/* What a REX prefix and a mandatory one would say. A vvvv that names a register is #UD. */
+static void make_vex(struct trial *t, const struct form *f)
+{
+	unsigned int pp = f->prefix == 0x66 ? 1 : f->prefix == 0xf3 ? 2 : f->prefix ? 3 : 0;
+	unsigned int last = (one_in(16) ? below(16) : 15) << 3 | pp;
+
+	t->rex = below(16);
+	if (f->nr == 2 && !(t->rex & 0xb) && one_in(2)) {
+		emit(t, 0xc5, 1);
+		emit(t, (~t->rex & 4) << 5 | last, 1);
+		return;
+	}
+	emit(t, 0xc4, 1);
+	emit(t, (~t->rex & 7) << 5 | (f->nr - 1), 1);
+	emit(t, (t->rex & 8) << 4 | last, 1);
+}
+
 static void make_prefixes(struct trial *t, const struct form *f, bool lock)
 {
 	static const u8 null_prefixes[] = { 0x26, 0x2e, 0x36, 0x3e };
@@ -283,7 +329,7 @@ static void make_prefixes(struct trial *t, const struct form *f, bool lock)
 		emit(t, 0x65, 1);
 	if (one_in(8))
 		emit(t, null_prefixes[below(4)], 1);
-	if (!(f->kind & NO66) && one_in(3))
+	if (!(f->kind & NO66) && one_in(f->kind & VEX ? 30 : 3))
 		emit(t, 0x66, 1);
 	if (t->addr32)
 		emit(t, 0x67, 1);
@@ -291,6 +337,10 @@ static void make_prefixes(struct trial *t, const struct form *f, bool lock)
 		emit(t, 0xf0, 1);
 	if ((f->kind & STRING) && !one_in(3))
 		emit(t, 0xf2 + below(2), 1);
+	if (f->kind & VEX) {
+		make_vex(t, f);
+		return;
+	}
 	if (f->prefix)
 		emit(t, f->prefix, 1);
 	t->rex = one_in(3) ? 0 : 0x40 | below(16);
@@ -452,7 +502,10 @@ static bool make_trial(struct trial *t, const struct form *f, bool lock)
 	t->mod = 3;
 	make_state(t, f);
 	make_prefixes(t, f, lock);
-	emit(t, f->opcode[0] | f->opcode[1] << 8 | f->opcode[2] << 16, f->nr);
+	if (f->kind & VEX)
+		emit(t, f->opcode[f->nr - 1], 1);
+	else
+		emit(t, f->opcode[0] | f->opcode[1] << 8 | f->opcode[2] << 16, f->nr);
 	tail = immediate_bytes(t, f);
 	if (f->kind & M)
 		make_modrm(t, f, tail);
@@ -516,7 +569,9 @@ static void set_rflags(struct emul *e, u64 rflags)
 static u64 get_cr(struct emul *e, unsigned int nr)
 {
 	(void)e;
-	return nr == 4 ? X86_CR4_OSFXSR : X86_CR0_PE | X86_CR0_PG;
+	if (nr == EMUL_XCR0)
+		return 7;
+	return nr == 4 ? X86_CR4_OSFXSR | X86_CR4_OSXSAVE : X86_CR0_PE | X86_CR0_PG;
 }
 
 static void get_segment(struct emul *e, unsigned int nr, struct kvm_segment *seg)
@@ -573,23 +628,30 @@ static int exchange_memory(struct emul *e, u64 linear, const void *old, const vo
 	return write_memory(e, linear, new, len, access);
 }
 
+static int probe(struct emul *e, u64 linear, unsigned int len, unsigned int access)
+{
+	(void)access;
+	return arena_at(linear, len) ? EMUL_OK : page_fault(e, linear);
+}
+
 static void get_xmm(struct emul *e, unsigned int nr, void *data)
 {
 	(void)e;
 	memcpy(data, cpu.xmm[nr], 16);
 }
 
-static void set_xmm(struct emul *e, unsigned int nr, const void *data)
+static int set_xmm(struct emul *e, unsigned int nr, const void *data)
 {
 	(void)e;
 	memcpy(cpu.xmm[nr], data, 16);
+	return EMUL_OK;
 }
 
 static const struct emul_ops ops = {
 	.get_gpr = get_gpr, .set_gpr = set_gpr, .get_rip = get_rip, .set_rip = set_rip,
 	.get_rflags = get_rflags, .set_rflags = set_rflags, .get_cr = get_cr,
 	.get_segment = get_segment, .read = read_memory, .write = write_memory,
-	.compare_swap = exchange_memory, .get_xmm = get_xmm, .set_xmm = set_xmm,
+	.compare_swap = exchange_memory, .probe = probe, .get_xmm = get_xmm, .set_xmm = set_xmm,
 };
 
 static struct emul emul;
@@ -723,8 +785,10 @@ static void test_form(const struct form *f)
 	struct trial t;
 	bool ok = true;
 
-	if (!strncmp(f->name, "movbe", 5) && !has_movbe) {
-		tap_skip(f->name, "this processor has no MOVBE");
+	if ((!strncmp(f->name, "movbe", 5) && !has_movbe) || ((f->kind & VEX) && !has_avx) ||
+	    (!strcmp(f->name, "clflushopt m") && !has_clflushopt) ||
+	    (!strcmp(f->name, "clwb m") && !has_clwb)) {
+		tap_skip(f->name, "this processor does not have it");
 		return;
 	}
 	for (run = 0; run < RUNS && ok; run++) {
@@ -756,6 +820,10 @@ static void set_up(void)
 	is_intel = c == signature_INTEL_ecx;
 	__cpuid(1, a, b, c, d);
 	has_movbe = c & bit_MOVBE;
+	has_avx = c & bit_AVX;
+	__cpuid_count(7, 0, a, b, c, d);
+	has_clflushopt = b & bit_CLFLUSHOPT;
+	has_clwb = b & bit_CLWB;
 	sigaltstack(&stack, NULL);
 	sigaction(SIGSEGV, &sa, NULL);
 	sigaction(SIGBUS, &sa, NULL);

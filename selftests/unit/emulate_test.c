@@ -76,7 +76,7 @@ static void set_rflags(struct emul *e, u64 rflags)
 
 static u64 get_cr(struct emul *e, unsigned int nr)
 {
-	return nr == 4 ? g.cr4 : g.cr0;
+	return nr == EMUL_XCR0 ? 7 : nr == 4 ? g.cr4 : g.cr0;
 }
 
 static void get_segment(struct emul *e, unsigned int nr, struct kvm_segment *seg)
@@ -189,9 +189,10 @@ static void get_xmm(struct emul *e, unsigned int nr, void *data)
 	memcpy(data, g.xmm[nr], 16);
 }
 
-static void set_xmm(struct emul *e, unsigned int nr, const void *data)
+static int set_xmm(struct emul *e, unsigned int nr, const void *data)
 {
 	memcpy(g.xmm[nr], data, 16);
+	return EMUL_OK;
 }
 
 static const struct emul_ops ops = {
@@ -489,7 +490,24 @@ static const struct fault_case fault_cases[] = {
 	{ "ARPL (63H outside 64-bit mode)", EMUL_PROT, 1, 0, B("\x63\x03"),
 	  .status = EMUL_UNHANDLED },
 	{ "MUL", EMUL_LONG, 0, 0, B("\xf7\x23"), .status = EMUL_UNHANDLED },
-	{ "VEX", EMUL_LONG, 0, 0, B("\xc5\xf8\x10\x03"), .status = EMUL_UNHANDLED },
+	{ "VEX of 256 bits", EMUL_LONG, 0, 0, B("\xc5\xfc\x10\x03"), .status = EMUL_UNHANDLED },
+	{ "VADDPS", EMUL_LONG, 0, 0, B("\xc5\xf8\x58\x03"), .status = EMUL_UNHANDLED },
+	{ "LDS, which is no VEX", EMUL_PROT, 1, 0, B("\xc5\x03"), .status = EMUL_UNHANDLED },
+	{ "what would be VEX, in real mode", EMUL_REAL, 0, 0, B("\xc5\xf8\x10\x03"),
+	  .status = EMUL_UNHANDLED },
+	{ "EVEX", EMUL_LONG, 0, 0, B("\x62\xf1\x7c\x08\x10\x03"), .status = EMUL_UNHANDLED },
+	{ "XSAVEOPT, a neighbour of CLWB", EMUL_LONG, 0, 0, B("\x0f\xae\x33"),
+	  .status = EMUL_UNHANDLED },
+	{ "VEX without CR4.OSXSAVE", EMUL_LONG, 0, 0, B("\xc5\xf8\x10\x03"),
+	  FAULT(UD), .no_error = true },
+	{ "VEX in 32-bit code with CR0.TS", EMUL_PROT, 1, 0, B("\xc5\xf8\x10\x03"),
+	  .cr4_set = X86_CR4_OSXSAVE, .cr0_set = X86_CR0_TS, FAULT(NM), .no_error = true },
+	{ "VEX after 66H", EMUL_LONG, 0, 0, B("\x66\xc5\xf8\x10\x03"),
+	  .cr4_set = X86_CR4_OSXSAVE, FAULT(UD), .no_error = true },
+	{ "VEX with LOCK", EMUL_LONG, 0, 0, B("\xf0\xc5\xf8\x10\x03"),
+	  .cr4_set = X86_CR4_OSXSAVE, FAULT(UD), .no_error = true },
+	{ "VEX with a register too many", EMUL_LONG, 0, 0, B("\xc5\xf0\x10\x03"),
+	  .cr4_set = X86_CR4_OSXSAVE, FAULT(UD), .no_error = true },
 	{ "CRC32, MOVBE's neighbour", EMUL_LONG, 0, 0, B("\xf2\x0f\x38\xf0\x03"),
 	  .status = EMUL_UNHANDLED },
 };

@@ -9,6 +9,7 @@
 #include <linux/kvm.h>
 #include <linux/nospec.h>
 #include <linux/sched.h>
+#include <linux/slab.h>
 #include <linux/string.h>
 #include <asm/fpu/api.h>
 #include <asm/fpu/xcr.h>
@@ -270,6 +271,46 @@ void xstate_write_xmm(struct vcpu *vcpu, unsigned int nr, const void *value)
 
 	memcpy(&fx->xmm_space[array_index_nospec(nr, 16) * 4], value, 16);
 	xstate_load_fpu(vcpu);
+}
+
+/* Where a component is in the standard format. */
+static void *component(struct kvm_xsave *xsave, unsigned int nr)
+{
+	u32 size, offset, flags, unused;
+
+	cpuid_count(XSTATE_CPUID, nr, &size, &offset, &flags, &unused);
+	return size && offset + size <= sizeof(xsave->region) ? (void *)xsave + offset : NULL;
+}
+
+/**
+ * xstate_write_vex() - write an XMM register as a VEX instruction does: the rest of it is cleared
+ * @vcpu: its registers are loaded
+ * @nr: 0 to 15
+ * @value: 16 bytes
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int xstate_write_vex(struct vcpu *vcpu, unsigned int nr, const void *value)
+{
+	struct kvm_xsave *xsave = kzalloc(sizeof(*xsave), GFP_KERNEL_ACCOUNT);
+	void *ymm, *zmm;
+
+	if (!xsave)
+		return -ENOMEM;
+	nr = array_index_nospec(nr, 16);
+	xstate_write_xmm(vcpu, nr, value);
+	xstate_put_fpu(vcpu);
+	xstate_get_xsave(vcpu, xsave);
+	ymm = component(xsave, XFEATURE_YMM);
+	zmm = component(xsave, XFEATURE_ZMM_Hi256);
+	if (ymm)
+		memset(ymm + nr * 16, 0, 16);
+	if (zmm)
+		memset(zmm + nr * 32, 0, 32);
+	xstate_set_xsave(vcpu, xsave);
+	xstate_load_fpu(vcpu);
+	kfree(xsave);
+	return 0;
 }
 
 /**

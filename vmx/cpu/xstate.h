@@ -37,5 +37,6 @@ int xstate_get_xcrs(struct vcpu *vcpu, struct kvm_xcrs *xcrs);
 int xstate_set_xcrs(struct vcpu *vcpu, const struct kvm_xcrs *xcrs);
 void xstate_read_xmm(struct vcpu *vcpu, unsigned int nr, void *value);
 void xstate_write_xmm(struct vcpu *vcpu, unsigned int nr, const void *value);
+int xstate_write_vex(struct vcpu *vcpu, unsigned int nr, const void *value);
 
 #endif

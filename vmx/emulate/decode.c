@@ -7,6 +7,9 @@
 
 #define PAGE_BYTES	4096U
 
+#define VEX_VVVV	0x78
+#define VEX_L		BIT(2)
+
 /* Bytes that the length of instructions, CS and the page allow to be fetched; 0: #GP. */
 static unsigned int fetch_room(struct emul *e, u64 *linear)
 {
@@ -138,13 +141,60 @@ static void decode_sizes(struct emul *e)
 	i->addr_bytes = wide != i->addrsize ? 4 : 2;
 }
 
+/* C5H: R vvvv L pp. C4H: R X B mmmmm, then W in R's place. R, X, B and vvvv are inverted. */
+static int decode_vex(struct emul *e)
+{
+	struct emul_insn *i = &e->insn;
+	bool three = i->opcode == 0xc4, prefixed = i->lock || i->opsize || i->repeat || i->rex;
+	u8 first, last;
+	int r = next_byte(e, &first);
+
+	last = first;
+	if (r == EMUL_OK && three)
+		r = next_byte(e, &last);
+	if (r == EMUL_OK)
+		r = next_byte(e, &i->opcode);
+	if (r != EMUL_OK)
+		return r;
+	i->vex = true;
+	i->map = three ? first & 31 : 1;
+	if (e->mode == EMUL_LONG)
+		i->rex = (~first >> 5 & (three ? 7 : REX_R)) | (three && last & 0x80 ? REX_W : 0);
+	i->opsize = (last & 3) == 1;
+	i->repeat = (last & 3) < 2 ? 0 : (last & 3) == 2 ? 0xf3 : 0xf2;
+	if (prefixed || (last & VEX_VVVV) != VEX_VVVV)
+		return emul_raise(e, UD_VECTOR);
+	return last & VEX_L || i->map < 1 || i->map > 2 ? EMUL_UNHANDLED : EMUL_OK;
+}
+
+/* Outside 64-bit mode what follows LES and LDS, memory, is never so; 16-bit modes have no VEX. */
+static int is_vex(struct emul *e, bool *vex)
+{
+	struct emul_insn *i = &e->insn;
+	u8 next;
+	int r;
+
+	*vex = false;
+	if ((i->opcode & 0xfe) != 0xc4 || e->mode == EMUL_REAL || e->mode == EMUL_VM86)
+		return EMUL_OK;
+	r = next_byte(e, &next);
+	i->len--;
+	*vex = e->mode == EMUL_LONG || next >= 0xc0;
+	return r;
+}
+
 static int decode_opcode(struct emul *e)
 {
 	static const struct emul_opcode *const maps[] = { emul_map0, emul_map1, emul_map2 };
 	struct emul_insn *i = &e->insn;
-	int r;
+	bool vex;
+	int r = is_vex(e, &vex);
 
-	if (i->opcode == 0x0f) {
+	if (r == EMUL_OK && vex)
+		r = decode_vex(e);
+	if (r != EMUL_OK)
+		return r;
+	if (!vex && i->opcode == 0x0f) {
 		i->map = 1;
 		r = next_byte(e, &i->opcode);
 		if (r == EMUL_OK && i->opcode == 0x38) {
@@ -260,6 +310,8 @@ static int decode_row(struct emul *e)
 		i->op = &i->op->sub[prefix_column(i)];
 	if (i->op->flags & OPF_GROUP)
 		i->op = &i->op->sub[(i->modrm >> 3) & 7];
+	if (i->vex && i->op->exec != emul_sse_load && i->op->exec != emul_sse_store)
+		return EMUL_UNHANDLED;
 	if (!i->op->exec || ((i->op->flags & OPF_LONG) && e->mode != EMUL_LONG))
 		return EMUL_UNHANDLED;
 	return EMUL_OK;

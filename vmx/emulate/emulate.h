@@ -50,6 +50,8 @@ enum emul_mode {
 #define EMUL_FETCH	BIT(2)
 #define EMUL_IMPLICIT	BIT(3)	/* the processor's own, descriptor tables say: not EMUL_USER */
 
+#define EMUL_XCR0	16
+
 /* Segment registers as instructions number them, and the two system segments. */
 enum emul_seg { EMUL_ES, EMUL_CS, EMUL_SS, EMUL_DS, EMUL_FS, EMUL_GS, EMUL_LDTR, EMUL_TR };
 
@@ -73,7 +75,7 @@ struct emul_ops {
 	void (*set_rip)(struct emul *e, u64 rip);
 	u64 (*get_rflags)(struct emul *e);
 	void (*set_rflags)(struct emul *e, u64 rflags);
-	u64 (*get_cr)(struct emul *e, unsigned int nr);
+	u64 (*get_cr)(struct emul *e, unsigned int nr);		/* or EMUL_XCR0 */
 	void (*get_segment)(struct emul *e, unsigned int nr, struct kvm_segment *seg);
 
 	/*
@@ -101,9 +103,12 @@ struct emul_ops {
 	int (*port_out)(struct emul *e, u16 port, unsigned int size, unsigned int count,
 			const void *data);
 
-	/* 16 bytes of XMM0 to XMM15; both NULL where SSE moves are not to be emulated. */
+	/*
+	 * 16 bytes of XMM0 to XMM15; both NULL where SSE moves are not to be emulated. With
+	 * insn.vex the rest of the register is cleared.
+	 */
 	void (*get_xmm)(struct emul *e, unsigned int nr, void *data);
-	void (*set_xmm)(struct emul *e, unsigned int nr, const void *data);
+	int (*set_xmm)(struct emul *e, unsigned int nr, const void *data);
 
 	/* For task switches. What set_cr() is given may be refused: not EMUL_OK, for #GP. */
 	int (*set_cr)(struct emul *e, unsigned int nr, u64 value);
@@ -130,6 +135,7 @@ struct emul_insn {
 	u8 rex;			/* 40H to 4FH, 0: none */
 	u8 repeat;		/* F2H, F3H, 0: none */
 	bool lock, opsize, addrsize;	/* prefixes F0H, 66H, 67H */
+	bool vex;		/* its fields are in @rex, @opsize, @repeat */
 	u8 seg;			/* of the memory operand, overridden or by default */
 	u8 override;		/* EMUL_ES to EMUL_GS by prefix, 0xff: none */
 	u8 modrm, reg, rm;	/* register numbers with REX.R and REX.B */

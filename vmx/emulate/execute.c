@@ -169,6 +169,22 @@ int emul_generic(struct emul *e)
 }
 
 /**
+ * emul_cache_line() - CLFLUSH, CLFLUSHOPT, CLWB: a byte is loaded, of what has no caches nothing
+ * @e: executing
+ *
+ * Return: see emul_execute().
+ */
+int emul_cache_line(struct emul *e)
+{
+	struct emul_ref ref;
+	int r = emul_ref_rm(e, 1, 0, &ref);
+
+	if (r == EMUL_OK)
+		r = e->ops->probe(e, ref.linear, 1, ref.access);
+	return r == EMUL_OK || r == EMUL_MMIO ? emul_retire(e) : r;
+}
+
+/**
  * emul_execute() - execute the decoded instruction
  * @e: after emul_decode() returned EMUL_OK, and again after EMUL_MMIO
  *

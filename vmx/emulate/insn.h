@@ -106,6 +106,7 @@ void emul_set_reg(struct emul *e, unsigned int nr, unsigned int size, u64 value)
 int emul_retire(struct emul *e);
 bool emul_is_locked(const struct emul *e);
 int emul_generic(struct emul *e);
+int emul_cache_line(struct emul *e);
 
 /* exchange.c */
 int emul_xchg(struct emul *e);

@@ -183,8 +183,19 @@ static const struct emul_opcode movnti[4] = {
 	[0] = GENERIC(alu_mov, RM, REG, FLAGS(OPF_MEM | OPF_DWORD)),
 };
 
+static const struct emul_opcode group_0fae[8] = {
+	[7] = EXEC(emul_cache_line, FLAGS(OPF_MEM)),
+};
+
+static const struct emul_opcode group_660fae[8] = {
+	[6] = EXEC(emul_cache_line, FLAGS(OPF_MEM)),
+	[7] = EXEC(emul_cache_line, FLAGS(OPF_MEM)),
+};
+
 #define GROUP(rows)	{ .sub = rows, .flags = OPF_MODRM | OPF_GROUP }
 #define PREFIXED(rows)	{ .sub = rows, .flags = OPF_MODRM | OPF_PREFIX }
+
+static const struct emul_opcode prefixed_0fae[4] = { GROUP(group_0fae), GROUP(group_660fae) };
 
 const struct emul_opcode emul_map0[256] = {
 	ARITH(0x00, alu_add, OPF_READ, OPF_LOCK),
@@ -234,6 +245,7 @@ const struct emul_opcode emul_map1[256] = {
 	[0x7e] = PREFIXED(sse_0f7e), [0x7f] = PREFIXED(sse_0f7f),
 	[0xa3] = GENERIC(alu_bt, RM, REG, FLAGS(OPF_MODRM | OPF_BITS | TEST_ONLY)),
 	[0xab] = GENERIC(alu_bts, RM, REG, FLAGS(OPF_MODRM | OPF_BITS | OPF_READ | OPF_LOCK)),
+	[0xae] = PREFIXED(prefixed_0fae),
 	[0xb0] = EXEC(emul_cmpxchg, BYTE, FLAGS(OPF_MODRM | OPF_LOCK)),
 	[0xb1] = EXEC(emul_cmpxchg, FLAGS(OPF_MODRM | OPF_LOCK)),
 	[0xb3] = GENERIC(alu_btr, RM, REG, FLAGS(OPF_MODRM | OPF_BITS | OPF_READ | OPF_LOCK)),

@@ -1,9 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Moves between memory and XMM registers. A load of less than 16 bytes clears the rest.
- * SDM vol. 3A, 13.1 (when SSE faults); vol. 2A, 2.4 (alignment).
+ * Moves between memory and XMM registers, with and without VEX. A load of less than 16 bytes
+ * clears the rest. SDM vol. 3A, 13.1 (when SSE faults); vol. 2A, 2.4 (alignment; VEX faults).
  */
 #include "vmx/emulate/insn.h"
+
+/* XCR0's bits of SSE and AVX. */
+#define XCR0_AVX	6
+
+static bool is_enabled(struct emul *e, u64 cr0, u64 cr4)
+{
+	if (e->insn.vex)
+		return (cr4 & X86_CR4_OSXSAVE) && !(~e->ops->get_cr(e, EMUL_XCR0) & XCR0_AVX);
+	return !(cr0 & X86_CR0_EM) && (cr4 & X86_CR4_OSFXSR);
+}
 
 static int check_sse(struct emul *e)
 {
@@ -11,7 +21,7 @@ static int check_sse(struct emul *e)
 
 	if (!e->ops->get_xmm || !e->insn.mem)
 		return EMUL_UNHANDLED;
-	if ((cr0 & X86_CR0_EM) || !(e->ops->get_cr(e, 4) & X86_CR4_OSFXSR))
+	if (!is_enabled(e, cr0, e->ops->get_cr(e, 4)))
 		return emul_raise(e, UD_VECTOR);
 	return cr0 & X86_CR0_TS ? emul_raise(e, NM_VECTOR) : EMUL_OK;
 }
@@ -34,8 +44,8 @@ int emul_sse_load(struct emul *e)
 		r = emul_load(e, &ref, data);
 	if (r != EMUL_OK)
 		return r;
-	e->ops->set_xmm(e, e->insn.reg, data);
-	return emul_retire(e);
+	r = e->ops->set_xmm(e, e->insn.reg, data);
+	return r == EMUL_OK ? emul_retire(e) : r;
 }
 
 /**

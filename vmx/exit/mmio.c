@@ -308,6 +308,8 @@ static u64 op_get_cr(struct emul *e, unsigned int nr)
 		return cr3_get(vcpu_of(e));
 	case 4:
 		return cr4_get(vcpu_of(e));
+	case EMUL_XCR0:
+		return vcpu_of(e)->xcr0;
 	default:
 		return vcpu_cr8(vcpu_of(e));
 	}
@@ -340,9 +342,12 @@ static void op_get_xmm(struct emul *e, unsigned int nr, void *data)
 	xstate_read_xmm(vcpu_of(e), nr, data);
 }
 
-static void op_set_xmm(struct emul *e, unsigned int nr, const void *data)
+static int op_set_xmm(struct emul *e, unsigned int nr, const void *data)
 {
+	if (e->insn.vex)
+		return xstate_write_vex(vcpu_of(e), nr, data) ? EMUL_UNHANDLED : EMUL_OK;
 	xstate_write_xmm(vcpu_of(e), nr, data);
+	return EMUL_OK;
 }
 
 static const struct emul_ops emul_ops = {

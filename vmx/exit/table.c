@@ -118,26 +118,33 @@ int exit_delivery_error(struct vcpu *vcpu)
  * @bytes: the instruction
  * @nr: bytes known, at most 15
  *
- * Return: 0.
+ * Data, besides what struct kvm_run names: the full exit reason, its qualification, IDT-vectoring
+ * and exit-interruption information, error code. Return: 0.
  */
 int exit_emulation_error(struct vcpu *vcpu, const u8 *bytes, unsigned int nr)
 {
 	struct kvm_run *run = vcpu->run;
+	unsigned int n = 1;
 
 	nr = min_t(unsigned int, nr, sizeof(run->emulation_failure.insn_bytes));
 	run->exit_reason = KVM_EXIT_INTERNAL_ERROR;
 	run->emulation_failure.suberror = KVM_INTERNAL_ERROR_EMULATION;
-	run->emulation_failure.ndata = 0;
 	run->emulation_failure.flags = 0;
 	if (nr) {
 		run->emulation_failure.flags =
 			KVM_INTERNAL_ERROR_EMULATION_FLAG_INSTRUCTION_BYTES;
-		run->emulation_failure.ndata = 3;
+		n = 3;
 		run->emulation_failure.insn_size = nr;
 		memset(run->emulation_failure.insn_bytes, 0x90,
 		       sizeof(run->emulation_failure.insn_bytes));
 		memcpy(run->emulation_failure.insn_bytes, bytes, nr);
 	}
+	run->internal.data[n++] = vcpu->exit_reason;
+	run->internal.data[n++] = vmcs_readl(EXIT_QUALIFICATION);
+	run->internal.data[n++] = vmcs_read32(IDT_VECTORING_INFO_FIELD);
+	run->internal.data[n++] = vmcs_read32(VM_EXIT_INTR_INFO);
+	run->internal.data[n++] = vmcs_read32(VM_EXIT_INTR_ERROR_CODE);
+	run->emulation_failure.ndata = n;
 	return 0;
 }
 
