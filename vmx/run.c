@@ -111,6 +111,7 @@ static void after_exit(struct vcpu *vcpu, u32 failed)
 		return;
 	}
 	vcpu->exit_reason = vmcs_read32(VM_EXIT_REASON);
+	plant_after_exit(vcpu);
 	if (likely(!(vcpu->exit_reason & VMX_EXIT_REASONS_FAILED_VMENTRY)))
 		vcpu->vmcs->launched = true;
 	hand_to_host(vcpu);

@@ -12,6 +12,9 @@ static volatile uint64_t dr6_seen;
 
 extern const char after_cli[], after_cpuid[], after_nop[];
 
+static struct device device;
+static bool hide_rf;		/* the breakpoint is before its instruction */
+
 static bool on_debug(struct guest_frame *frame)
 {
 	uint64_t dr6;
@@ -22,6 +25,8 @@ static bool on_debug(struct guest_frame *frame)
 	asm volatile("mov %0, %%dr6" : : "r"(0xffff0ff0UL));
 	dr6_seen = dr6;
 	hits++;
+	if (hide_rf)
+		frame->rflags |= X86_EFLAGS_RF;
 	if (dr6 & 1 << 14 && nr_steps < 16)
 		steps[nr_steps++] = frame->rip;
 	return true;
@@ -107,6 +112,69 @@ static void odd_traps(void)
 	guest_check("five steps in all", nr_steps, 5);
 }
 
+/* Of one instruction: how many #DB, with which of B0 to B3, BS. */
+#define MEETS(name, insn, dr6)								\
+do {											\
+	hits = 0;									\
+	dr6_seen = 0;									\
+	insn;										\
+	guest_check(name, dr6_seen & 0x400f, dr6);					\
+	guest_check("... by one #DB, or none", hits, (dr6) != 0);			\
+} while (0)
+
+#define PORT_BP		2UL
+#define WRITE_BP	1UL
+#define ANY_BP		3UL
+#define DR7_OF(rw, len)	(0x400 | (len) << 18 | (rw) << 16 | 2)
+
+/* Instructions that are emulated meet breakpoints as the processor's own do. */
+static void emulated(void)
+{
+	volatile uint32_t *device = (volatile uint32_t *)DEVICE;
+	uint32_t from[2] = { 1, 2 };
+	const void *si = from;
+
+	WRITE_DR(0, DEVICE_PORT);
+	WRITE_DR(1, DEVICE + 0x10);
+	WRITE_DR(7, DR7_OF(PORT_BP, 0UL) | ANY_BP << 20 | 3UL << 22 | 8);
+	MEETS("OUT to a port with a breakpoint", asm volatile("outb %%al, $0x20" : : "a"(0)), 1);
+	MEETS("IN of more ports, that one among them",
+	      asm volatile("inl $0x20, %%eax" : : : "rax"), 1);
+	MEETS("OUTS", asm volatile("outsb" : "+S"(si) : "d"(DEVICE_PORT) : "memory"), 1);
+	WRITE_DR(0, DEVICE_PORT + 4);
+	MEETS("IN of the ports before it", asm volatile("inl $0x20, %%eax" : : : "rax"), 0);
+	MEETS("a write to a device with a breakpoint", device[4] = 1, 2);
+	MEETS("a read", (void)device[4], 2);
+	MEETS("an access beside it", device[5] = 1, 0);
+	WRITE_DR(7, 0x400 | WRITE_BP << 20 | 3UL << 22 | 8);
+	MEETS("a read, with a breakpoint for writes", (void)device[4], 0);
+	MEETS("a locked write", asm volatile("lock incl %0" : "+m"(device[4])), 2);
+	asm volatile("mov %0, %%cr4" : : "r"(0x620UL));
+	WRITE_DR(0, DEVICE_PORT);
+	WRITE_DR(7, DR7_OF(PORT_BP, 0UL));
+	MEETS("OUT without CR4.DE", asm volatile("outb %%al, $0x20" : : "a"(0)), 0);
+	WRITE_DR(7, 0x400);
+}
+
+extern const char resumed[], next[];
+
+/* RF is for one instruction, also if that leaves the guest. */
+static void resume_flag(void)
+{
+	WRITE_DR(0, (uintptr_t)next);
+	WRITE_DR(7, 0x402);
+	hits = 0;
+	hide_rf = true;
+	asm volatile("mov %%rsp, %%rax\n\t"
+		     "pushq %0; push %%rax; pushfq; orl $0x10000, (%%rsp); pushq %1\n\t"
+		     "lea resumed(%%rip), %%rax; push %%rax; iretq\n"
+		     "resumed: cpuid\n"
+		     "next: nop"
+		     : : "i"(DATA), "i"(CODE64) : "rax", "rbx", "rcx", "rdx", "memory");
+	guest_check("RF ends with an instruction that leaves the guest", hits, 1);
+	WRITE_DR(7, 0x400);
+}
+
 static void guest(void)
 {
 	registers();
@@ -116,6 +184,9 @@ static void guest(void)
 	guest_sync(4);
 	odd_traps();
 	guest_sync(5);
+	emulated();
+	resume_flag();
+	guest_sync(6);
 }
 
 int main(int argc, char **argv)
@@ -136,6 +207,12 @@ int main(int argc, char **argv)
 	TAP_EQ(vcpu_sync(&vcpu), 4, "the guest gets through single steps");
 	TAP_EQ(vcpu_sync(&vcpu), 5, "the guest gets through INT1 and STI");
 	tap_checks();
+	if (strcmp(getenv("LAB_DRIVER") ?: "", "kvm")) {
+		TAP_EQ(vcpu_sync_io(&vcpu, &device), 6, "... and breakpoints on what is emulated");
+		tap_checks();
+	} else {
+		tap_skip("breakpoints on what is emulated", "upstream has none");
+	}
 	vcpu_reached(&vcpu, "EXCEPTION_NMI DR_ACCESS CPUID");
 	machine_close(&vm, &vcpu);
 	return tap_end();

@@ -19,7 +19,6 @@
 #define GUEST_DR6_WRITABLE	0x0000e00fUL	/* B0 to B3, BD, BS, BT */
 #define GUEST_DR7_FIXED_1	0x00000400UL
 #define GUEST_DR7_WRITABLE	0xffff23ffUL	/* L, G, LE, GE, GD, RW, LEN */
-#define GUEST_DR7_ARMED		0x000000ffUL	/* L0 to G3 */
 
 static bool debugger_has_them(const struct vcpu *vcpu)
 {
@@ -59,6 +58,35 @@ void debug_reset(struct vcpu *vcpu)
 	vcpu->dr6 = GUEST_DR6_FIXED_1;
 	vcpu->dr7 = GUEST_DR7_FIXED_1;
 	debug_arm(vcpu);
+}
+
+/**
+ * debug_access() - does an access that is emulated meet a breakpoint, as the processor's would?
+ * @vcpu: loaded
+ * @at: linear address, or port
+ * @len: bytes
+ * @kinds: DEBUG_*, as DR7.RW tells them: those that would match
+ *
+ * Return: the bits of DR6 that the #DB after the instruction sets, 0: none is due. SDM 17.2.4.
+ */
+unsigned long debug_access(struct vcpu *vcpu, unsigned long at, unsigned int len, u8 kinds)
+{
+	static const u8 bytes[] = { 1, 2, 8, 4 };
+	const unsigned long *dr = debugger_has_them(vcpu) ? vcpu->debugger.dr : vcpu->dr;
+	unsigned long dr7 = vcpu->armed_dr7, first, hits = 0;
+	unsigned int n, size;
+
+	if (likely(!(dr7 & DR7_ARMED)) ||
+	    (kinds == DEBUG_PORT && !(cr4_get(vcpu) & X86_CR4_DE)))
+		return 0;
+	for (n = 0; n < 4; n++) {
+		size = bytes[dr7 >> (18 + 4 * n) & 3];
+		first = dr[n] & ~(unsigned long)(size - 1);
+		if ((dr7 >> (2 * n) & 3) && (kinds & BIT(dr7 >> (16 + 4 * n) & 3)) &&
+		    at < first + size && first < at + len)
+			hits |= BIT(n);
+	}
+	return hits;
 }
 
 /**
@@ -143,7 +171,7 @@ void debug_enter(struct vcpu *vcpu)
 {
 	const unsigned long *dr;
 
-	if (likely(!(vcpu->armed_dr7 & GUEST_DR7_ARMED))) {
+	if (likely(!(vcpu->armed_dr7 & DR7_ARMED))) {
 		if (hw_breakpoint_active())
 			set_debugreg(0, 7);
 		return;
@@ -165,7 +193,7 @@ void debug_enter(struct vcpu *vcpu)
  */
 void debug_leave(struct vcpu *vcpu)
 {
-	if (unlikely(vcpu->armed_dr7 & GUEST_DR7_ARMED)) {
+	if (unlikely(vcpu->armed_dr7 & DR7_ARMED)) {
 		/* What a debugger's breakpoints leave there is not the guest's. */
 		if (!debugger_has_them(vcpu))
 			get_debugreg(vcpu->dr6, 6);

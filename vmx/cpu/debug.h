@@ -15,11 +15,18 @@ struct vcpu;
 #define DR6_BD		BIT(13)		/* an access to a debug register, see DR7.GD */
 #define DR6_BS		BIT(14)		/* single step */
 #define DR6_BT		BIT(15)		/* task switch */
+#define DR7_ARMED	0xffUL		/* L0 to G3 */
 #define DR7_GD		BIT(13)		/* the next access to a debug register traps */
+
+/* What a breakpoint may match, by DR7.RW. */
+#define DEBUG_WRITE	(BIT(1) | BIT(3))
+#define DEBUG_PORT	BIT(2)
+#define DEBUG_READ	BIT(3)
 
 void debug_reset(struct vcpu *vcpu);
 void debug_arm(struct vcpu *vcpu);
 unsigned long debug_dr6_of(unsigned long conditions);
+unsigned long debug_access(struct vcpu *vcpu, unsigned long at, unsigned int len, u8 kinds);
 void debug_deliver(struct vcpu *vcpu, unsigned long dr6);
 int debug_get_dr(struct vcpu *vcpu, unsigned int nr, unsigned long *value);
 int debug_set_dr(struct vcpu *vcpu, unsigned int nr, unsigned long value);

@@ -147,6 +147,10 @@ void event_page_fault(struct vcpu *vcpu, unsigned long address, u32 error)
  */
 void event_debug(struct vcpu *vcpu, unsigned long dr6)
 {
+	/* One #DB tells of all that an instruction met. */
+	if (vcpu->ev.exception.pending && vcpu->ev.exception.has_payload &&
+	    vcpu->ev.exception.vector == X86_TRAP_DB)
+		dr6 |= vcpu->ev.exception.payload;
 	queue(vcpu, X86_TRAP_DB, false, 0);
 	if (vcpu->ev.exception.vector == X86_TRAP_DB) {
 		vcpu->ev.exception.has_payload = true;

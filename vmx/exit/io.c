@@ -4,6 +4,8 @@
  * instruction until user space has answered. SDM vol. 3D, table 27-5.
  */
 #include <linux/string.h>
+#include "vmx/cpu/debug.h"
+#include "vmx/cpu/event.h"
 #include "vmx/cpu/regs.h"
 #include "vmx/exit/exit.h"
 #include "vmx/exit/mmio.h"
@@ -26,22 +28,34 @@ static void set_rax(struct vcpu *vcpu, const void *data, unsigned int size)
 	vcpu->gpr[GPR_RAX] = rax;
 }
 
+static int done(struct vcpu *vcpu, unsigned int size)
+{
+	unsigned long hits = 0;
+
+	/* Nothing has been entered since: the port is still there. */
+	if (unlikely(vcpu->armed_dr7 & DR7_ARMED))
+		hits = debug_access(vcpu, IO_PORT(vmcs_readl(EXIT_QUALIFICATION)), size, DEBUG_PORT);
+	skip_instruction(vcpu);
+	if (unlikely(hits))
+		event_debug(vcpu, hits);
+	return 1;
+}
+
 /* User space may have moved RIP, by a reset say: then this instruction is no more. */
 static int complete_out(struct vcpu *vcpu)
 {
-	return vcpu_rip(vcpu) == vcpu->io_rip ? skip_instruction(vcpu) : 1;
+	return vcpu_rip(vcpu) == vcpu->io_rip ? done(vcpu, vcpu->io_size) : 1;
 }
 
 static int complete_in(struct vcpu *vcpu)
 {
 	if (vcpu_rip(vcpu) != vcpu->io_rip)
 		return 1;
-	/* Nothing has been entered since: the port is still there. */
 	if (trace_pio_enabled())
 		trace_pio(vcpu, true, IO_PORT(vmcs_readl(EXIT_QUALIFICATION)), vcpu->io_size, 1,
 			  vcpu->pio_data);
 	set_rax(vcpu, vcpu->pio_data, vcpu->io_size);
-	return skip_instruction(vcpu);
+	return done(vcpu, vcpu->io_size);
 }
 
 static int to_user(struct vcpu *vcpu, u16 port, unsigned int size, bool in)
@@ -85,5 +99,5 @@ int exit_io(struct vcpu *vcpu)
 	trace_pio(vcpu, in, IO_PORT(qual), size, 1, &data);
 	if (in)
 		set_rax(vcpu, &data, size);
-	return skip_instruction(vcpu);
+	return done(vcpu, size);
 }

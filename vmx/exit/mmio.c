@@ -139,6 +139,16 @@ static int write_part(struct vcpu *vcpu, gpa_t gpa, const u8 *data, unsigned int
 	return r;
 }
 
+/* The breakpoints that an instruction, or its iteration, meets, for when it is done. */
+static void note_access(struct emul *e, u64 at, unsigned int len, u8 kinds)
+{
+	struct vcpu *vcpu = vcpu_of(e);
+
+	vcpu->mmio.hits |= debug_access(vcpu, at, len, kinds);
+	if (unlikely(vcpu->mmio.hits))
+		e->stop = true;
+}
+
 static int op_read(struct emul *e, u64 linear, void *data, unsigned int len, unsigned int access)
 {
 	struct vcpu *vcpu = vcpu_of(e);
@@ -152,6 +162,8 @@ static int op_read(struct emul *e, u64 linear, void *data, unsigned int len, uns
 		r = read_part(vcpu, op.gpa[0], data, op.len[0]);
 	if (r == EMUL_OK && op.len[1])
 		r = read_part(vcpu, op.gpa[1], data + op.len[0], op.len[1]);
+	if (!(access & (EMUL_FETCH | EMUL_IMPLICIT)))
+		note_access(e, linear, len, DEBUG_READ);
 	return r;
 }
 
@@ -161,6 +173,8 @@ static int op_write(struct emul *e, u64 linear, const void *data, unsigned int l
 	struct operand op;
 	int r = translate(e, linear, len, access | EMUL_WRITE, &op);
 
+	if (!(access & EMUL_IMPLICIT))
+		note_access(e, linear, len, DEBUG_WRITE);
 	if (r == EMUL_OK)
 		r = write_part(vcpu_of(e), op.gpa[0], data, op.len[0]);
 	if (r == EMUL_OK && op.len[1])
@@ -179,6 +193,7 @@ static int op_cmpxchg(struct emul *e, u64 linear, const void *old, const void *n
 
 	if (r != EMUL_OK)
 		return r;
+	note_access(e, linear, len, DEBUG_WRITE);
 	if (op.len[1] || !mmu_is_ram(mmu, 0, op.gpa[0], true))
 		return op_write(e, linear, new, len, access);
 	memcpy(expected, old, len);
@@ -233,6 +248,7 @@ static int op_port_in(struct emul *e, u16 port, unsigned int size, unsigned int 
 
 	if (!port_checked(vcpu, port, size))
 		return EMUL_REPEAT;
+	note_access(e, port, size, DEBUG_PORT);
 	if (kernel_pio(vcpu, port, size, count, data, false)) {
 		trace_pio(vcpu, true, port, size, count, data);
 		return EMUL_OK;
@@ -258,6 +274,7 @@ static int op_port_out(struct emul *e, u16 port, unsigned int size, unsigned int
 		return EMUL_REPEAT;
 	if (size * count > PAGE_SIZE)
 		return EMUL_UNHANDLED;
+	note_access(e, port, size, DEBUG_PORT);
 	memcpy(vcpu->pio_data, data, size * count);
 	trace_pio(vcpu, false, port, size, count, data);
 	if (kernel_pio(vcpu, port, size, count, vcpu->pio_data, true))
@@ -444,8 +461,8 @@ static int committed(struct vcpu *vcpu, bool retired)
 
 	if (retired)
 		set_shadow(vcpu, m->emul.shadow);
-	if (m->emul.single_step)
-		event_debug(vcpu, DR6_BS);
+	if (m->emul.single_step || m->hits)
+		event_debug(vcpu, m->hits | (m->emul.single_step ? DR6_BS : 0));
 	if (m->out.set)
 		return pio_exit(vcpu, &m->out, false, nothing_left);
 	return hand_out_writes(vcpu);
@@ -511,6 +528,7 @@ static int play(struct vcpu *vcpu)
 	/* User space may have moved RIP, by a reset say: then this instruction is no more. */
 	if (m->nr_reads + m->in_answered.set && vcpu_rip(vcpu) != vcpu->io_rip)
 		return 1;
+	m->hits = 0;
 	m->next_read = 0;
 	m->nr_writes = 0;
 	m->next_write = 0;

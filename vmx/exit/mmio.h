@@ -36,6 +36,7 @@ struct mmio_state {
 	u8 nr_reads, next_read;				/* answered; used by this replay */
 	u8 nr_writes, next_write;			/* posted; handed out */
 	struct mmio_part wanted;			/* the read that stopped the replay */
+	unsigned long hits;				/* of DR6: breakpoints met */
 	struct mmio_pio in_wanted, in_answered, out;
 };
 

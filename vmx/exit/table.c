@@ -19,7 +19,6 @@
 #include "vmx/exit/entry.h"
 #include "vmx/exit/exit.h"
 #include "vmx/hw/caps.h"
-#include "vmx/plant.h"
 #include "vmx/vcpu.h"
 
 #define VECTORING	BIT(0)
@@ -205,7 +204,6 @@ int exit_handle(struct vcpu *vcpu)
 {
 	const struct exit_row *row;
 
-	plant_after_exit(vcpu);
 	if (unlikely(vcpu->exit_reason & (VMX_EXIT_REASONS_FAILED_VMENTRY | EXIT_ENTRY_REFUSED)))
 		return exit_entry_failed(vcpu);
 	row = row_of(vcpu->exit_reason);
@@ -221,7 +219,7 @@ int exit_handle(struct vcpu *vcpu)
  * skip_instruction() - the instruction that exited is done
  * @vcpu: loaded
  *
- * Ends a shadow of STI or MOV SS, and raises the trap of RFLAGS.TF. Return: 1.
+ * Ends a shadow of STI or MOV SS, clears RFLAGS.RF, and raises the trap of TF. Return: 1.
  */
 int skip_instruction(struct vcpu *vcpu)
 {
@@ -236,8 +234,11 @@ int skip_instruction(struct vcpu *vcpu)
 	vcpu_set_rip(vcpu, rip);
 	if (unlikely(blocked & shadows))
 		vmcs_write32(GUEST_INTERRUPTIBILITY_INFO, blocked & ~shadows);
-	if (unlikely(vcpu_rflags(vcpu) & X86_EFLAGS_TF))
-		event_debug(vcpu, DR6_BS);
+	if (unlikely(vcpu_rflags(vcpu) & (X86_EFLAGS_TF | X86_EFLAGS_RF))) {
+		vcpu_set_rflags(vcpu, vcpu_rflags(vcpu) & ~X86_EFLAGS_RF);
+		if (vcpu_rflags(vcpu) & X86_EFLAGS_TF)
+			event_debug(vcpu, DR6_BS);
+	}
 	return 1;
 }
 
