@@ -178,6 +178,18 @@ static u32 interruptibility(struct vcpu *vcpu)
 }
 
 /**
+ * event_block_nmi() - NMIs are blocked as in an NMI's handler, or are not
+ * @vcpu: loaded
+ * @on: blocked
+ */
+void event_block_nmi(struct vcpu *vcpu, bool on)
+{
+	u32 blocked = interruptibility(vcpu) & ~GUEST_INTR_STATE_NMI;
+
+	vmcs_write32(GUEST_INTERRUPTIBILITY_INFO, blocked | (on ? GUEST_INTR_STATE_NMI : 0));
+}
+
+/**
  * event_interrupt_allowed() - would the guest take an interrupt at this instruction?
  * @vcpu: loaded
  *
@@ -396,8 +408,7 @@ void event_reclaim(struct vcpu *vcpu, u32 info, u32 error)
 	case INTR_TYPE_NMI_INTR:
 		vcpu->ev.nmi.injected = true;
 		/* The delivery blocked NMIs, and an entry that injects one insists on none. */
-		vmcs_write32(GUEST_INTERRUPTIBILITY_INFO,
-			     interruptibility(vcpu) & ~GUEST_INTR_STATE_NMI);
+		event_block_nmi(vcpu, false);
 		break;
 	case INTR_TYPE_EXT_INTR:
 	case INTR_TYPE_SOFT_INTR:

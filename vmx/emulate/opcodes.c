@@ -61,141 +61,13 @@ GROUP2(group_d1, ONE, 0, .size = 0);
 GROUP2(group_d2, CL, 0, BYTE);
 GROUP2(group_d3, CL, 0, .size = 0);
 
-static const struct emul_opcode group_f6[8] = {
-	[0] = GENERIC(alu_and, RM, IMM, BYTE, FLAGS(OPF_IMM8 | TEST_ONLY)),
-	[1] = GENERIC(alu_and, RM, IMM, BYTE, FLAGS(OPF_IMM8 | TEST_ONLY)),
-	[2] = GENERIC(alu_not, RM, NONE, BYTE, FLAGS(OPF_READ | OPF_LOCK)),
-	[3] = GENERIC(alu_neg, RM, NONE, BYTE, FLAGS(OPF_READ | OPF_LOCK)),
-};
-
-static const struct emul_opcode group_f7[8] = {
-	[0] = GENERIC(alu_and, RM, IMM, FLAGS(OPF_IMM | TEST_ONLY)),
-	[1] = GENERIC(alu_and, RM, IMM, FLAGS(OPF_IMM | TEST_ONLY)),
-	[2] = GENERIC(alu_not, RM, NONE, FLAGS(OPF_READ | OPF_LOCK)),
-	[3] = GENERIC(alu_neg, RM, NONE, FLAGS(OPF_READ | OPF_LOCK)),
-};
-
-static const struct emul_opcode group_fe[8] = {
-	[0] = GENERIC(alu_inc, RM, NONE, BYTE, FLAGS(OPF_READ | OPF_LOCK)),
-	[1] = GENERIC(alu_dec, RM, NONE, BYTE, FLAGS(OPF_READ | OPF_LOCK)),
-};
-
-static const struct emul_opcode group_ff[8] = {
-	[0] = GENERIC(alu_inc, RM, NONE, FLAGS(OPF_READ | OPF_LOCK)),
-	[1] = GENERIC(alu_dec, RM, NONE, FLAGS(OPF_READ | OPF_LOCK)),
-	[6] = EXEC(emul_push_mem, FLAGS(OPF_STACK)),
-};
-
-static const struct emul_opcode group_8f[8] = {
-	[0] = EXEC(emul_pop_mem, FLAGS(OPF_STACK)),
-};
-
-static const struct emul_opcode group_c6[8] = {
-	[0] = GENERIC(alu_mov, RM, IMM, BYTE, FLAGS(OPF_IMM8)),
-};
-
-static const struct emul_opcode group_c7[8] = {
-	[0] = GENERIC(alu_mov, RM, IMM, FLAGS(OPF_IMM)),
-};
-
-static const struct emul_opcode group_0fba[8] = {
-	[4] = GENERIC(alu_bt, RM, IMM, FLAGS(OPF_IMM8 | TEST_ONLY)),
-	[5] = GENERIC(alu_bts, RM, IMM, FLAGS(OPF_IMM8 | OPF_READ | OPF_LOCK)),
-	[6] = GENERIC(alu_btr, RM, IMM, FLAGS(OPF_IMM8 | OPF_READ | OPF_LOCK)),
-	[7] = GENERIC(alu_btc, RM, IMM, FLAGS(OPF_IMM8 | OPF_READ | OPF_LOCK)),
-};
-
-static const struct emul_opcode group_0fc7[8] = {
-	[1] = EXEC(emul_cmpxchg_pair, FLAGS(OPF_MEM | OPF_LOCK | OPF_ALIGN)),
-};
-
-/* Columns: no prefix, 66H, F3H, F2H. */
 #define SSE(fn, bytes, ...)	EXEC(fn, .size = bytes, __VA_ARGS__)
 
-static const struct emul_opcode sse_0f10[4] = {
-	SSE(emul_sse_load, 16), SSE(emul_sse_load, 16),
-	SSE(emul_sse_load, 4), SSE(emul_sse_load, 8),
-};
-
-static const struct emul_opcode sse_0f11[4] = {
-	SSE(emul_sse_store, 16), SSE(emul_sse_store, 16),
-	SSE(emul_sse_store, 4), SSE(emul_sse_store, 8),
-};
-
-static const struct emul_opcode sse_0f28[4] = {
-	SSE(emul_sse_load, 16, FLAGS(OPF_ALIGN)), SSE(emul_sse_load, 16, FLAGS(OPF_ALIGN)),
-};
-
-static const struct emul_opcode sse_0f29[4] = {
-	SSE(emul_sse_store, 16, FLAGS(OPF_ALIGN)), SSE(emul_sse_store, 16, FLAGS(OPF_ALIGN)),
-};
-
-static const struct emul_opcode sse_0f2b[4] = {
-	SSE(emul_sse_store, 16, FLAGS(OPF_ALIGN | OPF_MEM)),
-	SSE(emul_sse_store, 16, FLAGS(OPF_ALIGN | OPF_MEM)),
-};
-
-static const struct emul_opcode sse_0f6e[4] = {
-	[1] = SSE(emul_sse_load, 0, FLAGS(OPF_DWORD)),
-};
-
-static const struct emul_opcode sse_0f6f[4] = {
-	[1] = SSE(emul_sse_load, 16, FLAGS(OPF_ALIGN)),
-	[2] = SSE(emul_sse_load, 16),
-};
-
-static const struct emul_opcode sse_0f7e[4] = {
-	[1] = SSE(emul_sse_store, 0, FLAGS(OPF_DWORD)),
-	[2] = SSE(emul_sse_load, 8),
-};
-
-static const struct emul_opcode sse_0f7f[4] = {
-	[1] = SSE(emul_sse_store, 16, FLAGS(OPF_ALIGN)),
-	[2] = SSE(emul_sse_store, 16),
-};
-
-static const struct emul_opcode sse_0fd6[4] = {
-	[1] = SSE(emul_sse_store, 8),
-};
-
-static const struct emul_opcode sse_0fe7[4] = {
-	[1] = SSE(emul_sse_store, 16, FLAGS(OPF_ALIGN | OPF_MEM)),
-};
-
-static const struct emul_opcode sse_0ff0[4] = {
-	[3] = SSE(emul_sse_load, 16, FLAGS(OPF_MEM)),
-};
-
-static const struct emul_opcode sse_0f382a[4] = {
-	[1] = SSE(emul_sse_load, 16, FLAGS(OPF_ALIGN | OPF_MEM)),
-};
-
-/* With F2H these are CRC32; 66H is the operand's size. */
-static const struct emul_opcode movbe_load[4] = {
-	[0 ... 1] = GENERIC(alu_movbe, REG, RM, FLAGS(OPF_MEM)),
-};
-
-static const struct emul_opcode movbe_store[4] = {
-	[0 ... 1] = GENERIC(alu_movbe, RM, REG, FLAGS(OPF_MEM)),
-};
-
-static const struct emul_opcode movnti[4] = {
-	[0] = GENERIC(alu_mov, RM, REG, FLAGS(OPF_MEM | OPF_DWORD)),
-};
-
-static const struct emul_opcode group_0fae[8] = {
-	[7] = EXEC(emul_cache_line, FLAGS(OPF_MEM)),
-};
-
-static const struct emul_opcode group_660fae[8] = {
-	[6] = EXEC(emul_cache_line, FLAGS(OPF_MEM)),
-	[7] = EXEC(emul_cache_line, FLAGS(OPF_MEM)),
-};
-
-#define GROUP(rows)	{ .sub = rows, .flags = OPF_MODRM | OPF_GROUP }
-#define PREFIXED(rows)	{ .sub = rows, .flags = OPF_MODRM | OPF_PREFIX }
-
-static const struct emul_opcode prefixed_0fae[4] = { GROUP(group_0fae), GROUP(group_660fae) };
+/* Rows by ModRM.reg; rows for no prefix, 66H, F3H, F2H. */
+#define ROWS(n, ...)	(const struct emul_opcode[n]) { __VA_ARGS__ }
+#define GROUP_OF(rows)	{ .sub = rows, .flags = OPF_MODRM | OPF_GROUP }
+#define GROUP(...)	GROUP_OF(ROWS(8, __VA_ARGS__))
+#define PREFIXED(...)	{ .sub = ROWS(4, __VA_ARGS__), .flags = OPF_MODRM | OPF_PREFIX }
 
 const struct emul_opcode emul_map0[256] = {
 	ARITH(0x00, alu_add, OPF_READ, OPF_LOCK),
@@ -209,8 +81,8 @@ const struct emul_opcode emul_map0[256] = {
 	[0x63] = GENERIC(alu_movsx, REG, RM, .src_size = 4, FLAGS(OPF_MODRM | OPF_LONG)),
 	[0x6c] = EXEC(emul_string, BYTE), [0x6d] = EXEC(emul_string, FLAGS(OPF_IO)),
 	[0x6e] = EXEC(emul_string, BYTE), [0x6f] = EXEC(emul_string, FLAGS(OPF_IO)),
-	[0x80] = GROUP(group_80), [0x81] = GROUP(group_81),
-	[0x82] = GROUP(group_82), [0x83] = GROUP(group_83),
+	[0x80] = GROUP_OF(group_80), [0x81] = GROUP_OF(group_81),
+	[0x82] = GROUP_OF(group_82), [0x83] = GROUP_OF(group_83),
 	[0x84] = GENERIC(alu_and, RM, REG, BYTE, FLAGS(OPF_MODRM | TEST_ONLY)),
 	[0x85] = GENERIC(alu_and, RM, REG, FLAGS(OPF_MODRM | TEST_ONLY)),
 	[0x86] = EXEC(emul_xchg, BYTE, FLAGS(OPF_MODRM | OPF_LOCK | OPF_LOCKED)),
@@ -219,7 +91,7 @@ const struct emul_opcode emul_map0[256] = {
 	[0x89] = GENERIC(alu_mov, RM, REG, FLAGS(OPF_MODRM)),
 	[0x8a] = GENERIC(alu_mov, REG, RM, BYTE, FLAGS(OPF_MODRM)),
 	[0x8b] = GENERIC(alu_mov, REG, RM, FLAGS(OPF_MODRM)),
-	[0x8f] = GROUP(group_8f),
+	[0x8f] = GROUP([0] = EXEC(emul_pop_mem, FLAGS(OPF_STACK))),
 	[0xa0] = GENERIC(alu_mov, ACC, RM, BYTE, FLAGS(OPF_MOFFS)),
 	[0xa1] = GENERIC(alu_mov, ACC, RM, FLAGS(OPF_MOFFS)),
 	[0xa2] = GENERIC(alu_mov, RM, ACC, BYTE, FLAGS(OPF_MOFFS)),
@@ -229,43 +101,72 @@ const struct emul_opcode emul_map0[256] = {
 	[0xaa] = EXEC(emul_string, BYTE), [0xab] = EXEC(emul_string),
 	[0xac] = EXEC(emul_string, BYTE), [0xad] = EXEC(emul_string),
 	[0xae] = EXEC(emul_string, BYTE), [0xaf] = EXEC(emul_string),
-	[0xc0] = GROUP(group_c0), [0xc1] = GROUP(group_c1),
-	[0xc6] = GROUP(group_c6), [0xc7] = GROUP(group_c7),
-	[0xd0] = GROUP(group_d0), [0xd1] = GROUP(group_d1),
-	[0xd2] = GROUP(group_d2), [0xd3] = GROUP(group_d3),
-	[0xf6] = GROUP(group_f6), [0xf7] = GROUP(group_f7),
-	[0xfe] = GROUP(group_fe), [0xff] = GROUP(group_ff),
+	[0xc0] = GROUP_OF(group_c0), [0xc1] = GROUP_OF(group_c1),
+	[0xc6] = GROUP([0] = GENERIC(alu_mov, RM, IMM, BYTE, FLAGS(OPF_IMM8))),
+	[0xc7] = GROUP([0] = GENERIC(alu_mov, RM, IMM, FLAGS(OPF_IMM))),
+	[0xd0] = GROUP_OF(group_d0), [0xd1] = GROUP_OF(group_d1),
+	[0xd2] = GROUP_OF(group_d2), [0xd3] = GROUP_OF(group_d3),
+	[0xf6] = GROUP([0] = GENERIC(alu_and, RM, IMM, BYTE, FLAGS(OPF_IMM8 | TEST_ONLY)),
+		       [1] = GENERIC(alu_and, RM, IMM, BYTE, FLAGS(OPF_IMM8 | TEST_ONLY)),
+		       [2] = GENERIC(alu_not, RM, NONE, BYTE, FLAGS(OPF_READ | OPF_LOCK)),
+		       [3] = GENERIC(alu_neg, RM, NONE, BYTE, FLAGS(OPF_READ | OPF_LOCK))),
+	[0xf7] = GROUP([0] = GENERIC(alu_and, RM, IMM, FLAGS(OPF_IMM | TEST_ONLY)),
+		       [1] = GENERIC(alu_and, RM, IMM, FLAGS(OPF_IMM | TEST_ONLY)),
+		       [2] = GENERIC(alu_not, RM, NONE, FLAGS(OPF_READ | OPF_LOCK)),
+		       [3] = GENERIC(alu_neg, RM, NONE, FLAGS(OPF_READ | OPF_LOCK))),
+	[0xfe] = GROUP([0] = GENERIC(alu_inc, RM, NONE, BYTE, FLAGS(OPF_READ | OPF_LOCK)),
+		       [1] = GENERIC(alu_dec, RM, NONE, BYTE, FLAGS(OPF_READ | OPF_LOCK))),
+	[0xff] = GROUP([0] = GENERIC(alu_inc, RM, NONE, FLAGS(OPF_READ | OPF_LOCK)),
+		       [1] = GENERIC(alu_dec, RM, NONE, FLAGS(OPF_READ | OPF_LOCK)),
+		       [6] = EXEC(emul_push_mem, FLAGS(OPF_STACK))),
 };
 
 const struct emul_opcode emul_map1[256] = {
-	[0x10] = PREFIXED(sse_0f10), [0x11] = PREFIXED(sse_0f11),
-	[0x28] = PREFIXED(sse_0f28), [0x29] = PREFIXED(sse_0f29),
-	[0x2b] = PREFIXED(sse_0f2b),
-	[0x6e] = PREFIXED(sse_0f6e), [0x6f] = PREFIXED(sse_0f6f),
-	[0x7e] = PREFIXED(sse_0f7e), [0x7f] = PREFIXED(sse_0f7f),
+	[0x10] = PREFIXED(SSE(emul_sse_load, 16), SSE(emul_sse_load, 16), SSE(emul_sse_load, 4),
+			  SSE(emul_sse_load, 8)),
+	[0x11] = PREFIXED(SSE(emul_sse_store, 16), SSE(emul_sse_store, 16),
+			  SSE(emul_sse_store, 4), SSE(emul_sse_store, 8)),
+	[0x28] = PREFIXED(SSE(emul_sse_load, 16, FLAGS(OPF_ALIGN)),
+			  SSE(emul_sse_load, 16, FLAGS(OPF_ALIGN))),
+	[0x29] = PREFIXED(SSE(emul_sse_store, 16, FLAGS(OPF_ALIGN)),
+			  SSE(emul_sse_store, 16, FLAGS(OPF_ALIGN))),
+	[0x2b] = PREFIXED(SSE(emul_sse_store, 16, FLAGS(OPF_ALIGN | OPF_MEM)),
+			  SSE(emul_sse_store, 16, FLAGS(OPF_ALIGN | OPF_MEM))),
+	[0x6e] = PREFIXED([1] = SSE(emul_sse_load, 0, FLAGS(OPF_DWORD))),
+	[0x6f] = PREFIXED([1] = SSE(emul_sse_load, 16, FLAGS(OPF_ALIGN)),
+			  [2] = SSE(emul_sse_load, 16)),
+	[0x7e] = PREFIXED([1] = SSE(emul_sse_store, 0, FLAGS(OPF_DWORD)),
+			  [2] = SSE(emul_sse_load, 8)),
+	[0x7f] = PREFIXED([1] = SSE(emul_sse_store, 16, FLAGS(OPF_ALIGN)),
+			  [2] = SSE(emul_sse_store, 16)),
 	[0xa3] = GENERIC(alu_bt, RM, REG, FLAGS(OPF_MODRM | OPF_BITS | TEST_ONLY)),
 	[0xab] = GENERIC(alu_bts, RM, REG, FLAGS(OPF_MODRM | OPF_BITS | OPF_READ | OPF_LOCK)),
-	[0xae] = PREFIXED(prefixed_0fae),
+	[0xae] = PREFIXED(GROUP([7] = EXEC(emul_cache_line, FLAGS(OPF_MEM))),
+			  GROUP([6 ... 7] = EXEC(emul_cache_line, FLAGS(OPF_MEM)))),
 	[0xb0] = EXEC(emul_cmpxchg, BYTE, FLAGS(OPF_MODRM | OPF_LOCK)),
 	[0xb1] = EXEC(emul_cmpxchg, FLAGS(OPF_MODRM | OPF_LOCK)),
 	[0xb3] = GENERIC(alu_btr, RM, REG, FLAGS(OPF_MODRM | OPF_BITS | OPF_READ | OPF_LOCK)),
 	[0xb6] = GENERIC(alu_mov, REG, RM, .src_size = 1, FLAGS(OPF_MODRM)),
 	[0xb7] = GENERIC(alu_mov, REG, RM, .src_size = 2, FLAGS(OPF_MODRM)),
-	[0xba] = GROUP(group_0fba),
+	[0xba] = GROUP([4] = GENERIC(alu_bt, RM, IMM, FLAGS(OPF_IMM8 | TEST_ONLY)),
+		       [5] = GENERIC(alu_bts, RM, IMM, FLAGS(OPF_IMM8 | OPF_READ | OPF_LOCK)),
+		       [6] = GENERIC(alu_btr, RM, IMM, FLAGS(OPF_IMM8 | OPF_READ | OPF_LOCK)),
+		       [7] = GENERIC(alu_btc, RM, IMM, FLAGS(OPF_IMM8 | OPF_READ | OPF_LOCK))),
 	[0xbb] = GENERIC(alu_btc, RM, REG, FLAGS(OPF_MODRM | OPF_BITS | OPF_READ | OPF_LOCK)),
 	[0xbe] = GENERIC(alu_movsx, REG, RM, .src_size = 1, FLAGS(OPF_MODRM)),
 	[0xbf] = GENERIC(alu_movsx, REG, RM, .src_size = 2, FLAGS(OPF_MODRM)),
 	[0xc0] = EXEC(emul_xadd, BYTE, FLAGS(OPF_MODRM | OPF_LOCK)),
 	[0xc1] = EXEC(emul_xadd, FLAGS(OPF_MODRM | OPF_LOCK)),
-	[0xc3] = PREFIXED(movnti),
-	[0xc7] = GROUP(group_0fc7),
-	[0xd6] = PREFIXED(sse_0fd6),
-	[0xe7] = PREFIXED(sse_0fe7),
-	[0xf0] = PREFIXED(sse_0ff0),
+	[0xc3] = PREFIXED([0] = GENERIC(alu_mov, RM, REG, FLAGS(OPF_MEM | OPF_DWORD))),
+	[0xc7] = GROUP([1] = EXEC(emul_cmpxchg_pair, FLAGS(OPF_MEM | OPF_LOCK | OPF_ALIGN))),
+	[0xd6] = PREFIXED([1] = SSE(emul_sse_store, 8)),
+	[0xe7] = PREFIXED([1] = SSE(emul_sse_store, 16, FLAGS(OPF_ALIGN | OPF_MEM))),
+	[0xf0] = PREFIXED([3] = SSE(emul_sse_load, 16, FLAGS(OPF_MEM))),
 };
 
 const struct emul_opcode emul_map2[256] = {
-	[0x2a] = PREFIXED(sse_0f382a),
-	[0xf0] = PREFIXED(movbe_load),
-	[0xf1] = PREFIXED(movbe_store),
+	[0x2a] = PREFIXED([1] = SSE(emul_sse_load, 16, FLAGS(OPF_ALIGN | OPF_MEM))),
+	/* With F2H these are CRC32; 66H is the operand's size. */
+	[0xf0] = PREFIXED([0 ... 1] = GENERIC(alu_movbe, REG, RM, FLAGS(OPF_MEM))),
+	[0xf1] = PREFIXED([0 ... 1] = GENERIC(alu_movbe, RM, REG, FLAGS(OPF_MEM))),
 };

@@ -4,7 +4,6 @@
  */
 #include <linux/sched.h>
 #include <asm/debugreg.h>
-#include <asm/traps.h>
 #include "vmx/cpu/cr.h"
 #include "vmx/cpu/debug.h"
 #include "vmx/cpu/event.h"
@@ -17,18 +16,12 @@
 #define DR_IS_READ(qual)	((qual) & BIT(4))
 #define DR_GPR(qual)		(((qual) >> 8) & 15)
 
-static int undefined(struct vcpu *vcpu)
-{
-	event_exception(vcpu, X86_TRAP_UD);
-	return 1;
-}
-
 static int read_dr(struct vcpu *vcpu, unsigned int dr, unsigned int gpr)
 {
 	unsigned long value;
 
 	if (debug_get_dr(vcpu, dr, &value))
-		return undefined(vcpu);
+		return exit_undefined(vcpu);
 	vcpu_set_gpr(vcpu, gpr, value);
 	return skip_instruction(vcpu);
 }
@@ -41,7 +34,7 @@ static int write_dr(struct vcpu *vcpu, unsigned int dr, unsigned long value)
 	case 0:
 		return skip_instruction(vcpu);
 	case 1:
-		return undefined(vcpu);
+		return exit_undefined(vcpu);
 	default:
 		return raise_gp(vcpu);
 	}
@@ -59,7 +52,7 @@ int exit_dr(struct vcpu *vcpu)
 	unsigned int dr = DR_NUMBER(qual);
 
 	if ((dr == 4 || dr == 5) && (cr4_get(vcpu) & X86_CR4_DE))
-		return undefined(vcpu);
+		return exit_undefined(vcpu);
 	if (segment_cpl(vcpu))
 		return raise_gp(vcpu);
 	if (vcpu->armed_dr7 & DR7_GD) {

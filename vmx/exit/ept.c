@@ -40,8 +40,7 @@ int exit_ept_violation(struct vcpu *vcpu)
 
 	/* An IRET that faulted here has unblocked NMIs already; it will do so again. */
 	if ((qual & QUAL_NMI_UNBLOCKED) && !event_interrupted(vcpu))
-		vmcs_write32(GUEST_INTERRUPTIBILITY_INFO,
-			     vmcs_read32(GUEST_INTERRUPTIBILITY_INFO) | GUEST_INTR_STATE_NMI);
+		event_block_nmi(vcpu, true);
 
 	r = mmu_fault(&vcpu->vm->mmu, vcpu->root, gpa, access_of(qual));
 	trace_ept_fault(vcpu, gpa, qual, r);

@@ -111,8 +111,7 @@ int exit_exception(struct vcpu *vcpu)
 		return 1;
 	if ((info & INTR_INFO_NMI_UNBLOCKED) && vector != X86_TRAP_DF &&
 	    !(vmcs_read32(IDT_VECTORING_INFO_FIELD) & VECTORING_INFO_VALID_MASK))
-		vmcs_write32(GUEST_INTERRUPTIBILITY_INFO,
-			     vmcs_read32(GUEST_INTERRUPTIBILITY_INFO) | GUEST_INTR_STATE_NMI);
+		event_block_nmi(vcpu, true);
 	switch (vector) {
 	case X86_TRAP_DB:
 		return debug_exception(vcpu);

@@ -569,27 +569,24 @@ int mmio_emulate(struct vcpu *vcpu)
  * mmio_task_switch() - switch to another task
  * @vcpu: loaded
  * @task: see emul_task_switch()
+ * @r: set to what the handler returns
  *
- * Return: true if the new task is loaded; else *@r is set as a handler returns it.
+ * Return: true if the new task is loaded.
  */
 bool mmio_task_switch(struct vcpu *vcpu, struct emul_task *task, int *r)
 {
 	struct emul *e = &vcpu->mmio.emul;
+	int status;
 
 	emul_init(e, &emul_ops, vcpu, mode_of(vcpu), segment_cpl(vcpu));
 	vcpu->flush_l1d = true;
-	switch (emul_task_switch(e, task)) {
-	case EMUL_OK:
+	status = emul_task_switch(e, task);
+	*r = 1;
+	if (status == EMUL_OK)
 		set_shadow(vcpu, 0);
-		return true;
-	case EMUL_FAULT:
-		*r = inject_fault(vcpu, &e->fault);
-		return false;
-	case EMUL_REPEAT:
-		*r = 1;
-		return false;
-	default:
+	else if (status == EMUL_FAULT)
+		inject_fault(vcpu, &e->fault);
+	else if (status != EMUL_REPEAT)
 		*r = exit_emulation_error(vcpu, NULL, 0);
-		return false;
-	}
+	return status == EMUL_OK;
 }

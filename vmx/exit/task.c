@@ -13,13 +13,6 @@
 #define TASK_SOURCE(qual)	((qual) >> 30 & 3)
 #define DR7_LOCAL		0x155UL		/* L0 to L3, LE */
 
-static void set_nmi_blocking(struct vcpu *vcpu, bool on)
-{
-	u32 blocked = vmcs_read32(GUEST_INTERRUPTIBILITY_INFO) & ~GUEST_INTR_STATE_NMI;
-
-	vmcs_write32(GUEST_INTERRUPTIBILITY_INFO, blocked | (on ? GUEST_INTR_STATE_NMI : 0));
-}
-
 /* The event's delivery is this switch, so it is not to be begun again. */
 static void take_event(struct vcpu *vcpu, struct emul_task *task, u32 info)
 {
@@ -33,7 +26,7 @@ static void take_event(struct vcpu *vcpu, struct emul_task *task, u32 info)
 	vcpu->ev.interrupt.injected = false;
 	vcpu->ev.nmi.injected = false;
 	if (type == INTR_TYPE_NMI_INTR)
-		set_nmi_blocking(vcpu, true);
+		event_block_nmi(vcpu, true);
 }
 
 /**
@@ -58,7 +51,7 @@ int exit_task_switch(struct vcpu *vcpu)
 		return r;
 	vcpu->ev.exception.injected = false;
 	if (task.source == EMUL_TASK_IRET)
-		set_nmi_blocking(vcpu, false);
+		event_block_nmi(vcpu, false);
 	debug_set_dr(vcpu, 7, vcpu->dr7 & ~DR7_LOCAL);
 	if (task.trap)
 		event_debug(vcpu, DR6_BT);
