@@ -120,6 +120,10 @@ static void control_registers(void)
 	guest_check("CR4.PCIDE with CR3[11:0]: #GP", WRITE_CR(4, cr4 | X86_CR4_PCIDE),
 		    READ_CR(3) & 0xfff ? GP : NO_TRAP);
 	WRITE_CR(3, cr3);
+}
+
+static void task_priority(void)
+{
 	guest_check("CR8 = 15", WRITE_CR(8, 15), NO_TRAP);
 	guest_check("... and is", READ_CR(8), 15);
 	guest_check("CR8 = 16: #GP", WRITE_CR(8, 16), GP);
@@ -134,6 +138,7 @@ static void guest(void)
 	guest_sync(1);
 	xsetbv();
 	control_registers();
+	task_priority();
 	guest_sync(2);
 }
 
