@@ -69,14 +69,29 @@ static bool must_not_enter(struct vcpu *vcpu)
 	       startup_waits(vcpu) || thread_work_waits();
 }
 
+/*
+ * Whoever makes an INIT or SIPI wait makes a request; a kick's interrupt ends the next entry. A
+ * handler may have wanted the host's registers back.
+ */
+static bool must_not_enter_again(struct vcpu *vcpu)
+{
+	return READ_ONCE(vcpu->requests) || thread_work_waits() || !vcpu->sw.guest;
+}
+
+static noinline void machine_check(void)
+{
+	struct pt_regs regs = { .cs = 3, .flags = X86_EFLAGS_IF };
+
+	do_machine_check(&regs);
+}
+
 /* An NMI or a machine check that ended the guest's run, or its entry, is the host's, now. */
 static void hand_to_host(struct vcpu *vcpu)
 {
-	struct pt_regs regs = { .cs = 3, .flags = X86_EFLAGS_IF };
 	u32 info;
 
 	if (unlikely((u16)vcpu->exit_reason == EXIT_REASON_MCE_DURING_VMENTRY))
-		do_machine_check(&regs);
+		machine_check();
 	if ((u16)vcpu->exit_reason != EXIT_REASON_EXCEPTION_NMI)
 		return;
 	info = vmcs_read32(VM_EXIT_INTR_INFO);
@@ -84,52 +99,57 @@ static void hand_to_host(struct vcpu *vcpu)
 	if ((info & INTR_INFO_INTR_TYPE_MASK) == INTR_TYPE_NMI_INTR)
 		context_host_nmi();
 	else if ((info & INTR_INFO_VECTOR_MASK) == X86_TRAP_MC)
-		do_machine_check(&regs);
+		machine_check();
 }
 
-static void before_entry(struct vcpu *vcpu)
+/* One entry and one exit. */
+static void enter_and_exit(struct vcpu *vcpu)
 {
-	if (vcpu_test_request(vcpu, REQ_EVENT))
-		event_prepare(vcpu);
 	regs_flush(vcpu);
-	switch_refresh(vcpu);
-	xstate_enter(vcpu);
-	debug_enter(vcpu);
 	plant_before_entry(vcpu);
 	trace_entry(vcpu);
 	stats_entering(vcpu);
-}
-
-static void after_exit(struct vcpu *vcpu, u32 failed)
-{
-	debug_leave(vcpu);
-	xstate_leave(vcpu);
-	vmcs_forget(vcpu->vmcs);
-	event_entered(vcpu);
-	if (unlikely(failed)) {
+	if (unlikely(enter_guest(vcpu))) {
 		vcpu->exit_reason = EXIT_ENTRY_REFUSED;
-		return;
+	} else {
+		vcpu->exit_reason = vmcs_read32(VM_EXIT_REASON);
+		if (likely(!(vcpu->exit_reason & VMX_EXIT_REASONS_FAILED_VMENTRY)))
+			vcpu->vmcs->launched = true;
 	}
-	vcpu->exit_reason = vmcs_read32(VM_EXIT_REASON);
-	if (likely(!(vcpu->exit_reason & VMX_EXIT_REASONS_FAILED_VMENTRY)))
-		vcpu->vmcs->launched = true;
-	hand_to_host(vcpu);
-}
-
-/* Interrupts are off. The host's DEBUGCTL does not survive an exit, and an IRQ may change it. */
-static void enter_and_exit(struct vcpu *vcpu)
-{
-	unsigned long debugctl = get_debugctlmsr();
-	u32 failed;
-
-	before_entry(vcpu);
-	context_start_time();
-	failed = enter_guest(vcpu);
-	if (debugctl)
-		update_debugctlmsr(debugctl);
-	after_exit(vcpu, failed);
+	vmcs_forget(vcpu->vmcs);
 	stats_left(vcpu);
 	trace_exit(vcpu);
+}
+
+/*
+ * With interrupts off, enter again after each exit that is handled so, until something else
+ * waits. What a processor keeps of the host is put aside once for all of these entries; only
+ * interrupts could change it. The host's DEBUGCTL does not survive an exit.
+ *
+ * Return: EXIT_LATER, or what the last exit's handler returned.
+ */
+static int stay_in_guest(struct vcpu *vcpu)
+{
+	unsigned long debugctl = __rdmsr(MSR_IA32_DEBUGCTLMSR);
+	int r;
+
+	if (vcpu_test_request(vcpu, REQ_EVENT))
+		event_prepare(vcpu);
+	switch_refresh(vcpu);
+	xstate_enter(vcpu);
+	if (unlikely(debug_must_switch(vcpu)))
+		debug_switch_in(vcpu);
+	context_start_time(&vcpu->rcu_told);
+	do {
+		enter_and_exit(vcpu);
+		r = exit_handle_at_once(vcpu);
+	} while (r == 1 && !must_not_enter_again(vcpu));
+	if (debugctl)
+		update_debugctlmsr(debugctl);
+	if (unlikely(debug_must_switch(vcpu)))
+		debug_switch_out(vcpu);
+	xstate_leave(vcpu);
+	hand_to_host(vcpu);
 	/* A kick from here on is not needed; whoever waits for an IPI's answer gets it below. */
 	WRITE_ONCE(vcpu->mode, VCPU_OUTSIDE);
 	if ((u16)vcpu->exit_reason == EXIT_REASON_EXTERNAL_INTERRUPT) {
@@ -139,11 +159,14 @@ static void enter_and_exit(struct vcpu *vcpu)
 		local_irq_disable();
 	}
 	context_stop_time();
+	return r;
 }
 
 /* Return: 1 after an exit, or to try again. */
 static int enter(struct vcpu *vcpu)
 {
+	int r;
+
 	preempt_disable();
 	switch_to_guest(vcpu);
 	local_irq_disable();
@@ -155,10 +178,10 @@ static int enter(struct vcpu *vcpu)
 		preempt_enable();
 		return 1;
 	}
-	enter_and_exit(vcpu);
+	r = stay_in_guest(vcpu);
 	local_irq_enable();
 	preempt_enable();
-	return exit_handle(vcpu);
+	return r == EXIT_LATER ? exit_handle(vcpu) : r;
 }
 
 /* Return: 1 to go on, 0 to user space, or a negative errno. */
@@ -295,11 +318,13 @@ static int run_loop(struct vcpu *vcpu)
 
 	if (vcpu->mp_state == KVM_MP_STATE_RUNNABLE && !cr_state_runs(vcpu))
 		return exit_mode_unsupported(vcpu);
+	xstate_load_fpu(vcpu);
 	do {
 		r = step(vcpu);
 		if (r > 0)
 			r = between_entries(vcpu);
 	} while (r > 0);
+	xstate_put_fpu(vcpu);
 	return r;
 }
 
@@ -386,9 +411,7 @@ int vcpu_run(struct vcpu *vcpu)
 	vcpu->ran = true;
 	if (static_branch_unlikely(&stats_timed))
 		stats_times_create(vcpu);
-	xstate_load_fpu(vcpu);
 	r = run(vcpu);
-	xstate_put_fpu(vcpu);
 	if (!r)
 		stats_add(vcpu, user_exits);
 	report_state(vcpu);

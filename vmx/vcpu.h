@@ -85,6 +85,7 @@ struct vcpu {
 	bool flush_l1d;				/* (i) the L1D cache may hold the host's data */
 	u32 exit_reason;			/* (i) full reason of the last exit */
 	u32 exit_intr_info;			/* (i) of an exit by exception or NMI */
+	unsigned long rcu_told;			/* (i) jiffies when RCU heard of it last */
 
 	/*
 	 * Architectural state. What the VMCS holds is valid here by vmcs->cached; of CR0 and

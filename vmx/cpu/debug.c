@@ -19,7 +19,6 @@
 #define GUEST_DR6_WRITABLE	0x0000e00fUL	/* B0 to B3, BD, BS, BT */
 #define GUEST_DR7_FIXED_1	0x00000400UL
 #define GUEST_DR7_WRITABLE	0xffff23ffUL	/* L, G, LE, GE, GD, RW, LEN */
-#define GUEST_DR7_ARMED		0x000000ffUL	/* L0 to G3 */
 
 static bool debugger_has_them(const struct vcpu *vcpu)
 {
@@ -134,22 +133,18 @@ int debug_set_dr(struct vcpu *vcpu, unsigned int nr, unsigned long value)
 }
 
 /**
- * debug_enter() - arm the guest's or a debugger's breakpoints instead of the host's
+ * debug_switch_in() - arm the guest's or a debugger's breakpoints instead of the host's
  * @vcpu: about to enter
  *
  * Context: interrupts off.
  */
-void debug_enter(struct vcpu *vcpu)
+void debug_switch_in(struct vcpu *vcpu)
 {
-	const unsigned long *dr;
+	const unsigned long *dr = debugger_has_them(vcpu) ? vcpu->debugger.dr : vcpu->dr;
 
-	if (likely(!(vcpu->armed_dr7 & GUEST_DR7_ARMED))) {
-		if (hw_breakpoint_active())
-			set_debugreg(0, 7);
-		return;
-	}
-	dr = debugger_has_them(vcpu) ? vcpu->debugger.dr : vcpu->dr;
 	set_debugreg(0, 7);
+	if (!(vcpu->armed_dr7 & GUEST_DR7_ARMED))
+		return;
 	set_debugreg(dr[0], 0);
 	set_debugreg(dr[1], 1);
 	set_debugreg(dr[2], 2);
@@ -158,14 +153,14 @@ void debug_enter(struct vcpu *vcpu)
 }
 
 /**
- * debug_leave() - arm the host's breakpoints again
+ * debug_switch_out() - arm the host's breakpoints again
  * @vcpu: that has just exited
  *
  * Context: interrupts off.
  */
-void debug_leave(struct vcpu *vcpu)
+void debug_switch_out(struct vcpu *vcpu)
 {
-	if (unlikely(vcpu->armed_dr7 & GUEST_DR7_ARMED)) {
+	if (vcpu->armed_dr7 & GUEST_DR7_ARMED) {
 		/* What a debugger's breakpoints leave there is not the guest's. */
 		if (!debugger_has_them(vcpu))
 			get_debugreg(vcpu->dr6, 6);

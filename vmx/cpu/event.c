@@ -342,7 +342,9 @@ static bool start_interrupt(struct vcpu *vcpu)
  * @vcpu: about to enter
  *
  * Of those that must wait, an NMI or interrupt gets a window: an exit as soon as the guest
- * allows it. Context: interrupts off; nothing may keep the vCPU from entering after this.
+ * allows it. If the processor cannot deliver what it is given, the exit says so and
+ * event_reclaim() follows. Context: interrupts off; nothing may keep the vCPU from entering
+ * after this.
  */
 void event_prepare(struct vcpu *vcpu)
 {
@@ -359,16 +361,6 @@ void event_prepare(struct vcpu *vcpu)
 	set_window(vcpu, CPU_BASED_INTR_WINDOW_EXITING,
 		   (!held && event_interrupt_waiting(vcpu)) ||
 		   (vcpu->vm->irqchip == IRQCHIP_NONE && vcpu->run->request_interrupt_window));
-}
-
-/**
- * event_entered() - the processor took what event_prepare() gave it
- * @vcpu: that has just exited
- *
- * If it could not deliver it, the exit says so and event_reclaim() follows.
- */
-void event_entered(struct vcpu *vcpu)
-{
 	vcpu->ev.exception.injected = false;
 	vcpu->ev.nmi.injected = false;
 	vcpu->ev.interrupt.injected = false;

@@ -73,7 +73,7 @@ void xstate_destroy(struct vcpu *vcpu)
 
 /**
  * xstate_load_fpu() - make the guest's registers the current ones of this thread
- * @vcpu: at the start of KVM_RUN
+ * @vcpu: in KVM_RUN, about to enter for the first time
  */
 void xstate_load_fpu(struct vcpu *vcpu)
 {
@@ -83,7 +83,7 @@ void xstate_load_fpu(struct vcpu *vcpu)
 
 /**
  * xstate_put_fpu() - undo xstate_load_fpu()
- * @vcpu: at the end of KVM_RUN
+ * @vcpu: in KVM_RUN, that will not enter again
  */
 void xstate_put_fpu(struct vcpu *vcpu)
 {
@@ -228,13 +228,15 @@ int xstate_set_fpu(struct vcpu *vcpu, const struct kvm_fpu *fpu)
 	return 0;
 }
 
-/* While this runs the registers are in memory; the kernel's FPU code knows how. */
-static struct fxregs_state *borrow_fxregs(struct vcpu *vcpu)
+/* The kernel's FPU code knows how to have the registers in memory. */
+static struct fxregs_state *borrow_fxregs(struct vcpu *vcpu, bool *loaded)
 {
 	struct fxregs_state *fx = fxregs(vcpu);
 	struct xregs_state *xsave = &vcpu->fpu.fpu.fpstate->regs.xsave;
 
-	xstate_put_fpu(vcpu);
+	*loaded = vcpu->fpu.fpu.fpstate->in_use;
+	if (*loaded)
+		xstate_put_fpu(vcpu);
 	/* A component in its initial state is not in memory. */
 	if (boot_cpu_has(X86_FEATURE_XSAVE) && !(xsave->header.xfeatures & XFEATURE_MASK_SSE)) {
 		memset(fx->xmm_space, 0, sizeof(fx->xmm_space));
@@ -246,30 +248,34 @@ static struct fxregs_state *borrow_fxregs(struct vcpu *vcpu)
 
 /**
  * xstate_read_xmm() - read an XMM register in the middle of KVM_RUN
- * @vcpu: its registers are loaded
+ * @vcpu: its registers may be loaded
  * @nr: 0 to 15
  * @value: receives 16 bytes
  */
 void xstate_read_xmm(struct vcpu *vcpu, unsigned int nr, void *value)
 {
-	struct fxregs_state *fx = borrow_fxregs(vcpu);
+	bool loaded;
+	struct fxregs_state *fx = borrow_fxregs(vcpu, &loaded);
 
 	memcpy(value, &fx->xmm_space[array_index_nospec(nr, 16) * 4], 16);
-	xstate_load_fpu(vcpu);
+	if (loaded)
+		xstate_load_fpu(vcpu);
 }
 
 /**
  * xstate_write_xmm() - write an XMM register in the middle of KVM_RUN
- * @vcpu: its registers are loaded
+ * @vcpu: its registers may be loaded
  * @nr: 0 to 15
  * @value: 16 bytes
  */
 void xstate_write_xmm(struct vcpu *vcpu, unsigned int nr, const void *value)
 {
-	struct fxregs_state *fx = borrow_fxregs(vcpu);
+	bool loaded;
+	struct fxregs_state *fx = borrow_fxregs(vcpu, &loaded);
 
 	memcpy(&fx->xmm_space[array_index_nospec(nr, 16) * 4], value, 16);
-	xstate_load_fpu(vcpu);
+	if (loaded)
+		xstate_load_fpu(vcpu);
 }
 
 /**

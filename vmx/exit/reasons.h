@@ -9,6 +9,9 @@
  * exit_unexpected: not enabled, so it cannot come; if it does, user space gets
  * KVM_EXIT_INTERNAL_ERROR. exit_undefined: the guest is not shown the instruction: #UD.
  * VECTORING: may come while an event is being delivered, which must then be delivered again.
+ * IRQS_OFF: handled and entered again without turning interrupts on; an interrupt that waits
+ * ends the next entry at once. Such a handler does not sleep, touches no guest memory, and
+ * leaves XCR0, XSS, CR4 and the debug registers alone.
  */
 #ifndef KVMLET_VMX_EXIT_REASONS_H
 #define KVMLET_VMX_EXIT_REASONS_H
@@ -27,15 +30,15 @@
 	X(7,  INTERRUPT_WINDOW,		exit_window,		0)		\
 	X(8,  NMI_WINDOW,		exit_window,		0)		\
 	X(9,  TASK_SWITCH,		exit_unexpected,	VECTORING)	\
-	X(10, CPUID,			exit_cpuid,		0)		\
+	X(10, CPUID,			exit_cpuid,		IRQS_OFF)	\
 	X(11, GETSEC,			exit_undefined,		0)		\
 	X(12, HLT,			exit_hlt,		0)		\
-	X(13, INVD,			exit_skip,		0)		\
+	X(13, INVD,			exit_skip,		IRQS_OFF)	\
 	X(14, INVLPG,			exit_unexpected,	0)		\
 	X(15, RDPMC,			exit_rdpmc,		0)		\
 	X(16, RDTSC,			exit_unexpected,	0)		\
 	X(17, RSM,			exit_undefined,		0)		\
-	X(18, VMCALL,			exit_vmcall,		0)		\
+	X(18, VMCALL,			exit_vmcall,		IRQS_OFF)	\
 	X(19, VMCLEAR,			exit_undefined,		0)		\
 	X(20, VMLAUNCH,			exit_undefined,		0)		\
 	X(21, VMPTRLD,			exit_undefined,		0)		\
@@ -52,9 +55,9 @@
 	X(32, MSR_WRITE,		exit_wrmsr,		0)		\
 	X(33, INVALID_STATE,		exit_unexpected,	0)		\
 	X(34, MSR_LOAD_FAIL,		exit_unexpected,	0)		\
-	X(36, MWAIT_INSTRUCTION,	exit_skip,		0)		\
+	X(36, MWAIT_INSTRUCTION,	exit_skip,		IRQS_OFF)	\
 	X(37, MONITOR_TRAP_FLAG,	exit_unexpected,	0)		\
-	X(39, MONITOR_INSTRUCTION,	exit_skip,		0)		\
+	X(39, MONITOR_INSTRUCTION,	exit_skip,		IRQS_OFF)	\
 	X(40, PAUSE_INSTRUCTION,	exit_pause,		0)		\
 	X(41, MCE_DURING_VMENTRY,	exit_unexpected,	0)		\
 	X(43, TPR_BELOW_THRESHOLD,	exit_unexpected,	0)		\
@@ -68,7 +71,7 @@
 	X(51, RDTSCP,			exit_unexpected,	0)		\
 	X(52, PREEMPTION_TIMER,		exit_nothing,		0)		\
 	X(53, INVVPID,			exit_undefined,		0)		\
-	X(54, WBINVD,			exit_skip,		0)		\
+	X(54, WBINVD,			exit_skip,		IRQS_OFF)	\
 	X(55, XSETBV,			exit_xsetbv,		0)		\
 	X(56, APIC_WRITE,		exit_unexpected,	0)		\
 	X(57, RDRAND,			exit_unexpected,	0)		\
