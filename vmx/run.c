@@ -69,13 +69,11 @@ static bool must_not_enter(struct vcpu *vcpu)
 	       startup_waits(vcpu) || thread_work_waits();
 }
 
-/*
- * Whoever makes an INIT or SIPI wait makes a request; a kick's interrupt ends the next entry. A
- * handler may have wanted the host's registers back.
- */
+/* Whoever makes an INIT or SIPI wait makes a request, too. */
 static bool must_not_enter_again(struct vcpu *vcpu)
 {
-	return READ_ONCE(vcpu->requests) || thread_work_waits() || !vcpu->sw.guest;
+	return READ_ONCE(vcpu->requests) || READ_ONCE(vcpu->mode) != VCPU_ENTERING ||
+	       thread_work_waits();
 }
 
 static noinline void machine_check(void)
@@ -185,10 +183,8 @@ static int enter(struct vcpu *vcpu)
 }
 
 /* Return: 1 to go on, 0 to user space, or a negative errno. */
-static int handle_requests(struct vcpu *vcpu)
+static noinline int handle_requests(struct vcpu *vcpu)
 {
-	if (likely(!request_waits(vcpu)))
-		return 1;
 	if (test_bit(REQ_DEAD, &vcpu->requests))
 		return -EIO;
 	if (vcpu_test_request(vcpu, REQ_TRIPLE_FAULT)) {
@@ -300,7 +296,7 @@ static int between_entries(struct vcpu *vcpu)
 
 static int step(struct vcpu *vcpu)
 {
-	int r = handle_requests(vcpu);
+	int r = likely(!request_waits(vcpu)) ? 1 : handle_requests(vcpu);
 
 	if (r <= 0)
 		return r;
@@ -318,13 +314,13 @@ static int run_loop(struct vcpu *vcpu)
 
 	if (vcpu->mp_state == KVM_MP_STATE_RUNNABLE && !cr_state_runs(vcpu))
 		return exit_mode_unsupported(vcpu);
-	xstate_load_fpu(vcpu);
+	xstate_load_fpu(&vcpu->fpu);
 	do {
 		r = step(vcpu);
 		if (r > 0)
 			r = between_entries(vcpu);
 	} while (r > 0);
-	xstate_put_fpu(vcpu);
+	xstate_put_fpu(&vcpu->fpu);
 	return r;
 }
 

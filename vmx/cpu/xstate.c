@@ -72,25 +72,6 @@ void xstate_destroy(struct vcpu *vcpu)
 }
 
 /**
- * xstate_load_fpu() - make the guest's registers the current ones of this thread
- * @vcpu: in KVM_RUN, about to enter for the first time
- */
-void xstate_load_fpu(struct vcpu *vcpu)
-{
-	/* PKRU is not in the swap: it is switched by xstate_enter(). */
-	fpu_swap_kvm_fpstate(&vcpu->fpu.fpu, true);
-}
-
-/**
- * xstate_put_fpu() - undo xstate_load_fpu()
- * @vcpu: in KVM_RUN, that will not enter again
- */
-void xstate_put_fpu(struct vcpu *vcpu)
-{
-	fpu_swap_kvm_fpstate(&vcpu->fpu.fpu, false);
-}
-
-/**
  * xstate_enter() - switch the control registers to the guest's
  * @vcpu: about to enter, its registers loaded
  *
@@ -236,7 +217,7 @@ static struct fxregs_state *borrow_fxregs(struct vcpu *vcpu, bool *loaded)
 
 	*loaded = vcpu->fpu.fpu.fpstate->in_use;
 	if (*loaded)
-		xstate_put_fpu(vcpu);
+		xstate_put_fpu(&vcpu->fpu);
 	/* A component in its initial state is not in memory. */
 	if (boot_cpu_has(X86_FEATURE_XSAVE) && !(xsave->header.xfeatures & XFEATURE_MASK_SSE)) {
 		memset(fx->xmm_space, 0, sizeof(fx->xmm_space));
@@ -259,7 +240,7 @@ void xstate_read_xmm(struct vcpu *vcpu, unsigned int nr, void *value)
 
 	memcpy(value, &fx->xmm_space[array_index_nospec(nr, 16) * 4], 16);
 	if (loaded)
-		xstate_load_fpu(vcpu);
+		xstate_load_fpu(&vcpu->fpu);
 }
 
 /**
@@ -275,7 +256,7 @@ void xstate_write_xmm(struct vcpu *vcpu, unsigned int nr, const void *value)
 
 	memcpy(&fx->xmm_space[array_index_nospec(nr, 16) * 4], value, 16);
 	if (loaded)
-		xstate_load_fpu(vcpu);
+		xstate_load_fpu(&vcpu->fpu);
 }
 
 /**

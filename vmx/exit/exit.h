@@ -20,7 +20,7 @@ struct vcpu;
 EXIT_REASONS(X)
 #undef X
 
-#define EXIT_LATER	2	/* exit_handle_at_once(): with interrupts on */
+#define EXIT_LATER	2	/* not with interrupts off */
 
 int exit_handle_at_once(struct vcpu *vcpu);
 int exit_handle(struct vcpu *vcpu);

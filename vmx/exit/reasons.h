@@ -11,7 +11,8 @@
  * VECTORING: may come while an event is being delivered, which must then be delivered again.
  * IRQS_OFF: handled and entered again without turning interrupts on; an interrupt that waits
  * ends the next entry at once. Such a handler does not sleep, touches no guest memory, and
- * leaves XCR0, XSS, CR4 and the debug registers alone.
+ * leaves XCR0, XSS, CR4 and the debug registers alone; or it returns EXIT_LATER, having done
+ * nothing, and is called again with interrupts on.
  */
 #ifndef KVMLET_VMX_EXIT_REASONS_H
 #define KVMLET_VMX_EXIT_REASONS_H
@@ -51,8 +52,8 @@
 	X(28, CR_ACCESS,		exit_cr,		0)		\
 	X(29, DR_ACCESS,		exit_dr,		0)		\
 	X(30, IO_INSTRUCTION,		exit_io,		0)		\
-	X(31, MSR_READ,			exit_rdmsr,		0)		\
-	X(32, MSR_WRITE,		exit_wrmsr,		0)		\
+	X(31, MSR_READ,			exit_rdmsr,		IRQS_OFF)	\
+	X(32, MSR_WRITE,		exit_wrmsr,		IRQS_OFF)	\
 	X(33, INVALID_STATE,		exit_unexpected,	0)		\
 	X(34, MSR_LOAD_FAIL,		exit_unexpected,	0)		\
 	X(36, MWAIT_INSTRUCTION,	exit_skip,		IRQS_OFF)	\

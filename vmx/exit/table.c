@@ -191,7 +191,7 @@ static void reclaim_event(struct vcpu *vcpu)
 }
 
 /**
- * exit_handle_at_once() - handle the exit that vcpu->exit_reason tells, if that needs no more
+ * exit_handle_at_once() - count the exit that vcpu->exit_reason tells, and handle it if it may be
  * @vcpu: loaded
  *
  * Context: interrupts off. Return: EXIT_LATER to call exit_handle() with them on; see exit.h.
@@ -203,9 +203,9 @@ int exit_handle_at_once(struct vcpu *vcpu)
 	if (reason >= ARRAY_SIZE(exit_table))
 		return EXIT_LATER;
 	reason = array_index_nospec(reason, ARRAY_SIZE(exit_table));
+	vcpu->stats.exits[reason]++;
 	if (!(exit_table[reason].traits & IRQS_OFF))
 		return EXIT_LATER;
-	vcpu->stats.exits[reason]++;
 	return exit_table[reason].handler(vcpu);
 }
 
@@ -224,7 +224,6 @@ int exit_handle(struct vcpu *vcpu)
 	row = row_of(vcpu->exit_reason);
 	if (unlikely(!row))
 		return exit_unexpected(vcpu);
-	vcpu->stats.exits[(u16)vcpu->exit_reason]++;
 	if (row->traits & VECTORING)
 		reclaim_event(vcpu);
 	return row->handler(vcpu);

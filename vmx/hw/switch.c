@@ -177,7 +177,8 @@ void switch_to_guest(struct vcpu *vcpu)
 	native_wrmsrl(MSR_KERNEL_GS_BASE, vcpu->msr.kernel_gs_base);
 	if (!sw->chosen)
 		choose_switched(vcpu);
-	write_switched(sw->switched, vcpu->msr.switched);
+	if (sw->switched)
+		write_switched(sw->switched, vcpu->msr.switched);
 	sw->guest = true;
 }
 
@@ -195,7 +196,8 @@ void switch_to_host(struct vcpu *vcpu)
 	if (!sw->guest)
 		return;
 	vcpu->msr.kernel_gs_base = __rdmsr(MSR_KERNEL_GS_BASE);
-	write_switched(sw->switched, host->msr);
+	if (sw->switched)
+		write_switched(sw->switched, host->msr);
 	/* An exit leaves the limits of GDT and TSS at 64 KiB and 0x67. */
 	invalidate_tss_limit();
 	native_load_gdt(&host->gdt);
@@ -215,6 +217,8 @@ void switch_reload_msrs(struct vcpu *vcpu)
 	switch_to_host(vcpu);
 	vcpu->sw.chosen = false;
 	preempt_enable();
+	/* Whoever is about to enter again has to take the long way, which switches. */
+	vcpu_request(vcpu, REQ_EVENT);
 }
 
 /**
