@@ -1,0 +1,2 @@
+def chart(result):
+    return ""

@@ -1,0 +1,2 @@
+def check(result, writer):
+    pass
