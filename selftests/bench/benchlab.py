@@ -189,7 +189,7 @@ def lab_command(model, mode, folder, keys, args):
     script = os.path.join(folder, "bench.sh")
     with open(script, "w", encoding="ascii") as f:
         f.write(SCRIPT)
-    argv = [LAB, "run", "--driver", "none", "--cpu", model, "--mitigations", mode,
+    argv = [LAB, "run", "--driver", "none", "--ftrace", "--cpu", model, "--mitigations", mode,
             "--limit", str(LIMIT), "--trace", os.path.join(folder, "trace"),
             "--add", MEASURE, "--add", f"{script}:/bench.sh"]
     if args.module:

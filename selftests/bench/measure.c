@@ -59,6 +59,9 @@ static void guest(void)
 		if (now->tidy)
 			now->tidy();
 		if (tracing) {
+			/* What the exit for the order has left behind is not this one's. */
+			if (!now->before)
+				now->loop(order.n);
 			mark();
 			now->loop(order.n);
 			mark();

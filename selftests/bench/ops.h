@@ -41,6 +41,7 @@ static uint8_t *region;			/* REGION, as the monitor sees it */
 static unsigned long region_size;
 static volatile uint64_t own_ticks;	/* of a loop that takes its time itself */
 static volatile bool pong_ends;
+static uint32_t old_low;		/* of an MSR that is written as it is */
 
 /* --- handlers ------------------------------------------------------------------------------- */
 
@@ -97,6 +98,8 @@ LOOP(do_vmcall, NOTHING, "mov $999, %%eax; vmcall", : : : ABCD)
 LOOP(do_ud2, NOTHING, "ud2", : : : "memory")
 LOOP(do_wbinvd, NOTHING, "wbinvd", : : : "memory")
 LOOP(do_out, NOTHING, "xor %%eax, %%eax; outb %%al, %0", : : "N"((uint8_t)PORT) : "eax", "cc")
+LOOP(do_out_irq, NOTHING, "xor %%eax, %%eax; outb %%al, %0", : : "N"((uint8_t)PORT)
+     : "eax", "ecx", "edx", "cc")
 LOOP(do_in, NOTHING, "xor %%eax, %%eax; inb %0, %%al", : : "N"((uint8_t)PORT) : "eax", "cc")
 LOOP(do_in_pic, NOTHING, "xor %%eax, %%eax; inb %0, %%al", : : "N"((uint8_t)PIC_MASK) : "eax")
 LOOP(do_out_kick, NOTHING, "xor %%eax, %%eax; outb %%al, %0", :
@@ -123,8 +126,8 @@ RDMSR_LOOP(do_rd_platform, MSR_PLATFORM)
 RDMSR_LOOP(do_rd_none, NONE_MSR)
 RDMSR_LOOP(do_rd_id, X2APIC(APIC_ID))
 WRMSR_LOOP(do_wr_adjust, NOTHING, MSR_TSC_ADJUST, 0, 0)
-WRMSR_LOOP(do_wr_misc, uint32_t misc = guest_rdmsr(MSR_MISC), MSR_MISC, misc, 0)
-WRMSR_LOOP(do_wr_efer, uint32_t efer = guest_rdmsr(MSR_EFER), MSR_EFER, efer, 0)
+WRMSR_LOOP(do_wr_misc, uint32_t low = old_low, MSR_MISC, low, 0)
+WRMSR_LOOP(do_wr_efer, uint32_t low = old_low, MSR_EFER, low, 0)
 WRMSR_LOOP(do_eoi, NOTHING, X2APIC(APIC_EOI), 0, 0)
 WRMSR_LOOP(do_icr_self, NOTHING, X2APIC(APIC_ICR), ICR_SELF | VECTOR, 0)
 WRMSR_LOOP(do_icr_dest, NOTHING, X2APIC(APIC_ICR), VECTOR, 0)
@@ -134,15 +137,15 @@ LOOP(do_xsetbv, NOTHING, "xor %%ecx, %%ecx; xor %%edx, %%edx; mov %0, %%eax; xse
      : "i"(XCR0_X87_SSE) : "eax", "ecx", "edx")
 
 #define READ_CR(nr) ({ uint64_t cr; asm volatile("mov %%cr" #nr ", %0" : "=r"(cr)); cr; })
-#define TOGGLE_LOOP(name, nr, bit)						\
-LOOP(name, uint64_t value = READ_CR(nr), "xor %1, %0; mov %0, %%cr" #nr,	\
+#define TOGGLE_LOOP(name, nr, now, bit)						\
+LOOP(name, uint64_t value = now, "xor %1, %0; mov %0, %%cr" #nr,	\
      : "+r"(value) : "r"((uint64_t)(bit)) : "memory", "cc")
 
-TOGGLE_LOOP(do_cr0_am, 0, X86_CR0_AM)
-TOGGLE_LOOP(do_cr4_mce, 4, X86_CR4_MCE)
-TOGGLE_LOOP(do_cr4_osxsave, 4, X86_CR4_OSXSAVE)
-TOGGLE_LOOP(do_cr4_smep, 4, X86_CR4_SMEP)
-TOGGLE_LOOP(do_cr8, 8, 1)
+TOGGLE_LOOP(do_cr0_am, 0, READ_CR(0), X86_CR0_AM)
+TOGGLE_LOOP(do_cr4_mce, 4, READ_CR(4), X86_CR4_MCE)
+TOGGLE_LOOP(do_cr4_osxsave, 4, READ_CR(4), X86_CR4_OSXSAVE)
+TOGGLE_LOOP(do_cr4_smep, 4, READ_CR(4), X86_CR4_SMEP)
+TOGGLE_LOOP(do_cr8, 8, 0, 1)
 
 /* An IPI to itself; it is delivered at once, or ends a HLT. */
 #define IPI_LOOP(name, msr, low, wait)						\
@@ -228,6 +231,16 @@ static void on_exceptions(void)
 {
 	handle(UD, on_ud);
 	handle(GP, on_gp);
+}
+
+static void keep_misc(void)
+{
+	old_low = guest_rdmsr(MSR_MISC);
+}
+
+static void keep_efer(void)
+{
+	old_low = guest_rdmsr(MSR_EFER);
 }
 
 /* Nothing that SMEP keeps the guest's kernel from. */
