@@ -5,6 +5,7 @@ The program `measure` runs there (its opening tells its lines). What the host ex
 marks comes through a FIFO and is counted here.
 """
 import collections
+import itertools
 import os
 import re
 import subprocess
@@ -20,6 +21,7 @@ LIMIT = 900                     # seconds of wall time for a set
 PML = ("corei7_skylake_x",)     # where classes without PML need upstream's parameter for that
 COUNTED = ("vmread", "vmwrite", "rdmsr", "wrmsr", "inv", "enter")
 L1D_LINES = 1024                # lines that a flush of the L1D cache reads, by software
+SHORT = 40_000                  # instructions of an operation with but one flush, and no other loop
 FLUSH_BYTES = 0x80              # of code around the instruction that reads them
 
 # In the lab's busybox: the same for both drivers. Transparent huge pages are off by default on a
@@ -45,6 +47,7 @@ for driver in $1; do
 done
 """
 
+Traced = collections.namedtuple("Traced", "load driver key times ops")
 Class = collections.namedtuple("Class", "key less title")
 
 
@@ -57,7 +60,7 @@ class Row:
 
     def __init__(self, total, to_user=0.0):
         self.total, self.to_user = total, to_user
-        self.counts, self.flushes, self.flush_cost = None, 0.0, 0
+        self.counts, self.flushes = None, 0.0
         self.net = total
 
 
@@ -84,13 +87,11 @@ class Result:
     def finish(self):
         """Work out what is compared."""
         for driver, rows in self.rows.items():
-            costs = [r.flush_cost for r in rows.values() if r.flushes]
-            self.flush[driver] = min(costs) if costs else 0
             for c in self.classes:
                 if c.key in rows:
                     row = rows[c.key]
                     base = rows[c.less].total if c.less in rows else 0
-                    row.net = row.total - base - row.flushes * self.flush[driver]
+                    row.net = row.total - base - row.flushes * self.flush.get(driver, 0)
 
 
 def classes():
@@ -109,21 +110,28 @@ ADDRESS = re.compile(rb" \w{4}:(ffff\w{12}) ")
 NAMES = {b"vmresume": "enter", b"vmlaunch": "enter"}
 
 
-def count(section):
-    """(what was executed of each COUNTED, L1D flushes, instructions of one)."""
-    counts = dict.fromkeys(COUNTED, 0)
-    for word in PRIVILEGED.findall(section):
-        counts[NAMES.get(word, word.decode())] += 1
-    flushes, cost = 0, 0
-    if section.count(b"\n") > L1D_LINES:
-        executed = collections.Counter(ADDRESS.findall(section))
-        hottest, times = executed.most_common(1)[0] if executed else (b"", 0)
-        flushes = times // L1D_LINES
-        if flushes:
-            hot = int(hottest, 16)
-            cost = sum(n for a, n in executed.items() if abs(int(a, 16) - hot) < FLUSH_BYTES)
-            cost //= flushes
-    return counts, flushes, cost
+class Section:
+    """What the host executed between two marks."""
+
+    def __init__(self, text):
+        self.counts = dict.fromkeys(COUNTED, 0)
+        for word in PRIVILEGED.findall(text):
+            self.counts[NAMES.get(word, word.decode())] += 1
+        self.lines, self.executed = text.count(b"\n"), {}
+        if self.lines > L1D_LINES:
+            self.executed = collections.Counter(int(a, 16) for a in ADDRESS.findall(text))
+
+    def flush_loop(self):
+        """The instruction that has read the L1D cache's lines once, if that took place."""
+        if self.lines > SHORT:
+            return None
+        return next((a for a, n in self.executed.items() if n == L1D_LINES), None)
+
+    def flushes(self, loop):
+        return self.executed.get(loop, 0) // L1D_LINES
+
+    def flush_cost(self, loop):
+        return sum(n for a, n in self.executed.items() if abs(a - loop) < FLUSH_BYTES)
 
 
 class Trace(threading.Thread):
@@ -140,7 +148,7 @@ class Trace(threading.Thread):
                 if line.startswith(b"Tracing enabled"):
                     lines = []
                 elif line.startswith(b"Tracing disabled"):
-                    self.sections.append(count(b"".join(lines)))
+                    self.sections.append(Section(b"".join(lines)))
                     lines = None
                 elif lines is not None:
                     lines.append(line)
@@ -199,20 +207,20 @@ def lab_command(model, mode, folder, keys, args):
 
 
 def take_rows(lines, result, progress):
-    """Fill the result from `measure`'s lines; returns [(row, times, operations)] of the traces."""
-    driver, traced = None, []
+    """Fill the result from `measure`'s lines; returns what was traced, in order."""
+    driver, traced, loads = None, [], 0
     for line in lines:
         word, _, rest = line.rstrip().partition(" ")
         fields = rest.split(" ")
         if word == "driver":
-            driver = rest
+            driver, loads = rest, loads + 1
             progress.begin(driver)
         elif word == "row":
             progress.row(fields[0])
             row = Row(int(fields[1]) / 100, int(fields[2]) / 100)
             result.rows[driver][fields[0]] = row
         elif word == "traced":
-            traced.append((result.rows[driver][fields[0]], int(fields[1]), int(fields[2])))
+            traced.append(Traced(loads, driver, fields[0], int(fields[1]), int(fields[2])))
         elif word == "missing":
             progress.row(fields[0])
             result.missing[driver][fields[0]] = fields[1]
@@ -221,15 +229,21 @@ def take_rows(lines, result, progress):
     return traced
 
 
-def take_counts(traced, sections):
+def take_counts(traced, sections, result):
     """Give each row its sections' least figures; a tick of the clock makes some larger."""
-    if sum(times for _row, times, _ops in traced) != len(sections):
+    if sum(t.times for t in traced) != len(sections):
         raise BenchError(f"{len(sections)} traced operations, not as many as were marked")
-    for row, times, ops in traced:
-        mine, sections = sections[:times], sections[times:]
-        row.counts = {name: min(s[0][name] for s in mine) / ops for name in COUNTED}
-        row.flushes = min(s[1] for s in mine) / ops
-        row.flush_cost = min(s[2] for s in mine)
+    for load, group in itertools.groupby(traced, lambda t: (t.load, t.driver)):
+        group = [(t, [sections.pop(0) for _ in range(t.times)]) for t in group]
+        loops = [s.flush_loop() for _t, mine in group for s in mine]
+        loop = next((a for a in loops if a), None) if result.mode == "default" else None
+        if loop and load[1] not in result.flush:
+            result.flush[load[1]] = min(s.flush_cost(loop) for _t, mine in group for s in mine
+                                        if s.flush_loop() == loop)
+        for t, mine in group:
+            row = result.rows[t.driver][t.key]
+            row.counts = {n: min(s.counts[n] for s in mine) / t.ops for n in COUNTED}
+            row.flushes = min(s.flushes(loop) for s in mine) / t.ops
 
 
 def measure(model, mode, known, args):
@@ -249,6 +263,6 @@ def measure(model, mode, known, args):
         if lab.returncode:
             raise BenchError(f"the lab ended with status {lab.returncode}")
         trace.join()
-    take_counts(traced, trace.sections)
+    take_counts(traced, trace.sections, result)
     result.finish()
     return result

@@ -6,11 +6,14 @@ from benchlab import COUNTED, DRIVERS
 
 HEAD = ("class", "what", "kvmlet", "net", "r/w/R/W/i", "upstream", "net", "r/w/R/W/i", "ratio",
         "less")
+LEFT = (0, 1, 9)                # columns of words
 FLOOR = 45                      # instructions of the barest exit and entry: Documentation/cost.rst
 
 
 def number(value):
-    return f"{value:.1f}" if value < 100 and value % 1 else f"{value:.0f}"
+    """With a decimal place if it is small and has one."""
+    text = f"{value:.1f}"
+    return text[:-2] if value >= 100 or text.endswith(".0") else text
 
 
 def counts(row):
@@ -43,19 +46,16 @@ def measured(result, base):
 
 def lines(rows):
     """Aligned: words to the left, numbers to the right; `not yet` takes the room of three."""
+    wide = max([len(c) for r in rows for c in r if c.startswith("not yet")], default=0)
     widths = [max(len(r[i]) for r in rows if not r[i].startswith("not yet"))
               for i in range(len(rows[0]))]
+    widths[2] += max(0, wide - sum(widths[2:5]) - 4)
     for row in rows:
-        out, skip = [], 0
-        for i, (cell, width) in enumerate(zip(row, widths)):
-            if skip:
-                skip -= 1
-            elif cell.startswith("not yet"):
-                out.append(cell.ljust(widths[i] + widths[i + 1] + widths[i + 2] + 4))
-                skip = 2
-            else:
-                out.append(cell.ljust(width) if i in (0, 1, 9) else cell.rjust(width))
-        yield "  ".join(out).rstrip()
+        cells = [cell.ljust(w) if i in LEFT else cell.rjust(w)
+                 for i, (cell, w) in enumerate(zip(row, widths))]
+        if row[2].startswith("not yet"):
+            cells[2:5] = [row[2].ljust(sum(widths[2:5]) + 4)]
+        yield "  ".join(cells).rstrip()
 
 
 def ratios(result):
@@ -77,8 +77,8 @@ def table(result):
     body = list(lines([HEAD] + rows + bases))
     text += [body[0], *body[1:1 + len(rows)], "", "what is subtracted:", *body[1 + len(rows):]]
     for driver, cost in result.flush.items():
-        if cost:
-            text.append(f"{'flush':18} one L1D flush, {driver}: {cost}")
+        name = "upstream" if driver == "kvm" else driver
+        text.append(f"flush: one L1D flush of {name}'s is {cost} instructions")
     found = ratios(result)
     if found:
         late = len(result.missing["kvmlet"])
