@@ -15,6 +15,7 @@
 #define ITSELF		16	/* marks itself for the trace */
 #define PONG		32	/* with the other processor */
 #define HUGE_TRACE	64	/* hundreds of thousands of instructions: traced once */
+#define MEDIAN		128	/* the middle round tells, not the least */
 
 #define ROUND		128	/* operations, unless a class says otherwise */
 
@@ -40,11 +41,11 @@ static const struct class classes[] = {
 	{ "empty-vm", "empty ioctl on the VM", HOST | BASE, .loop = io_none_vm },
 	{ "empty-vcpu", "empty ioctl on the vCPU", HOST | BASE, .loop = io_none_vcpu },
 	{ "host-page", "host populates a page", HOST | BASE, SMALL_PAGES, .loop = host_page_new,
-	  .set_up = small_pages },
+	  .set_up = small_pages, .before = fresh },
 	{ "host-zero", "host maps the zero page", HOST | BASE, SMALL_PAGES,
-	  .loop = host_page_zero, .set_up = small_pages },
-	{ "host-huge", "host populates 2 MiB", HOST | BASE, HUGE_PAGES, .loop = host_huge_new,
-	  .set_up = huge_pages },
+	  .loop = host_page_zero, .set_up = small_pages, .before = fresh },
+	{ "host-huge", "host populates 2 MiB", HOST | BASE | MEDIAN, 1, .loop = host_huge_new,
+	  .set_up = huge_pages, .before = fresh_after_tick },
 	{ "host-wake", "timer wakes a host thread", HOST | BASE, 20, .loop = host_wake },
 	{ "host-ping", "two host threads in turns", HOST | BASE, 50, .loop = host_ping },
 
@@ -90,8 +91,8 @@ static const struct class classes[] = {
 	  .set_up = small_pages, .before = present },
 	{ "page-read", "4K fault, read, host page new", 0, SMALL_PAGES, .loop = do_look,
 	  .set_up = small_pages, .before = fresh, .less = "host-zero" },
-	{ "huge-new", "2M fault, host page new", HUGE_TRACE, HUGE_PAGES, .loop = do_touch_huge,
-	  .set_up = huge_pages, .before = fresh, .less = "host-huge" },
+	{ "huge-new", "2M fault, host page new", HUGE_TRACE | MEDIAN, 1, .loop = do_touch_huge,
+	  .set_up = huge_pages, .before = fresh_after_tick, .less = "host-huge" },
 	{ "huge-present", "2M fault, host page present", 0, HUGE_PAGES, .loop = do_touch_huge,
 	  .set_up = huge_pages, .before = present },
 	{ "log-fault", "dirty-log fault, no PML", 0, LOGGED_PAGES, .loop = do_touch,
@@ -128,7 +129,7 @@ static const struct class classes[] = {
 	  .prepare = use_open_deadline },
 	{ "wake-timer", "hlt, woken by its timer", IRQCHIP, 20, .loop = do_wake,
 	  .prepare = use_deadline, .less = "host-wake" },
-	{ "wake-ping", "two vCPUs wake each other by IPI", IRQCHIP | PONG, 50, .loop = do_ping,
+	{ "wake-ping", "two vCPUs wake each other by IPI", IRQCHIP | PONG, 50, 16, .loop = do_ping,
 	  .prepare = use_x2apic, .less = "host-ping" },
 
 	{ "interrupt", "out + KVM_INTERRUPT, delivery", .loop = do_out, .prepare = open_to_irqs,
