@@ -51,7 +51,7 @@ panic: action=fatal
 error: action=report
 info: action=report
 debug: action=ignore
-cpu: model={model}, count={smp}, ips={ips}, reset_on_triple_fault=0, ignore_bad_msrs=1
+cpu: model={model}, count={smp}, ips={ips}, reset_on_triple_fault=0, ignore_bad_msrs=1{msrs}
 clock: sync={sync}, time0=1000000000
 com1: enabled=1, mode=file, dev=console
 com2: enabled=1, {com2}
@@ -69,18 +69,20 @@ class Machine:
     def __init__(self, folder, model, smp, mem, top):
         self.folder, self.model, self.smp, self.mem, self.top = folder, model, smp, mem, top
         self.ips = IPS_ONE if smp == 1 else IPS_MANY
+        self.msrs = ()              # addresses of MSRs that shall hold what is written
         self.trace = None           # the path of a file for what is executed between two marks
 
     def write_config(self, com2, sync, ticks):
         config = CONFIG.format(bios=BIOS, vgabios=VGABIOS, mem=self.mem, model=self.model,
                                smp=self.smp, ips=self.ips, com2=com2, sync=sync,
-                               marks=int(bool(self.trace)))
+                               marks=int(bool(self.trace)), msrs=", msrs=msrs" if self.msrs else "")
         stop = f"sba {ticks}000000\n" if ticks else ""
         look = "r\nprint-stack 256\n"
         others = "".join(f"set $cpu = {n}\n{look}" for n in range(1, self.smp))
         go = TRACED * MOST_TRACED if self.trace else "c\n"
         commands = touch_blocks(self.top) + stop + go + look + others + "q\n"
-        for name, text in (("bochsrc", config), ("commands", commands)):
+        msrs = "".join(f"{address:#x} 0" + " 0" * 6 + "\n" for address in self.msrs)
+        for name, text in (("bochsrc", config), ("commands", commands), ("msrs", msrs)):
             with open(os.path.join(self.folder, name), "w", encoding="ascii") as f:
                 f.write(text)
 
