@@ -78,11 +78,12 @@ class Result:
         ours, theirs = (self.rows[d].get(key) for d in DRIVERS)
         return max(ours.net, 0.0) / theirs.net if ours and theirs and theirs.net > 0 else None
 
-    def borrow(self, nets):
-        """Upstream's figures of an earlier run."""
-        for key, net in nets.items():
+    def borrow(self, figures):
+        """Upstream's {key: (total, net)} of an earlier run."""
+        for key, (total, net) in figures.items():
             if key in self.rows["kvmlet"]:
-                self.rows["kvm"][key] = Row(net)
+                self.rows["kvm"][key] = Row(total)
+                self.rows["kvm"][key].net = net
 
     def finish(self):
         """Work out what is compared."""

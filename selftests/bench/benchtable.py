@@ -89,14 +89,14 @@ def table(result):
 
 
 def read(path):
-    """{key: upstream's net} of a table that table() wrote; nothing if there is none."""
+    """{key: (upstream's total, net)} of a table that table() wrote; nothing if there is none."""
     found = {}
     try:
         with open(path, encoding="utf-8") as f:
             for line in f:
                 fields = line.split()
-                if len(fields) > 9 and fields[-2].replace(".", "").isdigit():
-                    found[fields[0]] = float(fields[-4])
+                if len(fields) > 6 and fields[-3].count("/") == 4 and fields[-3] != HEAD[7]:
+                    found[fields[0]] = float(fields[-5]), float(fields[-4])
     except FileNotFoundError:
         pass
     return found
