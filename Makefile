@@ -125,7 +125,7 @@ help:
 	@echo "  make check DEBUG=1   and on the debug host: KASAN, lockdep, kmemleak once a boot"
 	@echo "  make check-debug     on the debug host alone: kmemleak after each program"
 	@echo "  make fuzz            a million ioctls and a million hostile guests, by chance"
-	@echo "  make bench           what an exit costs, beside upstream (selftests/bench/bench --help)"
+	@echo "  make bench           what an exit costs, beside upstream; minutes"
 	@echo "  make style           the rules of form"
 	@echo "  make loc             lines of code of the module"
 	@echo "  make install         module, program, DKMS, modprobe and udev files (DESTDIR=...)"

@@ -8,11 +8,12 @@ from xml.sax.saxutils import escape
 from benchlab import DRIVERS
 from benchtable import FLOOR, mean, measured, number, ratios
 
-ROW, TOP, LEFT, PLOT, RIGHT = 17, 92, 262, 560, 108     # pixels
+ROW, TOP, LEFT, PLOT, RIGHT = 17, 92, 280, 560, 120     # pixels
 LEAST, MOST = 1.5, 6                                    # decades of the scale
 STYLE = """
 text{font:12px system-ui,sans-serif;fill:#24292f}
-.paper{fill:#fff}.grid{stroke:#d0d7de}.muted,.axis{fill:#6e7781}.title{font-size:16px;font-weight:600}
+.paper{fill:#fff}.grid{stroke:#d0d7de}.muted,.axis{fill:#6e7781}
+.title{font-size:16px;font-weight:600}
 .ours{fill:#0969da}.theirs{fill:#8c959f}.over{fill:#bc4c00}.better{stroke:#54aeff}
 .worse{stroke:#bc4c00}.floor{stroke:#1a7f37;stroke-dasharray:4 3}.num{text-anchor:end}
 .mid{text-anchor:middle}
@@ -68,10 +69,10 @@ def class_line(result, c, y):
         out.append(dot(x_of(ours.net), middle, "ours"))
     ratio = result.ratio(c.key)
     if ratio is not None:
-        out.append(text(LEFT + PLOT + 40, y + 4, f"{ratio:.2f}",
+        out.append(text(LEFT + PLOT + 84, y + 4, f"{ratio:.2f}",
                         "num over" if ratio > 0.5 else "num"))
     elif c.key in result.missing["kvmlet"]:
-        out.append(text(LEFT + PLOT + 14, y + 4, "not yet", "muted"))
+        out.append(text(LEFT + PLOT + 42, y + 4, "not yet", "muted"))
     net = ours or theirs
     title = f"{c.title}: " + ", ".join(
         f"{name} {number(row.net)}" for name, row in (("kvmlet", ours), ("upstream", theirs))
@@ -87,7 +88,7 @@ def head(result):
                  f"mitigations {result.mode}", "title"), text(16, 46, words, "muted"),
             dot(LEFT + PLOT - 150, 42, "ours"), text(LEFT + PLOT - 140, 46, "kvmlet"),
             dot(LEFT + PLOT - 76, 42, "theirs"), text(LEFT + PLOT - 66, 46, "upstream"),
-            text(LEFT + PLOT + 40, TOP - 14, "ratio", "axis num")]
+            text(LEFT + PLOT + 84, TOP - 14, "ratio", "axis num")]
 
 
 def chart(result):

@@ -106,9 +106,10 @@ def classes():
 
 # --- what was executed ------------------------------------------------------------------------
 
-PRIVILEGED = re.compile(rb":ffff\w{12} \([^)]*\): (vmread|vmwrite|rdmsr|wrmsr|inv|vmresume|vmlaunch)")
+PRIVILEGED = re.compile(rb":ffff\w{12} \([^)]*\): "
+                        rb"(vmread|vmwrite|rdmsr|wrmsr|invept|invvpid|vmresume|vmlaunch)")
 ADDRESS = re.compile(rb" \w{4}:(ffff\w{12}) ")
-NAMES = {b"vmresume": "enter", b"vmlaunch": "enter"}
+NAMES = {b"vmresume": "enter", b"vmlaunch": "enter", b"invept": "inv", b"invvpid": "inv"}
 
 
 class Section:

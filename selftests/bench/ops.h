@@ -88,6 +88,7 @@ static void name(unsigned int n)						\
 	while (n--)								\
 		asm volatile(insns operands);					\
 }
+
 #define NOTHING		do { } while (0)
 #define ABCD		"eax", "ebx", "ecx", "edx", "memory", "cc"
 
