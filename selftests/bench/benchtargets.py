@@ -47,10 +47,17 @@ def check_counts(result, case):
          [f"{number(counts['vmread'])} and {number(counts['vmwrite'])}"])
 
 
+def flushed_enough(ours, theirs):
+    """As often as upstream; or, where there are fewer entries, at each of these."""
+    fewer = ours.counts["enter"] < theirs.counts["enter"]
+    return ours.flushes == (min(theirs.flushes, ours.counts["enter"]) if fewer else theirs.flushes)
+
+
 def check_flushes(result, case):
     other = [f"{c.key}: {number(ours.flushes)}, upstream {number(theirs.flushes)}"
-             for c, ours, theirs in pairs(result) if ours.flushes != theirs.flushes]
-    case(not other, "every class takes as many L1D flushes as upstream", other)
+             for c, ours, theirs in pairs(result) if not flushed_enough(ours, theirs)]
+    case(not other, "every class takes as many L1D flushes as upstream, or one at each entry",
+         other)
 
 
 def check(result, writer):
