@@ -66,6 +66,12 @@ fuzz:
 	@$(MAKE) --no-print-directory -s $(JOBS) -C $(ROOT)/selftests
 	@$(ROOT)/selftests/fuzz/campaign
 
+bench:
+	@$(ROOT)/scripts/setup
+	@$(MAKE) --no-print-directory -s module-lab
+	@$(MAKE) --no-print-directory -s $(JOBS) -C $(ROOT)/selftests
+	@$(ROOT)/selftests/bench/bench
+
 style:
 	@$(ROOT)/scripts/setup --check >/dev/null
 	@$(ROOT)/scripts/style
@@ -119,6 +125,7 @@ help:
 	@echo "  make check DEBUG=1   and on the debug host: KASAN, lockdep, kmemleak once a boot"
 	@echo "  make check-debug     on the debug host alone: kmemleak after each program"
 	@echo "  make fuzz            a million ioctls and a million hostile guests, by chance"
+	@echo "  make bench           what an exit costs, beside upstream; minutes"
 	@echo "  make style           the rules of form"
 	@echo "  make loc             lines of code of the module"
 	@echo "  make install         module, program, DKMS, modprobe and udev files (DESTDIR=...)"
@@ -126,4 +133,4 @@ help:
 	@echo "  make clean           remove build/"
 
 .PHONY: all module module-lab module-debug module-for userspace setup demo check check-debug \
-	fuzz style loc clean install uninstall help
+	fuzz bench style loc clean install uninstall help
