@@ -12,6 +12,7 @@
 #include <asm/traps.h>
 #include <asm/vmx.h>
 #include "vmx/cpu/debug.h"
+#include "vmx/cpu/debugger.h"
 #include "vmx/cpu/event.h"
 #include "vmx/cpu/regs.h"
 #include "vmx/irqchip/irqchip.h"
@@ -443,21 +444,23 @@ void event_set_interrupt(struct vcpu *vcpu, int vector)
  * @events: filled in, zeroed by the caller
  *
  * An exception that is pending is shown as injected: without KVM_CAP_EXCEPTION_PAYLOAD the
- * structure has no other way, so its payload is delivered to DR6 or CR2 now.
+ * structure has no other way, so its payload is delivered to DR6 or CR2 now. Not so a #DB that
+ * is the debugger's.
  */
 void event_get(struct vcpu *vcpu, struct kvm_vcpu_events *events)
 {
+	bool pending = vcpu->ev.exception.pending && !debugger_takes(vcpu);
 	u32 blocked = interruptibility(vcpu);
 	int vector;
 
-	if (vcpu->ev.exception.pending && vcpu->ev.exception.has_payload) {
+	if (pending && vcpu->ev.exception.has_payload) {
 		if (vcpu->ev.exception.vector == X86_TRAP_PF)
 			vcpu->cr2 = vcpu->ev.exception.payload;
 		else
 			debug_deliver(vcpu, vcpu->ev.exception.payload);
 		vcpu->ev.exception.has_payload = false;
 	}
-	events->exception.injected = vcpu->ev.exception.injected || vcpu->ev.exception.pending;
+	events->exception.injected = vcpu->ev.exception.injected || pending;
 	events->exception.nr = vcpu->ev.exception.vector;
 	events->exception.has_error_code = vcpu->ev.exception.has_error;
 	events->exception.error_code = vcpu->ev.exception.error;
