@@ -60,7 +60,7 @@ static inline void compat_hrtimer_setup(struct hrtimer *timer,
 }
 #endif
 
-/* An asm that jumps and has outputs, for compilers that lose its volatility; it was renamed. */
+/* Assembly that jumps and has outputs, which some compilers take for superfluous: renamed. */
 #ifdef asm_goto_output
 #define compat_asm_goto			asm_goto_output
 #else

@@ -13,7 +13,8 @@
 struct vcpu;
 
 /*
- * At most one event is @injected: begun, and given to the processor by the next entry. An exception may be @pending besides, and NMIs and interrupts wait for their turn.
+ * At most one event is @injected: begun, and given to the processor by the next entry. An
+ * exception may be @pending besides, and NMIs and interrupts wait for their turn.
  */
 struct vcpu_events {
 	struct {

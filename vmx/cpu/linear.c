@@ -41,7 +41,7 @@ static void load_pdptrs(struct walk_env *env)
 	env->pdptr[3] = vmcs_read64(GUEST_PDPTR3);
 }
 
-#define FETCH_CR4	(X86_CR4_PAE | X86_CR4_LA57 | X86_CR4_SMEP)	/* none is the guest's own */
+#define FETCH_CR4	(X86_CR4_PAE | X86_CR4_LA57 | X86_CR4_SMEP)	/* none the guest's own */
 
 /* 64-bit paging only: no other bit of CR0 or CR4 has a say in fetches there. */
 static void note_fetch(struct vcpu *vcpu, unsigned long address, unsigned int access,

@@ -559,7 +559,7 @@ static int decode(struct vcpu *vcpu)
 	unsigned int cpl = segment_cpl(vcpu);
 	int r;
 
-	if (mode == EMUL_LONG && e->mode == EMUL_LONG && e->cpl == cpl && e->rip == vcpu_rip(vcpu) &&
+	if (mode == EMUL_LONG && e->mode == mode && e->cpl == cpl && e->rip == vcpu_rip(vcpu) &&
 	    linear_same_code(vcpu, e->rip, EMUL_FETCH | (cpl == 3 ? EMUL_USER : 0)))
 		return EMUL_OK;
 	emul_init(e, &emul_ops, vcpu, mode, cpl);

@@ -37,7 +37,7 @@ struct mmio_state {
 	u8 nr_writes, next_write;			/* posted; handed out */
 	struct mmio_part wanted;			/* the read that stopped the replay */
 	struct mmio_pio in_wanted, in_answered, out;
-	bool translated, wrote;				/* the next two are valid; was it a write? */
+	bool translated, wrote;				/* the next two hold; it was a write */
 	unsigned long linear;				/* page that was accessed, */
 	gpa_t gpa;					/* and where it is */
 };
