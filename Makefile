@@ -66,6 +66,19 @@ fuzz:
 	@$(MAKE) --no-print-directory -s $(JOBS) -C $(ROOT)/selftests
 	@$(ROOT)/selftests/fuzz/campaign
 
+bench:
+	@$(ROOT)/scripts/setup
+	@$(MAKE) --no-print-directory -s module-lab
+	@$(MAKE) --no-print-directory -s $(JOBS) -C $(ROOT)/selftests
+	@$(ROOT)/selftests/bench/bench
+
+# SEED and N: N random programs from SEED on, instead of the list.
+compare:
+	@$(ROOT)/scripts/setup
+	@$(MAKE) --no-print-directory -s module-lab
+	@$(MAKE) --no-print-directory -s $(JOBS) -C $(ROOT)/selftests
+	@$(ROOT)/selftests/compare/compare $(if $(SEED)$(N),--random $(or $(SEED),1) $(or $(N),1000))
+
 style:
 	@$(ROOT)/scripts/setup --check >/dev/null
 	@$(ROOT)/scripts/style
@@ -119,6 +132,8 @@ help:
 	@echo "  make check DEBUG=1   and on the debug host: KASAN, lockdep, kmemleak once a boot"
 	@echo "  make check-debug     on the debug host alone: kmemleak after each program"
 	@echo "  make fuzz            a million ioctls and a million hostile guests, by chance"
+	@echo "  make bench           what an exit costs, beside upstream; minutes"
+	@echo "  make compare         guest programs on kvmlet and on upstream; SEED=n N=n: random ones"
 	@echo "  make style           the rules of form"
 	@echo "  make loc             lines of code of the module"
 	@echo "  make install         module, program, DKMS, modprobe and udev files (DESTDIR=...)"
@@ -126,4 +141,4 @@ help:
 	@echo "  make clean           remove build/"
 
 .PHONY: all module module-lab module-debug module-for userspace setup demo check check-debug \
-	fuzz style loc clean install uninstall help
+	fuzz bench compare style loc clean install uninstall help

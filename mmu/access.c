@@ -32,6 +32,19 @@ static size_t in_page(gpa_t gpa, size_t len)
 	return min_t(size_t, len, PAGE_SIZE - offset_in_page(gpa));
 }
 
+/* Entries of the guest's page tables are most of what is read. */
+static bool copy_in(void *buf, unsigned long hva, size_t n)
+{
+	u64 entry;
+
+	if (n != sizeof(entry))
+		return !copy_from_user(buf, (void __user *)hva, n);
+	if (get_user(entry, (u64 __user *)hva))
+		return false;
+	memcpy(buf, &entry, sizeof(entry));
+	return true;
+}
+
 /**
  * mmu_read() - read guest memory
  * @mmu: guest memory
@@ -55,8 +68,7 @@ int mmu_read(struct mmu *mmu, u8 as_id, gpa_t gpa, void *buf, size_t len)
 		size_t n = in_page(gpa, len);
 		unsigned long hva;
 
-		if (!gpa_to_hva(mmu, as_id, gpa, false, &hva) ||
-		    copy_from_user(buf, (void __user *)hva, n)) {
+		if (!gpa_to_hva(mmu, as_id, gpa, false, &hva) || !copy_in(buf, hva, n)) {
 			r = -EFAULT;
 			break;
 		}
@@ -66,6 +78,56 @@ int mmu_read(struct mmu *mmu, u8 as_id, gpa_t gpa, void *buf, size_t len)
 	}
 	up_read(&mmu->slots_lock);
 	return r;
+}
+
+/**
+ * mmu_watch() - remember what a word of guest memory was
+ * @mmu: guest memory
+ * @as_id: address space
+ * @watch: where to; emptied if this one cannot be watched
+ * @gpa: guest-physical address of 8 bytes in one page
+ * @value: what they were
+ *
+ * Context: the process that created the VM; may sleep. Return: false if it cannot be watched.
+ */
+bool mmu_watch(struct mmu *mmu, u8 as_id, struct mmu_watch *watch, gpa_t gpa, u64 value)
+{
+	unsigned int i = watch->nr;
+
+	down_read(&mmu->slots_lock);
+	if (!i)
+		watch->generation = mmu->generation;
+	watch->nr = 0;
+	if (i < MMU_WATCHED && watch->generation == mmu->generation &&
+	    gpa_to_hva(mmu, as_id, gpa, false, &watch->hva[i])) {
+		watch->value[i] = value;
+		watch->nr = i + 1;
+	}
+	up_read(&mmu->slots_lock);
+	return watch->nr;
+}
+
+/**
+ * mmu_unchanged() - does guest memory still hold what is watched?
+ * @mmu: guest memory
+ * @watch: the words
+ *
+ * Context: the process that created the VM; may sleep.
+ * Return: false also if there are none, or it cannot be told.
+ */
+bool mmu_unchanged(struct mmu *mmu, const struct mmu_watch *watch)
+{
+	unsigned int i = 0;
+	u64 now;
+
+	if (!watch->nr || current->mm != mmu->mm || down_read_killable(&mmu->slots_lock))
+		return false;
+	if (watch->generation == mmu->generation)
+		while (i < watch->nr && !get_user(now, (u64 __user *)watch->hva[i]) &&
+		       now == watch->value[i])
+			i++;
+	up_read(&mmu->slots_lock);
+	return i == watch->nr;
 }
 
 /**

@@ -64,6 +64,7 @@ struct mmu {
 	 */
 	struct rw_semaphore slots_lock;
 	struct slot_set slots[MMU_ADDRESS_SPACES];	/* (sm) by guest address */
+	u64 generation;					/* (s) counts the changes of slots */
 	struct slot **slot_by_id[MMU_ADDRESS_SPACES];	/* (s) */
 	unsigned int nr_ids[MMU_ADDRESS_SPACES];	/* (s) entries of it */
 	rwlock_t lock;				/* page tables, roots, and what follows */
@@ -102,5 +103,18 @@ int mmu_write(struct mmu *mmu, u8 as_id, gpa_t gpa, const void *buf, size_t len)
 int mmu_cmpxchg(struct mmu *mmu, u8 as_id, gpa_t gpa, void *old, const void *new, size_t len);
 /* True where a slot backs @gpa (and may be written if @write). */
 bool mmu_is_ram(struct mmu *mmu, u8 as_id, gpa_t gpa, bool write);
+
+#define MMU_WATCHED	7
+
+/* Words of guest memory, and what they were: nr = 0 to begin, mmu_watch(), mmu_unchanged(). */
+struct mmu_watch {
+	unsigned int nr;
+	u64 generation;			/* of the slots */
+	unsigned long hva[MMU_WATCHED];
+	u64 value[MMU_WATCHED];
+};
+
+bool mmu_watch(struct mmu *mmu, u8 as_id, struct mmu_watch *watch, gpa_t gpa, u64 value);
+bool mmu_unchanged(struct mmu *mmu, const struct mmu_watch *watch);
 
 #endif

@@ -175,6 +175,7 @@ int mmu_set_region(struct mmu *mmu, const struct kvm_userspace_memory_region *re
 	new.as_id = array_index_nospec(region->slot >> 16, MMU_ADDRESS_SPACES);
 	if (down_write_killable(&mmu->slots_lock))
 		return -EINTR;
+	mmu->generation++;
 	r = region_change(mmu, &new);
 	up_write(&mmu->slots_lock);
 	return r;

@@ -34,7 +34,6 @@
 #define PF_FETCH	BIT(4)
 #define PF_PK		BIT(5)
 
-#define MAX_LEVELS	5
 /* Another vCPU that keeps changing an entry shall not hold us: the guest runs again instead. */
 #define MAX_RESTARTS	8
 
@@ -55,8 +54,8 @@ struct walk {
 	u64 address;
 	unsigned int access;
 	int level;			/* of the last entry read; the first level is the last's */
-	u64 entry[MAX_LEVELS + 1];	/* by level */
-	u64 entry_gpa[MAX_LEVELS + 1];
+	u64 entry[WALK_LEVELS + 1];	/* by level */
+	u64 entry_gpa[WALK_LEVELS + 1];
 	u64 all;			/* bits that all entries have */
 	u64 any;			/* bits that some entry has */
 };
@@ -229,7 +228,12 @@ static int mark_used(const struct walk *w)
 static void translate(const struct walk *w, struct walk_result *result)
 {
 	u64 entry = w->entry[w->level], offset;
+	int level;
 
+	for (level = w->level; level <= w->mode->levels; level++) {
+		result->trail.gpa[result->trail.nr] = w->entry_gpa[level];
+		result->trail.entry[result->trail.nr++] = w->entry[level];
+	}
 	result->page_size = BIT_ULL(page_bits(w, w->level));
 	offset = result->page_size - 1;
 	result->gpa = (entry & PTE_ADDRESS & ~offset) | (w->address & offset);
@@ -277,7 +281,10 @@ int guest_walk(const struct walk_env *env, u64 address, unsigned int access,
 	struct walk w = { .env = env, .mode = walk_mode(env), .access = access };
 	int i, r = -EAGAIN;
 
-	*result = (struct walk_result) { 0 };
+	result->gpa = 0;
+	result->page_size = 0;
+	result->error_code = 0;
+	result->trail.nr = 0;
 	w.address = env->efer & EFER_LMA_BIT ? address : lower_32_bits(address);
 	if (!(env->cr0 & CR0_PG)) {
 		result->gpa = w.address;

@@ -35,10 +35,19 @@ struct walk_env {
 	u8 maxphyaddr;		/* the guest's, 32 to 52 */
 };
 
+#define WALK_LEVELS	5
+
+/* The entries that made a translation: as long as they read the same, it holds. */
+struct walk_trail {
+	unsigned int nr;
+	u64 gpa[WALK_LEVELS], entry[WALK_LEVELS];
+};
+
 struct walk_result {
 	u64 gpa;
 	u64 page_size;		/* of the guest's mapping, bytes */
 	u32 error_code;		/* of the #PF, after WALK_FAULT */
+	struct walk_trail trail; /* after WALK_OK with paging on */
 };
 
 enum { WALK_OK, WALK_FAULT };

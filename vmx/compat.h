@@ -60,6 +60,13 @@ static inline void compat_hrtimer_setup(struct hrtimer *timer,
 }
 #endif
 
+/* Assembly that jumps and has outputs, which some compilers take for superfluous: renamed. */
+#ifdef asm_goto_output
+#define compat_asm_goto			asm_goto_output
+#else
+#define compat_asm_goto			asm_volatile_goto
+#endif
+
 /* Kernels that know FRED run on it where the processor has it. */
 #ifdef X86_FEATURE_FRED
 #define compat_host_has_fred()		cpu_feature_enabled(X86_FEATURE_FRED)

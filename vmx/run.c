@@ -69,14 +69,27 @@ static bool must_not_enter(struct vcpu *vcpu)
 	       startup_waits(vcpu) || thread_work_waits();
 }
 
+/* Whoever makes an INIT or SIPI wait makes a request, too. */
+static bool must_not_enter_again(struct vcpu *vcpu)
+{
+	return READ_ONCE(vcpu->requests) || READ_ONCE(vcpu->mode) != VCPU_ENTERING ||
+	       thread_work_waits();
+}
+
+static noinline void machine_check(void)
+{
+	struct pt_regs regs = { .cs = 3, .flags = X86_EFLAGS_IF };
+
+	do_machine_check(&regs);
+}
+
 /* An NMI or a machine check that ended the guest's run, or its entry, is the host's, now. */
 static void hand_to_host(struct vcpu *vcpu)
 {
-	struct pt_regs regs = { .cs = 3, .flags = X86_EFLAGS_IF };
 	u32 info;
 
 	if (unlikely((u16)vcpu->exit_reason == EXIT_REASON_MCE_DURING_VMENTRY))
-		do_machine_check(&regs);
+		machine_check();
 	if ((u16)vcpu->exit_reason != EXIT_REASON_EXCEPTION_NMI)
 		return;
 	info = vmcs_read32(VM_EXIT_INTR_INFO);
@@ -84,53 +97,58 @@ static void hand_to_host(struct vcpu *vcpu)
 	if ((info & INTR_INFO_INTR_TYPE_MASK) == INTR_TYPE_NMI_INTR)
 		context_host_nmi();
 	else if ((info & INTR_INFO_VECTOR_MASK) == X86_TRAP_MC)
-		do_machine_check(&regs);
+		machine_check();
 }
 
-static void before_entry(struct vcpu *vcpu)
+/* One entry and one exit. */
+static void enter_and_exit(struct vcpu *vcpu)
 {
-	if (vcpu_test_request(vcpu, REQ_EVENT))
-		event_prepare(vcpu);
 	regs_flush(vcpu);
-	switch_refresh(vcpu);
-	xstate_enter(vcpu);
-	debug_enter(vcpu);
 	plant_before_entry(vcpu);
 	trace_entry(vcpu);
 	stats_entering(vcpu);
-}
-
-static void after_exit(struct vcpu *vcpu, u32 failed)
-{
-	debug_leave(vcpu);
-	xstate_leave(vcpu);
-	vmcs_forget(vcpu->vmcs);
-	event_entered(vcpu);
-	if (unlikely(failed)) {
+	if (unlikely(enter_guest(vcpu))) {
 		vcpu->exit_reason = EXIT_ENTRY_REFUSED;
-		return;
+	} else {
+		vcpu->exit_reason = vmcs_read32(VM_EXIT_REASON);
+		plant_after_exit(vcpu);
+		if (likely(!(vcpu->exit_reason & VMX_EXIT_REASONS_FAILED_VMENTRY)))
+			vcpu->vmcs->launched = true;
 	}
-	vcpu->exit_reason = vmcs_read32(VM_EXIT_REASON);
-	plant_after_exit(vcpu);
-	if (likely(!(vcpu->exit_reason & VMX_EXIT_REASONS_FAILED_VMENTRY)))
-		vcpu->vmcs->launched = true;
-	hand_to_host(vcpu);
-}
-
-/* Interrupts are off. The host's DEBUGCTL does not survive an exit, and an IRQ may change it. */
-static void enter_and_exit(struct vcpu *vcpu)
-{
-	unsigned long debugctl = get_debugctlmsr();
-	u32 failed;
-
-	before_entry(vcpu);
-	context_start_time();
-	failed = enter_guest(vcpu);
-	if (debugctl)
-		update_debugctlmsr(debugctl);
-	after_exit(vcpu, failed);
+	vmcs_forget(vcpu->vmcs);
 	stats_left(vcpu);
 	trace_exit(vcpu);
+}
+
+/*
+ * With interrupts off, enter again after each exit that is handled so, until something else
+ * waits. What a processor keeps of the host is put aside once for all of these entries; only
+ * interrupts could change it. The host's DEBUGCTL does not survive an exit.
+ *
+ * Return: EXIT_LATER, or what the last exit's handler returned.
+ */
+static int stay_in_guest(struct vcpu *vcpu)
+{
+	unsigned long debugctl = __rdmsr(MSR_IA32_DEBUGCTLMSR);
+	int r;
+
+	if (vcpu_test_request(vcpu, REQ_EVENT))
+		event_prepare(vcpu);
+	switch_refresh(vcpu);
+	xstate_enter(vcpu);
+	if (unlikely(debug_must_switch(vcpu)))
+		debug_switch_in(vcpu);
+	context_start_time(&vcpu->rcu_told);
+	do {
+		enter_and_exit(vcpu);
+		r = exit_handle_at_once(vcpu);
+	} while (r == 1 && !must_not_enter_again(vcpu));
+	if (debugctl)
+		update_debugctlmsr(debugctl);
+	if (unlikely(debug_must_switch(vcpu)))
+		debug_switch_out(vcpu);
+	xstate_leave(vcpu);
+	hand_to_host(vcpu);
 	/* A kick from here on is not needed; whoever waits for an IPI's answer gets it below. */
 	WRITE_ONCE(vcpu->mode, VCPU_OUTSIDE);
 	if ((u16)vcpu->exit_reason == EXIT_REASON_EXTERNAL_INTERRUPT) {
@@ -140,11 +158,14 @@ static void enter_and_exit(struct vcpu *vcpu)
 		local_irq_disable();
 	}
 	context_stop_time();
+	return r;
 }
 
 /* Return: 1 after an exit, or to try again. */
 static int enter(struct vcpu *vcpu)
 {
+	int r;
+
 	preempt_disable();
 	switch_to_guest(vcpu);
 	local_irq_disable();
@@ -156,17 +177,15 @@ static int enter(struct vcpu *vcpu)
 		preempt_enable();
 		return 1;
 	}
-	enter_and_exit(vcpu);
+	r = stay_in_guest(vcpu);
 	local_irq_enable();
 	preempt_enable();
-	return exit_handle(vcpu);
+	return r == EXIT_LATER ? exit_handle(vcpu) : r;
 }
 
 /* Return: 1 to go on, 0 to user space, or a negative errno. */
-static int handle_requests(struct vcpu *vcpu)
+static noinline int handle_requests(struct vcpu *vcpu)
 {
-	if (likely(!request_waits(vcpu)))
-		return 1;
 	if (test_bit(REQ_DEAD, &vcpu->requests))
 		return -EIO;
 	if (vcpu_test_request(vcpu, REQ_TRIPLE_FAULT)) {
@@ -278,7 +297,7 @@ static int between_entries(struct vcpu *vcpu)
 
 static int step(struct vcpu *vcpu)
 {
-	int r = handle_requests(vcpu);
+	int r = likely(!request_waits(vcpu)) ? 1 : handle_requests(vcpu);
 
 	if (r <= 0)
 		return r;
@@ -296,11 +315,13 @@ static int run_loop(struct vcpu *vcpu)
 
 	if (vcpu->mp_state == KVM_MP_STATE_RUNNABLE && !cr_state_runs(vcpu))
 		return exit_mode_unsupported(vcpu);
+	xstate_load_fpu(&vcpu->fpu);
 	do {
 		r = step(vcpu);
 		if (r > 0)
 			r = between_entries(vcpu);
 	} while (r > 0);
+	xstate_put_fpu(&vcpu->fpu);
 	return r;
 }
 
@@ -387,9 +408,7 @@ int vcpu_run(struct vcpu *vcpu)
 	vcpu->ran = true;
 	if (static_branch_unlikely(&stats_timed))
 		stats_times_create(vcpu);
-	xstate_load_fpu(vcpu);
 	r = run(vcpu);
-	xstate_put_fpu(vcpu);
 	if (!r)
 		stats_add(vcpu, user_exits);
 	report_state(vcpu);

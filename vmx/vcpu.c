@@ -25,7 +25,7 @@
 #include "vmx/vcpu.h"
 
 /* Makes the vCPU this CPU's. Preemption is off. */
-static void load_on(struct vcpu *vcpu, int cpu)
+static __always_inline void load_on(struct vcpu *vcpu, int cpu)
 {
 	if (vmcs_load(vcpu->vmcs, cpu)) {
 		switch_cpu(vcpu, cpu);
@@ -37,9 +37,10 @@ static void load_on(struct vcpu *vcpu, int cpu)
 	vcpu->flush_l1d = true;
 }
 
-static void unload(struct vcpu *vcpu)
+static __always_inline void unload(struct vcpu *vcpu)
 {
-	switch_to_host(vcpu);
+	if (vcpu->sw.guest)
+		switch_to_host(vcpu);
 	WRITE_ONCE(vcpu->cpu, -1);
 }
 

@@ -22,6 +22,7 @@
 #include "vmx/cpu/cpuid.h"
 #include "vmx/cpu/debugger.h"
 #include "vmx/cpu/event.h"
+#include "vmx/cpu/linear.h"
 #include "vmx/cpu/msr.h"
 #include "vmx/cpu/xstate.h"
 #include "vmx/exit/mmio.h"
@@ -85,6 +86,7 @@ struct vcpu {
 	bool flush_l1d;				/* (i) the L1D cache may hold the host's data */
 	u32 exit_reason;			/* (i) full reason of the last exit */
 	u32 exit_intr_info;			/* (i) of an exit by exception or NMI */
+	unsigned long rcu_told;			/* (i) jiffies when RCU heard of it last */
 
 	/*
 	 * Architectural state. What the VMCS holds is valid here by vmcs->cached; of CR0 and
@@ -107,6 +109,7 @@ struct vcpu {
 	struct vcpu_clock clock;		/* (v) */
 	struct lapic *lapic;			/* (c) NULL with IRQCHIP_NONE */
 	struct mmio_state mmio;			/* (v) an access being finished in user space */
+	struct linear_fetch fetch;		/* (v) of the instruction emulated last */
 
 	/* KVM_RUN's own. */
 	int (*complete)(struct vcpu *vcpu);	/* (v) finishes the exit user space served */

@@ -14,7 +14,7 @@
 #include "selftests/lib/vm.h"
 
 #define KILLS		1000
-#define KILLS_DEBUG	100
+#define KILLS_DEBUG	50
 #define TRIED		3		/* lives that are measured */
 #define KIB_A_KILL	1		/* less than a page may be left */
 

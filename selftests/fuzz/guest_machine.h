@@ -92,7 +92,7 @@ struct machine {
 
 static uint64_t random_state;
 
-static void random_seed(uint64_t seed)
+static inline void random_seed(uint64_t seed)
 {
 	seed = (seed + 1) * 0x9e3779b97f4a7c15ULL;
 	seed = (seed ^ seed >> 30) * 0xbf58476d1ce4e5b9ULL;
@@ -331,7 +331,7 @@ static void save_msrs(struct machine *m)
 	call(m->vcpu.fd, KVM_GET_MSRS, &m->msrs);
 }
 
-static void machine_make(struct machine *m, const char *path, bool irqchip)
+static inline void machine_make(struct machine *m, const char *path, bool irqchip)
 {
 	memset(m, 0, sizeof(*m));
 	m->irqchip = irqchip;
@@ -353,7 +353,7 @@ static void machine_make(struct machine *m, const char *path, bool irqchip)
 		save_chips(m);
 }
 
-static void machine_end(struct machine *m)
+static inline void machine_end(struct machine *m)
 {
 	if (m->irqchip)
 		vcpu_close(&m->other);
@@ -364,7 +364,7 @@ static void machine_end(struct machine *m)
 
 /* --- states ---------------------------------------------------------------------------------- */
 
-static unsigned int mode_bits(enum guest_mode mode)
+static inline unsigned int mode_bits(enum guest_mode mode)
 {
 	if (mode == LONG64)
 		return 64;
@@ -702,7 +702,7 @@ static void wild_state(struct machine *m)
 }
 
 /* Memory as it was, all registers by chance. 0 if the driver takes them, as it has to. */
-static int machine_reset(struct machine *m, enum guest_mode mode, struct kvm_regs *regs,
+static inline int machine_reset(struct machine *m, enum guest_mode mode, struct kvm_regs *regs,
 			 struct kvm_sregs *sregs)
 {
 	int r;

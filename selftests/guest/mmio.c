@@ -149,6 +149,50 @@ static void not_emulated(struct vcpu *vcpu)
 	       "of which the first is its reason");
 }
 
+/* The same address twice is not the same instruction, if the code or its mapping has changed. */
+#define ALIAS		0x80000000UL
+#define LARGE_PAGE	(2UL << 20)
+
+static const uint8_t read_long[] = { 0x8b, 0x03, 0xc3 };	/* mov (%rbx), %eax; ret */
+static const uint8_t read_byte[] = { 0x0f, 0xb6, 0x03, 0xc3 };	/* movzbl (%rbx), %eax; ret */
+static uint8_t code[2][LARGE_PAGE] __attribute__((aligned(LARGE_PAGE)));
+
+static uint64_t run_at(const void *at)
+{
+	uint64_t rax;
+	uint32_t serialize[4];
+
+	guest_cpuid(0, 0, serialize);
+	asm volatile("call *%1" : "=a"(rax) : "r"(at), "b"(DEVICE) : "memory", "cc");
+	return rax;
+}
+
+static void map_alias(const void *page)
+{
+	uint64_t *entry = &guest_tables[2 + ALIAS / (512 * LARGE_PAGE)][0];
+
+	*(volatile uint64_t *)entry = (*entry & (PAGE - 1)) | (uintptr_t)page;
+	asm volatile("invlpg (%0)" : : "r"(ALIAS) : "memory");
+}
+
+static void changing_code(void)
+{
+	unsigned int i;
+
+	memcpy(code[0], read_long, sizeof(read_long));
+	for (i = 0; i < 3; i++)
+		guest_check("an instruction is executed again", run_at(code[0]), 0x83828180);
+	memcpy(code[0], read_byte, sizeof(read_byte));
+	guest_check("another instruction in its place", run_at(code[0]), 0x80);
+	guest_check("which is executed again", run_at(code[0]), 0x80);
+	memcpy(code[1], read_long, sizeof(read_long));
+	map_alias(code[0]);
+	for (i = 0; i < 3; i++)
+		guest_check("through another address", run_at((void *)ALIAS), 0x80);
+	map_alias(code[1]);
+	guest_check("where another page is mapped then", run_at((void *)ALIAS), 0x83828180);
+}
+
 static void guest(void)
 {
 	reads();
@@ -159,8 +203,10 @@ static void guest(void)
 	guest_sync(3);
 	strings();
 	guest_sync(4);
-	vex();
+	changing_code();
 	guest_sync(5);
+	vex();
+	guest_sync(6);
 }
 
 static void written(void)
@@ -198,10 +244,12 @@ int main(int argc, char **argv)
 	TAP_EQ(memcmp(device.memory + 0x200, device.memory, 16), 0, "REP MOVS to the device");
 	TAP_EQ(memcmp(device.memory + 0x220, "\xcd\xab\xcd\xab\xcd\xab\0", 7), 0,
 	       "REP STOS to the device");
+	TAP_EQ(vcpu_sync_io(&vcpu, &device), 5, "the guest gets through code that changes");
+	tap_checks();
 	if (!host_has("avx") || !strcmp(getenv("LAB_DRIVER") ?: "", "kvm")) {
 		tap_skip("VMOVDQU", "no AVX, or upstream's emulator, which has no VEX");
 	} else {
-		TAP_EQ(vcpu_sync_io(&vcpu, &device), 5, "the guest gets through VEX and CLFLUSH");
+		TAP_EQ(vcpu_sync_io(&vcpu, &device), 6, "the guest gets through VEX and CLFLUSH");
 		tap_checks();
 		TAP_EQ(memcmp(device.memory + 0x400, device.memory, 16), 0, "VMOVAPS to the device");
 	}

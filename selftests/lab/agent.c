@@ -235,6 +235,7 @@ static void load_module(char *record)
 static void __attribute__((noreturn)) run_command(int in, int out, int err)
 {
 	sigprocmask(SIG_SETMASK, &original_signals, NULL);
+	iopl(0);
 	setsid();
 	if (job.rows)
 		ioctl(in, TIOCSCTTY, 0);

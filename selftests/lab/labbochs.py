@@ -51,13 +51,16 @@ panic: action=fatal
 error: action=report
 info: action=report
 debug: action=ignore
-cpu: model={model}, count={smp}, ips={ips}, reset_on_triple_fault=0, ignore_bad_msrs=1
+cpu: model={model}, count={smp}, ips={ips}, reset_on_triple_fault=0, ignore_bad_msrs=1{msrs}
 clock: sync={sync}, time0=1000000000
 com1: enabled=1, mode=file, dev=console
 com2: enabled=1, {com2}
 port_e9_hack: enabled=1
+magic_break: enabled={marks}
 pci: enabled=1, chipset=i440fx
 """
+# What the debugger does between two marks (`xchg %bx,%bx`), and how often it may.
+TRACED, MOST_TRACED = "c\ntrace on\nc\ntrace off\n", 4096
 
 
 class Machine:
@@ -66,15 +69,20 @@ class Machine:
     def __init__(self, folder, model, smp, mem, top):
         self.folder, self.model, self.smp, self.mem, self.top = folder, model, smp, mem, top
         self.ips = IPS_ONE if smp == 1 else IPS_MANY
+        self.msrs = ()              # addresses of MSRs that shall hold what is written
+        self.trace = None           # the path of a file for what is executed between two marks
 
     def write_config(self, com2, sync, ticks):
         config = CONFIG.format(bios=BIOS, vgabios=VGABIOS, mem=self.mem, model=self.model,
-                               smp=self.smp, ips=self.ips, com2=com2, sync=sync)
+                               smp=self.smp, ips=self.ips, com2=com2, sync=sync,
+                               marks=int(bool(self.trace)), msrs=", msrs=msrs" if self.msrs else "")
         stop = f"sba {ticks}000000\n" if ticks else ""
         look = "r\nprint-stack 256\n"
         others = "".join(f"set $cpu = {n}\n{look}" for n in range(1, self.smp))
-        commands = touch_blocks(self.top) + stop + "c\n" + look + others + "q\n"
-        for name, text in (("bochsrc", config), ("commands", commands)):
+        go = TRACED * MOST_TRACED if self.trace else "c\n"
+        commands = touch_blocks(self.top) + stop + go + look + others + "q\n"
+        msrs = "".join(f"{address:#x} 0" + " 0" * 6 + "\n" for address in self.msrs)
+        for name, text in (("bochsrc", config), ("commands", commands), ("msrs", msrs)):
             with open(os.path.join(self.folder, name), "w", encoding="ascii") as f:
                 f.write(text)
 
@@ -134,6 +142,7 @@ class Report:
         self.outcome, self.streams, self.files = outcome, streams, files
         self.buffer, self.stray = bytearray(), bytearray()
         self.started = False
+        self.trace = None               # a file for all that is no frame
         self.taken = 0                  # bytes of the user's input that have arrived
         self.target = None
 
@@ -143,7 +152,10 @@ class Report:
             if self.buffer[0] != FRAME_MARK:
                 mark = self.buffer.find(FRAME_MARK)
                 end = mark if mark >= 0 else len(self.buffer)
-                self.stray += self.buffer[:end]
+                if self.trace:
+                    self.trace.write(self.buffer[:end])
+                else:
+                    self.stray += self.buffer[:end]
                 del self.buffer[:end]
                 continue
             if len(self.buffer) < 4:
@@ -195,6 +207,8 @@ class Report:
 
     def close(self):
         self.stray += self.buffer       # a frame cut short when the machine stopped
+        if self.trace:
+            self.trace.close()
         if self.target:
             self.target.close()
 
@@ -321,6 +335,8 @@ def run(machine, streams, files, limit, ticks, keyboard=None):
         machine.write_config(keyboard.com2(), "slowdown", ticks)
     else:
         machine.write_config("mode=file, dev=com2", "none", ticks)
+    if machine.trace:
+        report.trace = open(machine.trace, "wb")
     process = start(machine)
     try:
         outcome.limit = follow(process, report, limit, keyboard)

@@ -137,6 +137,22 @@ def streams_and_files(tap, temp):
           f"{''.join(re.findall('wall: .*', done.err))}")
 
 
+def traces(tap, temp):
+    """What is between two marks; an MSR that the emulator lacks."""
+    marks, trace = os.path.join(temp, "marks"), os.path.join(temp, "trace")
+    subprocess.run(("gcc", "-O2", "-static", "-o", marks, os.path.join(HERE, "test_marks.c")),
+                   check=True)
+    done = lab(temp, "run", "--driver", "none", "--trace", trace, "--msr", "1e0", "--add", marks,
+               "--", "sh", "-c", "marks; modprobe msr && cd /dev/cpu/0 &&"
+               " printf 12345678 | dd of=msr bs=8 seek=60 && dd if=msr bs=8 skip=60 count=1")
+    tap.equal(done.out, b"12345678", "--msr: a made MSR holds what is written", done.err)
+    with open(trace, encoding="ascii", errors="replace") as f:
+        text = f.read()
+    seen = [i for i in ("clc", "cmc", "stc")
+            if re.search(rf"^\(0\)\.\[\d+\] .*: {i} ", text, re.M)]
+    tap.equal(seen, ["cmc"], "--trace: a file has what is executed between two marks, no more")
+
+
 def equal_runs(tap, temp):
     command = ("run", "--driver", "kvm", "--stats", "--", "sh", "-c",
                "ls /dev/kvm; dd if=/dev/urandom bs=1k count=64 2>/dev/null | md5sum; date")
@@ -261,6 +277,7 @@ def main():
             status = -number if number == signal.SIGKILL else 128 + number
             tap.equal(end, (status, 0, 0), f"{number.name} leaves no process and no file")
         equal_runs(tap, temp)
+        traces(tap, temp)
         streams_and_files(tap, temp)
         other_kernels(tap, temp)
     return tap.end()

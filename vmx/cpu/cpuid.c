@@ -261,40 +261,6 @@ const struct kvm_cpuid_entry2 *cpuid_find(struct vcpu *vcpu, u32 leaf, u32 index
 	return cpuid_lookup(&vcpu->cpuid, leaf, index);
 }
 
-static noinline void query_missing(struct vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx)
-{
-	u32 regs[4];
-
-	cpuid_read_missing(&vcpu->cpuid, *eax, *ecx, regs);
-	*eax = regs[CPUID_REG_EAX];
-	*ebx = regs[CPUID_REG_EBX];
-	*ecx = regs[CPUID_REG_ECX];
-	*edx = regs[CPUID_REG_EDX];
-}
-
-/**
- * cpuid_query() - the CPUID instruction
- * @vcpu: any
- * @eax: in: leaf
- * @ebx: out only
- * @ecx: in: index
- * @edx: out only
- */
-void cpuid_query(struct vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx)
-{
-	const struct kvm_cpuid_entry2 *e = cpuid_lookup(&vcpu->cpuid, *eax, *ecx);
-
-	/* The most frequent exit of all: nothing more than this. */
-	if (unlikely(!e)) {
-		query_missing(vcpu, eax, ebx, ecx, edx);
-		return;
-	}
-	*eax = e->eax;
-	*ebx = e->ebx;
-	*ecx = e->ecx;
-	*edx = e->edx;
-}
-
 /**
  * cpuid_update_dynamic() - CR4, XCR0, XSS or the APIC base changed: show it
  * @vcpu: any

@@ -127,7 +127,6 @@ bool cpuid_offered(enum cpuid_feature feature);
 void cpuid_create(struct vcpu *vcpu);
 void cpuid_destroy(struct vcpu *vcpu);
 const struct kvm_cpuid_entry2 *cpuid_find(struct vcpu *vcpu, u32 leaf, u32 index);
-void cpuid_query(struct vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx);
 void cpuid_update_dynamic(struct vcpu *vcpu);
 
 #endif

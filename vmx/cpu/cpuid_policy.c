@@ -296,12 +296,6 @@ bool cpuid_entries_valid(const struct kvm_cpuid_entry2 *entries, u32 nent)
 	return true;
 }
 
-static unsigned int bucket_of(u32 leaf)
-{
-	/* 32 basic leaves and 32 extended ones; KVM's two lie among the basic. */
-	return (leaf & 0x1f) | (leaf >> 31) << 5;
-}
-
 /**
  * cpuid_index() - make the buckets, for a CPUID exit is the most frequent of all
  * @cpuid: entries, nr and next[] are set
@@ -314,32 +308,10 @@ void cpuid_index(struct vcpu_cpuid *cpuid)
 		cpuid->head[i] = CPUID_NONE;
 	/* From the end, so that a chain has the order that user space gave. */
 	for (i = cpuid->nr; i--;) {
-		bucket = bucket_of(cpuid->entries[i].function);
+		bucket = cpuid_bucket(cpuid->entries[i].function);
 		cpuid->next[i] = cpuid->head[bucket];
 		cpuid->head[bucket] = i;
 	}
-}
-
-/**
- * cpuid_lookup() - the entry of a leaf
- * @cpuid: indexed
- * @leaf: EAX
- * @index: ECX; only entries that say so look at it
- *
- * Return: the first entry that matches, or NULL.
- */
-struct kvm_cpuid_entry2 *cpuid_lookup(const struct vcpu_cpuid *cpuid, u32 leaf, u32 index)
-{
-	struct kvm_cpuid_entry2 *e;
-	u16 i;
-
-	for (i = cpuid->head[bucket_of(leaf)]; i != CPUID_NONE; i = cpuid->next[i]) {
-		e = &cpuid->entries[i];
-		if (e->function == leaf &&
-		    (e->index == index || !(e->flags & KVM_CPUID_FLAG_SIGNIFCANT_INDEX)))
-			return e;
-	}
-	return NULL;
 }
 
 static void entry_regs(const struct kvm_cpuid_entry2 *e, u32 regs[4])

@@ -111,10 +111,38 @@ u32 cpuid_xsave_size(const struct cpuid_components *components, u64 features, bo
 
 bool cpuid_entries_valid(const struct kvm_cpuid_entry2 *entries, u32 nent);
 void cpuid_index(struct vcpu_cpuid *cpuid);
-struct kvm_cpuid_entry2 *cpuid_lookup(const struct vcpu_cpuid *cpuid, u32 leaf, u32 index);
 void cpuid_read_missing(const struct vcpu_cpuid *cpuid, u32 leaf, u32 index, u32 regs[4]);
 void cpuid_derive(struct vcpu_cpuid *cpuid, const struct cpuid_host *host);
 void cpuid_apply_state(struct vcpu_cpuid *cpuid, const struct cpuid_components *components,
 		       const struct cpuid_state *state);
+
+/* 32 basic leaves and 32 extended ones; KVM's two lie among the basic. */
+static inline unsigned int cpuid_bucket(u32 leaf)
+{
+	return (leaf & 0x1f) | (leaf >> 31) << 5;
+}
+
+/**
+ * cpuid_lookup() - the entry of a leaf
+ * @cpuid: indexed
+ * @leaf: EAX
+ * @index: ECX; only entries that say so look at it
+ *
+ * Return: the first entry that matches, or NULL.
+ */
+static inline struct kvm_cpuid_entry2 *cpuid_lookup(const struct vcpu_cpuid *cpuid, u32 leaf,
+						    u32 index)
+{
+	struct kvm_cpuid_entry2 *e;
+	u16 i;
+
+	for (i = cpuid->head[cpuid_bucket(leaf)]; i != CPUID_NONE; i = cpuid->next[i]) {
+		e = &cpuid->entries[i];
+		if (e->function == leaf &&
+		    (e->index == index || !(e->flags & KVM_CPUID_FLAG_SIGNIFCANT_INDEX)))
+			return e;
+	}
+	return NULL;
+}
 
 #endif

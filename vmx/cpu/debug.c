@@ -162,22 +162,18 @@ int debug_set_dr(struct vcpu *vcpu, unsigned int nr, unsigned long value)
 }
 
 /**
- * debug_enter() - arm the guest's or a debugger's breakpoints instead of the host's
+ * debug_switch_in() - arm the guest's or a debugger's breakpoints instead of the host's
  * @vcpu: about to enter
  *
  * Context: interrupts off.
  */
-void debug_enter(struct vcpu *vcpu)
+void debug_switch_in(struct vcpu *vcpu)
 {
-	const unsigned long *dr;
+	const unsigned long *dr = debugger_has_them(vcpu) ? vcpu->debugger.dr : vcpu->dr;
 
-	if (likely(!(vcpu->armed_dr7 & DR7_ARMED))) {
-		if (hw_breakpoint_active())
-			set_debugreg(0, 7);
-		return;
-	}
-	dr = debugger_has_them(vcpu) ? vcpu->debugger.dr : vcpu->dr;
 	set_debugreg(0, 7);
+	if (!(vcpu->armed_dr7 & DR7_ARMED))
+		return;
 	set_debugreg(dr[0], 0);
 	set_debugreg(dr[1], 1);
 	set_debugreg(dr[2], 2);
@@ -186,14 +182,14 @@ void debug_enter(struct vcpu *vcpu)
 }
 
 /**
- * debug_leave() - arm the host's breakpoints again
+ * debug_switch_out() - arm the host's breakpoints again
  * @vcpu: that has just exited
  *
  * Context: interrupts off.
  */
-void debug_leave(struct vcpu *vcpu)
+void debug_switch_out(struct vcpu *vcpu)
 {
-	if (unlikely(vcpu->armed_dr7 & DR7_ARMED)) {
+	if (vcpu->armed_dr7 & DR7_ARMED) {
 		/* What a debugger's breakpoints leave there is not the guest's. */
 		if (!debugger_has_them(vcpu))
 			get_debugreg(vcpu->dr6, 6);

@@ -8,8 +8,10 @@
 #include <linux/bits.h>
 #include <linux/kvm.h>
 #include <linux/types.h>
-
-struct vcpu;
+#include <linux/percpu.h>
+#include <asm/processor.h>
+#include <asm/debugreg.h>
+#include "vmx/vcpu.h"
 
 /* What asm/debugreg.h does not name. */
 #define DR6_BD		BIT(13)		/* an access to a debug register, see DR7.GD */
@@ -30,8 +32,15 @@ unsigned long debug_access(struct vcpu *vcpu, unsigned long at, unsigned int len
 void debug_deliver(struct vcpu *vcpu, unsigned long dr6);
 int debug_get_dr(struct vcpu *vcpu, unsigned int nr, unsigned long *value);
 int debug_set_dr(struct vcpu *vcpu, unsigned int nr, unsigned long value);
-void debug_enter(struct vcpu *vcpu);
-void debug_leave(struct vcpu *vcpu);
+void debug_switch_in(struct vcpu *vcpu);
+void debug_switch_out(struct vcpu *vcpu);
+
+/* Has the guest, a debugger of it, or the host a breakpoint? Interrupts off. */
+static inline bool debug_must_switch(const struct vcpu *vcpu)
+{
+	return (vcpu->armed_dr7 & DR7_ARMED) || hw_breakpoint_active();
+}
+
 void debug_get(struct vcpu *vcpu, struct kvm_debugregs *regs);
 int debug_set(struct vcpu *vcpu, const struct kvm_debugregs *regs);
 

@@ -23,9 +23,17 @@
 
 #define INT3_BYTES	1
 
-static bool takes_debug_exceptions(const struct vcpu *vcpu)
+/**
+ * debugger_takes() - is there a #DB that is the debugger's, not the guest's?
+ * @vcpu: loaded
+ *
+ * Return: true if one is pending that the next entry makes KVM_EXIT_DEBUG.
+ */
+bool debugger_takes(const struct vcpu *vcpu)
 {
-	return vcpu->debugger.control & (KVM_GUESTDBG_SINGLESTEP | KVM_GUESTDBG_USE_HW_BP);
+	return vcpu->ev.exception.pending && vcpu->ev.exception.has_payload &&
+	       vcpu->ev.exception.vector == X86_TRAP_DB &&
+	       (vcpu->debugger.control & (KVM_GUESTDBG_SINGLESTEP | KVM_GUESTDBG_USE_HW_BP));
 }
 
 static void intercept_breakpoint(struct vcpu *vcpu, bool on)
@@ -112,10 +120,7 @@ static void begin_step(struct vcpu *vcpu)
  */
 int debugger_serve(struct vcpu *vcpu)
 {
-	bool pending = vcpu->ev.exception.pending && vcpu->ev.exception.has_payload &&
-		       vcpu->ev.exception.vector == X86_TRAP_DB;
-
-	if (pending && takes_debug_exceptions(vcpu)) {
+	if (debugger_takes(vcpu)) {
 		leave(vcpu, X86_TRAP_DB, debug_dr6_of(vcpu->ev.exception.payload));
 		vcpu->ev.exception.pending = false;
 		vcpu->ev.exception.has_payload = false;

@@ -21,6 +21,7 @@ struct vcpu_debugger {
 };
 
 int debugger_set(struct vcpu *vcpu, const struct kvm_guest_debug *debug);
+bool debugger_takes(const struct vcpu *vcpu);
 int debugger_serve(struct vcpu *vcpu);
 int debugger_breakpoint(struct vcpu *vcpu);
 

@@ -12,6 +12,7 @@
 #include <asm/traps.h>
 #include <asm/vmx.h>
 #include "vmx/cpu/debug.h"
+#include "vmx/cpu/debugger.h"
 #include "vmx/cpu/event.h"
 #include "vmx/cpu/regs.h"
 #include "vmx/irqchip/irqchip.h"
@@ -358,7 +359,9 @@ static bool start_interrupt(struct vcpu *vcpu)
  * @vcpu: about to enter
  *
  * Of those that must wait, an NMI or interrupt gets a window: an exit as soon as the guest
- * allows it. Context: interrupts off; nothing may keep the vCPU from entering after this.
+ * allows it. If the processor cannot deliver what it is given, the exit says so and
+ * event_reclaim() follows. Context: interrupts off; nothing may keep the vCPU from entering
+ * after this.
  */
 void event_prepare(struct vcpu *vcpu)
 {
@@ -375,16 +378,6 @@ void event_prepare(struct vcpu *vcpu)
 	set_window(vcpu, CPU_BASED_INTR_WINDOW_EXITING,
 		   (!held && event_interrupt_waiting(vcpu)) ||
 		   (vcpu->vm->irqchip == IRQCHIP_NONE && vcpu->run->request_interrupt_window));
-}
-
-/**
- * event_entered() - the processor took what event_prepare() gave it
- * @vcpu: that has just exited
- *
- * If it could not deliver it, the exit says so and event_reclaim() follows.
- */
-void event_entered(struct vcpu *vcpu)
-{
 	vcpu->ev.exception.injected = false;
 	vcpu->ev.nmi.injected = false;
 	vcpu->ev.interrupt.injected = false;
@@ -466,21 +459,23 @@ void event_set_interrupt(struct vcpu *vcpu, int vector)
  * @events: filled in, zeroed by the caller
  *
  * An exception that is pending is shown as injected: without KVM_CAP_EXCEPTION_PAYLOAD the
- * structure has no other way, so its payload is delivered to DR6 or CR2 now.
+ * structure has no other way, so its payload is delivered to DR6 or CR2 now. Not so a #DB that
+ * is the debugger's.
  */
 void event_get(struct vcpu *vcpu, struct kvm_vcpu_events *events)
 {
+	bool pending = vcpu->ev.exception.pending && !debugger_takes(vcpu);
 	u32 blocked = interruptibility(vcpu);
 	int vector;
 
-	if (vcpu->ev.exception.pending && vcpu->ev.exception.has_payload) {
+	if (pending && vcpu->ev.exception.has_payload) {
 		if (vcpu->ev.exception.vector == X86_TRAP_PF)
 			vcpu->cr2 = vcpu->ev.exception.payload;
 		else
 			debug_deliver(vcpu, vcpu->ev.exception.payload);
 		vcpu->ev.exception.has_payload = false;
 	}
-	events->exception.injected = vcpu->ev.exception.injected || vcpu->ev.exception.pending;
+	events->exception.injected = vcpu->ev.exception.injected || pending;
 	events->exception.nr = vcpu->ev.exception.vector;
 	events->exception.has_error_code = vcpu->ev.exception.has_error;
 	events->exception.error_code = vcpu->ev.exception.error;

@@ -13,8 +13,8 @@
 struct vcpu;
 
 /*
- * At most one event is @injected: given to the processor, which may not have delivered it
- * yet. An exception may be @pending besides, and NMIs and interrupts wait for their turn.
+ * At most one event is @injected: begun, and given to the processor by the next entry. An
+ * exception may be @pending besides, and NMIs and interrupts wait for their turn.
  */
 struct vcpu_events {
 	struct {
@@ -50,7 +50,6 @@ void event_debug(struct vcpu *vcpu, unsigned long dr6);
 void event_block_nmi(struct vcpu *vcpu, bool on);
 void vcpu_inject_nmi(struct vcpu *vcpu);
 void event_prepare(struct vcpu *vcpu);
-void event_entered(struct vcpu *vcpu);
 void event_reclaim(struct vcpu *vcpu, u32 info, u32 error);
 bool event_interrupt_allowed(struct vcpu *vcpu);
 bool event_interrupt_waiting(struct vcpu *vcpu);

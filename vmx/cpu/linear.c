@@ -5,6 +5,8 @@
  *
  * vcpu->mutex, vCPU loaded. SDM vol. 3A, 4.
  */
+#include <linux/string.h>
+#include "mmu/mmu.h"
 #include "mmu/walk.h"
 #include "vmx/cpu/cpuid.h"
 #include "vmx/cpu/cr.h"
@@ -39,6 +41,71 @@ static void load_pdptrs(struct walk_env *env)
 	env->pdptr[3] = vmcs_read64(GUEST_PDPTR3);
 }
 
+#define FETCH_CR4	(X86_CR4_PAE | X86_CR4_LA57 | X86_CR4_SMEP)	/* none the guest's own */
+
+/* 64-bit paging only: no other bit of CR0 or CR4 has a say in fetches there. */
+static void note_fetch(struct vcpu *vcpu, unsigned long address, unsigned int access,
+		       const struct walk_env *env, const struct walk_result *result)
+{
+	const struct walk_trail *trail = &result->trail;
+	struct linear_fetch *f = &vcpu->fetch;
+	unsigned int i;
+
+	f->rip = address;
+	f->access = access;
+	f->cr3 = env->cr3;
+	f->cr4 = env->cr4 & FETCH_CR4;
+	f->efer = env->efer;
+	f->gpa = result->gpa;
+	for (i = 0; i < trail->nr; i++)
+		if (!mmu_watch(&vcpu->vm->mmu, 0, &f->watch, trail->gpa[i], trail->entry[i]))
+			break;
+}
+
+static bool watch_code(struct vcpu *vcpu, const u8 *bytes, unsigned int offset)
+{
+	struct linear_fetch *f = &vcpu->fetch;
+	u64 value;
+
+	memcpy(&value, bytes + offset, sizeof(value));
+	return mmu_watch(&vcpu->vm->mmu, 0, &f->watch, f->gpa + offset, value);
+}
+
+/**
+ * linear_note_code() - the instruction that was fetched last has been decoded
+ * @vcpu: loaded
+ * @bytes: from its start, 15 of them, all in one page
+ * @len: its length
+ *
+ * linear_same_code() will tell whether it is still the same.
+ */
+void linear_note_code(struct vcpu *vcpu, const u8 *bytes, unsigned int len)
+{
+	if (!vcpu->fetch.watch.nr)
+		return;
+	if (watch_code(vcpu, bytes, 0) && len > sizeof(u64))
+		watch_code(vcpu, bytes, len - sizeof(u64));
+}
+
+/**
+ * linear_same_code() - would a fetch, and its decoding, have the same result as the last one?
+ * @vcpu: loaded, in 64-bit mode
+ * @rip: where
+ * @access: WALK_FETCH, perhaps WALK_USER
+ *
+ * Code that accesses a device does so again and again. As long as the registers, the entries of
+ * the guest's page tables (accessed bits included) and the code read the same, nothing that a
+ * walk or the decoder would find can differ. May sleep.
+ */
+bool linear_same_code(struct vcpu *vcpu, unsigned long rip, unsigned int access)
+{
+	const struct linear_fetch *f = &vcpu->fetch;
+
+	return f->rip == rip && f->access == access && f->efer == vcpu->efer &&
+	       f->cr4 == (vcpu->cr4 & FETCH_CR4) && f->cr3 == cr3_get(vcpu) &&
+	       mmu_unchanged(&vcpu->vm->mmu, &f->watch);
+}
+
 /**
  * linear_to_gpa() - translate a linear address
  * @vcpu: loaded; guest memory is read, so this may sleep
@@ -70,6 +137,11 @@ int linear_to_gpa(struct vcpu *vcpu, unsigned long address, unsigned int access,
 	if (cr_paging(vcpu) && (env.cr4 & X86_CR4_PAE) && !(vcpu->efer & EFER_LMA))
 		load_pdptrs(&env);
 	r = guest_walk(&env, address, access, &result);
+	if (access & WALK_FETCH) {
+		vcpu->fetch.watch.nr = 0;
+		if (r == WALK_OK && (vcpu->efer & EFER_LMA))
+			note_fetch(vcpu, address, access, &env, &result);
+	}
 	*gpa = result.gpa;
 	*error_code = result.error_code;
 	return r;

@@ -73,25 +73,6 @@ void xstate_destroy(struct vcpu *vcpu)
 }
 
 /**
- * xstate_load_fpu() - make the guest's registers the current ones of this thread
- * @vcpu: at the start of KVM_RUN
- */
-void xstate_load_fpu(struct vcpu *vcpu)
-{
-	/* PKRU is not in the swap: it is switched by xstate_enter(). */
-	fpu_swap_kvm_fpstate(&vcpu->fpu.fpu, true);
-}
-
-/**
- * xstate_put_fpu() - undo xstate_load_fpu()
- * @vcpu: at the end of KVM_RUN
- */
-void xstate_put_fpu(struct vcpu *vcpu)
-{
-	fpu_swap_kvm_fpstate(&vcpu->fpu.fpu, false);
-}
-
-/**
  * xstate_enter() - switch the control registers to the guest's
  * @vcpu: about to enter, its registers loaded
  *
@@ -229,13 +210,15 @@ int xstate_set_fpu(struct vcpu *vcpu, const struct kvm_fpu *fpu)
 	return 0;
 }
 
-/* While this runs the registers are in memory; the kernel's FPU code knows how. */
-static struct fxregs_state *borrow_fxregs(struct vcpu *vcpu)
+/* The kernel's FPU code knows how to have the registers in memory. */
+static struct fxregs_state *borrow_fxregs(struct vcpu *vcpu, bool *loaded)
 {
 	struct fxregs_state *fx = fxregs(vcpu);
 	struct xregs_state *xsave = &vcpu->fpu.fpu.fpstate->regs.xsave;
 
-	xstate_put_fpu(vcpu);
+	*loaded = vcpu->fpu.fpu.fpstate->in_use;
+	if (*loaded)
+		xstate_put_fpu(&vcpu->fpu);
 	/* A component in its initial state is not in memory. */
 	if (boot_cpu_has(X86_FEATURE_XSAVE) && !(xsave->header.xfeatures & XFEATURE_MASK_SSE)) {
 		memset(fx->xmm_space, 0, sizeof(fx->xmm_space));
@@ -247,30 +230,34 @@ static struct fxregs_state *borrow_fxregs(struct vcpu *vcpu)
 
 /**
  * xstate_read_xmm() - read an XMM register in the middle of KVM_RUN
- * @vcpu: its registers are loaded
+ * @vcpu: its registers may be loaded
  * @nr: 0 to 15
  * @value: receives 16 bytes
  */
 void xstate_read_xmm(struct vcpu *vcpu, unsigned int nr, void *value)
 {
-	struct fxregs_state *fx = borrow_fxregs(vcpu);
+	bool loaded;
+	struct fxregs_state *fx = borrow_fxregs(vcpu, &loaded);
 
 	memcpy(value, &fx->xmm_space[array_index_nospec(nr, 16) * 4], 16);
-	xstate_load_fpu(vcpu);
+	if (loaded)
+		xstate_load_fpu(&vcpu->fpu);
 }
 
 /**
  * xstate_write_xmm() - write an XMM register in the middle of KVM_RUN
- * @vcpu: its registers are loaded
+ * @vcpu: its registers may be loaded
  * @nr: 0 to 15
  * @value: 16 bytes
  */
 void xstate_write_xmm(struct vcpu *vcpu, unsigned int nr, const void *value)
 {
-	struct fxregs_state *fx = borrow_fxregs(vcpu);
+	bool loaded;
+	struct fxregs_state *fx = borrow_fxregs(vcpu, &loaded);
 
 	memcpy(&fx->xmm_space[array_index_nospec(nr, 16) * 4], value, 16);
-	xstate_load_fpu(vcpu);
+	if (loaded)
+		xstate_load_fpu(&vcpu->fpu);
 }
 
 /* Where a component is in the standard format. */
@@ -284,7 +271,7 @@ static void *component(struct kvm_xsave *xsave, unsigned int nr)
 
 /**
  * xstate_write_vex() - write an XMM register as a VEX instruction does: the rest of it is cleared
- * @vcpu: its registers are loaded
+ * @vcpu: its registers may be loaded
  * @nr: 0 to 15
  * @value: 16 bytes
  *
@@ -293,13 +280,15 @@ static void *component(struct kvm_xsave *xsave, unsigned int nr)
 int xstate_write_vex(struct vcpu *vcpu, unsigned int nr, const void *value)
 {
 	struct kvm_xsave *xsave = kzalloc(sizeof(*xsave), GFP_KERNEL_ACCOUNT);
+	struct fxregs_state *fx;
 	void *ymm, *zmm;
+	bool loaded;
 
 	if (!xsave)
 		return -ENOMEM;
+	fx = borrow_fxregs(vcpu, &loaded);
 	nr = array_index_nospec(nr, 16);
-	xstate_write_xmm(vcpu, nr, value);
-	xstate_put_fpu(vcpu);
+	memcpy(&fx->xmm_space[nr * 4], value, 16);
 	xstate_get_xsave(vcpu, xsave);
 	ymm = component(xsave, XFEATURE_YMM);
 	zmm = component(xsave, XFEATURE_ZMM_Hi256);
@@ -308,7 +297,8 @@ int xstate_write_vex(struct vcpu *vcpu, unsigned int nr, const void *value)
 	if (zmm)
 		memset(zmm + nr * 32, 0, 32);
 	xstate_set_xsave(vcpu, xsave);
-	xstate_load_fpu(vcpu);
+	if (loaded)
+		xstate_load_fpu(&vcpu->fpu);
 	kfree(xsave);
 	return 0;
 }

@@ -10,6 +10,7 @@
 #include <linux/kvm.h>
 #include <linux/types.h>
 #include <asm/page_types.h>
+#include <asm/fpu/api.h>
 #include <asm/fpu/types.h>
 
 struct vcpu;
@@ -24,8 +25,6 @@ int xstate_init(void);
 u64 xstate_host_xcr0(void);
 int xstate_create(struct vcpu *vcpu);
 void xstate_destroy(struct vcpu *vcpu);
-void xstate_load_fpu(struct vcpu *vcpu);
-void xstate_put_fpu(struct vcpu *vcpu);
 void xstate_enter(struct vcpu *vcpu);
 void xstate_leave(struct vcpu *vcpu);
 int xstate_set_xcr0(struct vcpu *vcpu, u64 value);
@@ -38,5 +37,17 @@ int xstate_set_xcrs(struct vcpu *vcpu, const struct kvm_xcrs *xcrs);
 void xstate_read_xmm(struct vcpu *vcpu, unsigned int nr, void *value);
 void xstate_write_xmm(struct vcpu *vcpu, unsigned int nr, const void *value);
 int xstate_write_vex(struct vcpu *vcpu, unsigned int nr, const void *value);
+
+/* In KVM_RUN, before the first entry: make the guest's registers the thread's; PKRU is apart. */
+static inline void xstate_load_fpu(struct vcpu_xstate *xstate)
+{
+	fpu_swap_kvm_fpstate(&xstate->fpu, true);
+}
+
+/* Undo it, after the last exit. */
+static inline void xstate_put_fpu(struct vcpu_xstate *xstate)
+{
+	fpu_swap_kvm_fpstate(&xstate->fpu, false);
+}
 
 #endif

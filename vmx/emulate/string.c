@@ -242,7 +242,8 @@ int emul_string(struct emul *e)
 		if (e->stop || (e->rflags & X86_EFLAGS_TF))
 			break;
 	}
-	e->ops->set_rflags(e, e->rflags);
+	/* The breakpoint on it has been served (SDM vol. 3B, 17.3.1.1). */
+	e->ops->set_rflags(e, e->rflags | X86_EFLAGS_RF);
 	e->single_step = e->rflags & X86_EFLAGS_TF;
 	return EMUL_REPEAT;
 }

@@ -50,7 +50,8 @@ int exit_ept_violation(struct vcpu *vcpu)
 	}
 	if (r == MMU_FAULT_MMIO) {
 		stats_add(vcpu, pf_emulate);
-		return event_interrupted(vcpu) ? exit_delivery_error(vcpu) : mmio_emulate(vcpu);
+		return event_interrupted(vcpu) ? exit_delivery_error(vcpu) :
+						 mmio_access(vcpu, gpa, qual);
 	}
 	if (r == -EINTR) {
 		vcpu->run->exit_reason = KVM_EXIT_INTR;

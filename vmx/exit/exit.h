@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * VM exits. A handler runs with interrupts and preemption on, the vCPU loaded, and returns 1
- * to re-enter the guest, 0 to return to user space with the run page filled in, or a
- * negative errno for KVM_RUN.
+ * VM exits. A handler runs with the vCPU loaded, and with interrupts and preemption on unless
+ * its row says IRQS_OFF. It returns 1 to re-enter the guest, 0 to return to user space with the
+ * run page filled in, or a negative errno for KVM_RUN.
  */
 #ifndef KVMLET_VMX_EXIT_EXIT_H
 #define KVMLET_VMX_EXIT_EXIT_H
@@ -20,6 +20,9 @@ struct vcpu;
 EXIT_REASONS(X)
 #undef X
 
+#define EXIT_LATER	2	/* not with interrupts off */
+
+int exit_handle_at_once(struct vcpu *vcpu);
 int exit_handle(struct vcpu *vcpu);
 const char *exit_name(u32 reason);
 

@@ -68,14 +68,28 @@ static int to_user(struct vcpu *vcpu, u16 port, unsigned int size, bool in)
 	run->io.port = port;
 	run->io.count = 1;
 	run->io.data_offset = KVM_PIO_PAGE_OFFSET * PAGE_SIZE;
-	if (!in)
-		memcpy(vcpu->pio_data, &vcpu->gpr[GPR_RAX], size);
 	vcpu->io_rip = vcpu_rip(vcpu);
 	vcpu->io_size = size;
 	vcpu->complete = in ? complete_in : complete_out;
-	if (!in)
+	if (!in) {
+		memcpy(vcpu->pio_data, &vcpu->gpr[GPR_RAX], size);
 		trace_pio(vcpu, false, port, size, 1, vcpu->pio_data);
+	}
 	return 0;
+}
+
+/* True if a controller in the kernel has the port, and the instruction is done. */
+static bool in_kernel(struct vcpu *vcpu, u16 port, unsigned int size, bool in)
+{
+	u32 data = vcpu->gpr[GPR_RAX];
+
+	if (!irqchip_pio(vcpu, port, size, &data, !in))
+		return false;
+	trace_pio(vcpu, in, port, size, 1, &data);
+	if (in)
+		set_rax(vcpu, &data, size);
+	done(vcpu, size);
+	return true;
 }
 
 /**
@@ -87,17 +101,11 @@ static int to_user(struct vcpu *vcpu, u16 port, unsigned int size, bool in)
 int exit_io(struct vcpu *vcpu)
 {
 	unsigned long qual = vmcs_readl(EXIT_QUALIFICATION);
-	unsigned int size = IO_SIZE(qual);
-	bool in = IO_IS_IN(qual);
-	u32 data = vcpu->gpr[GPR_RAX];
 
 	if (IO_IS_STRING(qual))
 		return mmio_emulate(vcpu);
-	if (vcpu->vm->irqchip != IRQCHIP_KERNEL ||
-	    !irqchip_pio(vcpu, IO_PORT(qual), size, &data, !in))
-		return to_user(vcpu, IO_PORT(qual), size, in);
-	trace_pio(vcpu, in, IO_PORT(qual), size, 1, &data);
-	if (in)
-		set_rax(vcpu, &data, size);
-	return done(vcpu, size);
+	if (vcpu->vm->irqchip == IRQCHIP_KERNEL &&
+	    in_kernel(vcpu, IO_PORT(qual), IO_SIZE(qual), IO_IS_IN(qual)))
+		return 1;
+	return to_user(vcpu, IO_PORT(qual), IO_SIZE(qual), IO_IS_IN(qual));
 }

@@ -36,11 +36,25 @@ static struct vcpu *vcpu_of(struct emul *e)
 	return e->cpu;
 }
 
+/* Has the processor made this very translation, and found the access allowed, before it exited? */
+static bool translated(const struct mmio_state *m, u64 linear, unsigned int access)
+{
+	return m->translated && (linear ^ m->linear) < PAGE_SIZE &&
+	       !(access & (EMUL_FETCH | EMUL_IMPLICIT)) &&
+	       (m->wrote || !(access & EMUL_WRITE));
+}
+
 static int translate_one(struct emul *e, u64 linear, unsigned int access, gpa_t *gpa)
 {
+	const struct mmio_state *m = &vcpu_of(e)->mmio;
 	u32 error_code;
-	int r = linear_to_gpa(vcpu_of(e), linear, access, gpa, &error_code);
+	int r;
 
+	if (translated(m, linear, access)) {
+		*gpa = m->gpa + offset_in_page(linear);
+		return EMUL_OK;
+	}
+	r = linear_to_gpa(vcpu_of(e), linear, access, gpa, &error_code);
 	if (r == WALK_OK)
 		return EMUL_OK;
 	if (r == -EAGAIN)
@@ -149,37 +163,66 @@ static void note_access(struct emul *e, u64 at, unsigned int len, u8 kinds)
 		e->stop = true;
 }
 
-static int op_read(struct emul *e, u64 linear, void *data, unsigned int len, unsigned int access)
+/* Is this the access that ended the guest's stay? Then no memory is there. */
+static bool is_exit_access(const struct mmio_state *m, u64 linear, unsigned int len,
+			   unsigned int access)
+{
+	return translated(m, linear, access) && m->wrote == !!(access & EMUL_WRITE) &&
+	       len <= 8 && offset_in_page(linear) + len <= PAGE_SIZE;
+}
+
+static int read_anywhere(struct emul *e, u64 linear, void *data, unsigned int len,
+			 unsigned int access)
 {
 	struct vcpu *vcpu = vcpu_of(e);
 	struct operand op;
 	int r = translate(e, linear, len, access, &op);
 
-	if (r == EMUL_OK && (access & EMUL_FETCH) &&
-	    !mmu_is_ram(&vcpu->vm->mmu, 0, op.gpa[0], false))
-		return EMUL_UNHANDLED;
+	/* Instructions are fetched a page at a time, and from memory alone. */
+	if (r == EMUL_OK && (access & EMUL_FETCH))
+		return mmu_read(&vcpu->vm->mmu, 0, op.gpa[0], data, len) ? EMUL_UNHANDLED :
+									   EMUL_OK;
 	if (r == EMUL_OK)
 		r = read_part(vcpu, op.gpa[0], data, op.len[0]);
 	if (r == EMUL_OK && op.len[1])
 		r = read_part(vcpu, op.gpa[1], data + op.len[0], op.len[1]);
+	return r;
+}
+
+static int op_read(struct emul *e, u64 linear, void *data, unsigned int len, unsigned int access)
+{
+	struct vcpu *vcpu = vcpu_of(e);
+
 	if (!(access & (EMUL_FETCH | EMUL_IMPLICIT)))
 		note_access(e, linear, len, DEBUG_READ);
+	if (is_exit_access(&vcpu->mmio, linear, len, access))
+		return device_read(vcpu, vcpu->mmio.gpa + offset_in_page(linear), data, len);
+	return read_anywhere(e, linear, data, len, access);
+}
+
+static int write_anywhere(struct emul *e, u64 linear, const void *data, unsigned int len,
+			  unsigned int access)
+{
+	struct operand op;
+	int r = translate(e, linear, len, access | EMUL_WRITE, &op);
+
+	if (r == EMUL_OK)
+		r = write_part(vcpu_of(e), op.gpa[0], data, op.len[0]);
+	if (r == EMUL_OK && op.len[1])
+		r = write_part(vcpu_of(e), op.gpa[1], data + op.len[0], op.len[1]);
 	return r;
 }
 
 static int op_write(struct emul *e, u64 linear, const void *data, unsigned int len,
 		    unsigned int access)
 {
-	struct operand op;
-	int r = translate(e, linear, len, access | EMUL_WRITE, &op);
+	struct vcpu *vcpu = vcpu_of(e);
 
 	if (!(access & EMUL_IMPLICIT))
 		note_access(e, linear, len, DEBUG_WRITE);
-	if (r == EMUL_OK)
-		r = write_part(vcpu_of(e), op.gpa[0], data, op.len[0]);
-	if (r == EMUL_OK && op.len[1])
-		r = write_part(vcpu_of(e), op.gpa[1], data + op.len[0], op.len[1]);
-	return r;
+	if (is_exit_access(&vcpu->mmio, linear, len, access | EMUL_WRITE))
+		return device_write(vcpu, vcpu->mmio.gpa + offset_in_page(linear), data, len);
+	return write_anywhere(e, linear, data, len, access);
 }
 
 /* Across two pages, or to a device, a locked access is a plain write: nobody else can tell. */
@@ -479,7 +522,7 @@ static int inject_fault(struct vcpu *vcpu, const struct emul_fault *fault)
 	return 1;
 }
 
-static int play(struct vcpu *vcpu);
+static int execute(struct vcpu *vcpu);
 
 static int complete_read(struct vcpu *vcpu)
 {
@@ -488,13 +531,13 @@ static int complete_read(struct vcpu *vcpu)
 	memcpy(m->wanted.data, vcpu->run->mmio.data, sizeof(m->wanted.data));
 	trace_mmio(vcpu, false, m->wanted.gpa, m->wanted.len, m->wanted.data);
 	m->reads[m->nr_reads++] = m->wanted;
-	return play(vcpu);
+	return execute(vcpu);
 }
 
 static int complete_in(struct vcpu *vcpu)
 {
 	vcpu->mmio.in_answered = vcpu->mmio.in_wanted;
-	return play(vcpu);
+	return execute(vcpu);
 }
 
 static int ask_user(struct vcpu *vcpu)
@@ -519,11 +562,25 @@ static int not_emulated(struct vcpu *vcpu)
 	return 1;
 }
 
-/* Executes the instruction from its start, with the answers there are. */
-static int play(struct vcpu *vcpu)
+static int finish(struct vcpu *vcpu, int r)
+{
+	switch (r) {
+	case EMUL_OK:
+	case EMUL_REPEAT:
+		return committed(vcpu, r == EMUL_OK);
+	case EMUL_FAULT:
+		return inject_fault(vcpu, &vcpu->mmio.emul.fault);
+	case EMUL_MMIO:
+		return ask_user(vcpu);
+	default:
+		return not_emulated(vcpu);
+	}
+}
+
+/* Executes the decoded instruction from its start, with the answers there are. */
+static int execute(struct vcpu *vcpu)
 {
 	struct mmio_state *m = &vcpu->mmio;
-	int r;
 
 	/* User space may have moved RIP, by a reset say: then this instruction is no more. */
 	if (m->nr_reads + m->in_answered.set && vcpu_rip(vcpu) != vcpu->io_rip)
@@ -534,19 +591,43 @@ static int play(struct vcpu *vcpu)
 	m->next_write = 0;
 	m->in_wanted.set = false;
 	m->out.set = false;
-	emul_init(&m->emul, &emul_ops, vcpu, mode_of(vcpu), segment_cpl(vcpu));
-	r = emul_one(&m->emul);
-	switch (r) {
-	case EMUL_OK:
-	case EMUL_REPEAT:
-		return committed(vcpu, r == EMUL_OK);
-	case EMUL_FAULT:
-		return inject_fault(vcpu, &m->emul.fault);
-	case EMUL_MMIO:
-		return ask_user(vcpu);
-	default:
-		return not_emulated(vcpu);
-	}
+	return finish(vcpu, emul_execute(&m->emul));
+}
+
+/* Fetches and decodes, unless this is the instruction that was emulated last. */
+static int decode(struct vcpu *vcpu)
+{
+	struct emul *e = &vcpu->mmio.emul;
+	enum emul_mode mode = mode_of(vcpu);
+	unsigned int cpl = segment_cpl(vcpu);
+	int r;
+
+	if (mode == EMUL_LONG && e->mode == mode && e->cpl == cpl && e->rip == vcpu_rip(vcpu) &&
+	    linear_same_code(vcpu, e->rip, EMUL_FETCH | (cpl == 3 ? EMUL_USER : 0)))
+		return EMUL_OK;
+	emul_init(e, &emul_ops, vcpu, mode, cpl);
+	vcpu->fetch.watch.nr = 0;
+	r = emul_decode(e);
+	/* Code in two pages was fetched in two pieces. */
+	if (r == EMUL_OK && e->insn.nr_bytes == EMUL_MAX_INSN)
+		linear_note_code(vcpu, e->insn.bytes, e->insn.len);
+	else
+		vcpu->fetch.watch.nr = 0;
+	return r;
+}
+
+static int emulate(struct vcpu *vcpu)
+{
+	struct mmio_state *m = &vcpu->mmio;
+	int r;
+
+	stats_add(vcpu, insn_emulation);
+	m->nr_reads = 0;
+	m->in_answered.set = false;
+	/* What the emulator touched for this guest is in the L1D cache of the next. */
+	vcpu->flush_l1d = true;
+	r = decode(vcpu);
+	return r == EMUL_OK ? execute(vcpu) : finish(vcpu, r);
 }
 
 /**
@@ -557,12 +638,31 @@ static int play(struct vcpu *vcpu)
  */
 int mmio_emulate(struct vcpu *vcpu)
 {
-	stats_add(vcpu, insn_emulation);
-	vcpu->mmio.nr_reads = 0;
-	vcpu->mmio.in_answered.set = false;
-	/* What the emulator touched for this guest is in the L1D cache of the next. */
-	vcpu->flush_l1d = true;
-	return play(vcpu);
+	vcpu->mmio.translated = false;
+	return emulate(vcpu);
+}
+
+/**
+ * mmio_access() - execute the instruction that accessed an address without memory
+ * @vcpu: has just exited by an EPT violation
+ * @gpa: guest-physical address
+ * @qual: exit qualification
+ *
+ * Return: see exit.h.
+ */
+int mmio_access(struct vcpu *vcpu, gpa_t gpa, unsigned long qual)
+{
+	struct mmio_state *m = &vcpu->mmio;
+
+	/* Neither a fetch, nor an access to the guest's page tables. */
+	m->translated = (qual & EPT_VIOLATION_GVA_IS_VALID) && !(qual & EPT_VIOLATION_ACC_INSTR) &&
+			(qual & EPT_VIOLATION_GVA_TRANSLATED);
+	if (m->translated) {
+		m->linear = vmcs_readl(GUEST_LINEAR_ADDRESS) & PAGE_MASK;
+		m->gpa = gpa & PAGE_MASK;
+		m->wrote = qual & EPT_VIOLATION_ACC_WRITE;
+	}
+	return emulate(vcpu);
 }
 
 /**
@@ -580,6 +680,7 @@ bool mmio_task_switch(struct vcpu *vcpu, struct emul_task *task, int *r)
 
 	emul_init(e, &emul_ops, vcpu, mode_of(vcpu), segment_cpl(vcpu));
 	vcpu->flush_l1d = true;
+	vcpu->mmio.translated = false;
 	status = emul_task_switch(e, task);
 	*r = 1;
 	if (status == EMUL_OK)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Instructions that access an address without memory, or do string I/O, while user space
- * serves them. The instruction is replayed: what user space answered is served from here, so
- * that the emulator keeps nothing between two KVM_RUNs.
+ * serves them. The instruction is decoded once and executed again with each answer, which is
+ * served from here.
  */
 #ifndef KVMLET_VMX_EXIT_MMIO_H
 #define KVMLET_VMX_EXIT_MMIO_H
@@ -38,9 +38,13 @@ struct mmio_state {
 	struct mmio_part wanted;			/* the read that stopped the replay */
 	unsigned long hits;				/* of DR6: breakpoints met */
 	struct mmio_pio in_wanted, in_answered, out;
+	bool translated, wrote;				/* the next two hold; it was a write */
+	unsigned long linear;				/* page that was accessed, */
+	gpa_t gpa;					/* and where it is */
 };
 
 int mmio_emulate(struct vcpu *vcpu);
 bool mmio_task_switch(struct vcpu *vcpu, struct emul_task *task, int *r);
+int mmio_access(struct vcpu *vcpu, gpa_t gpa, unsigned long qual);
 
 #endif

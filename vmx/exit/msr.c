@@ -3,7 +3,10 @@
  * RDMSR and WRMSR that the MSR bitmap does not let through. What cannot be done is #GP(0), or
  * user space's business if it asked for it (KVM_CAP_X86_USER_SPACE_MSR). SDM vol. 3C, 25.1.3.
  */
+#include <linux/irqflags.h>
 #include <linux/string.h>
+#include <asm/apicdef.h>
+#include <asm/msr-index.h>
 #include "vmx/cpu/msr.h"
 #include "vmx/cpu/msr_filter.h"
 #include "vmx/cpu/regs.h"
@@ -92,17 +95,26 @@ int exit_rdmsr(struct vcpu *vcpu)
 	return done_read(vcpu, value);
 }
 
+/* Written often, and without anything that needs interrupts; the rest may even sleep. */
+static bool written_at_once(u32 index)
+{
+	return index == MSR_IA32_TSC_DEADLINE || index == MSR_IA32_MISC_ENABLE ||
+	       (index >= APIC_BASE_MSR && index <= APIC_BASE_MSR + 0xff);
+}
+
 /**
  * exit_wrmsr() - WRMSR
  * @vcpu: loaded
  *
  * Return: 1, with #GP(0) for an MSR or a value that the guest may not write; 0 with
- * KVM_EXIT_X86_WRMSR.
+ * KVM_EXIT_X86_WRMSR; EXIT_LATER.
  */
 int exit_wrmsr(struct vcpu *vcpu)
 {
 	u32 index = vcpu->gpr[GPR_RCX];
 
+	if (irqs_disabled() && !written_at_once(index))
+		return EXIT_LATER;
 	if (!msr_filter_allows(vcpu->vm, index, true))
 		return refuse(vcpu, KVM_MSR_EXIT_REASON_FILTER, true);
 	if (msr_set(vcpu, index, vcpu_edx_eax(vcpu), false))

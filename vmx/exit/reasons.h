@@ -11,6 +11,10 @@
  * and at each CPL: where the SDM has #UD go before the exit it is the same, where #GP would come
  * for a CPL it comes after the exit. VECTORING: may come while an event is being delivered,
  * which must then be delivered again.
+ * IRQS_OFF: handled and entered again without turning interrupts on; an interrupt that waits
+ * ends the next entry at once. Such a handler does not sleep, touches no guest memory, and
+ * leaves XCR0, XSS, CR4 and the debug registers alone; or it returns EXIT_LATER, having done
+ * nothing, and is called again with interrupts on.
  */
 #ifndef KVMLET_VMX_EXIT_REASONS_H
 #define KVMLET_VMX_EXIT_REASONS_H
@@ -29,15 +33,15 @@
 	X(7,  INTERRUPT_WINDOW,    exit_window,        0)         /* an interrupt waited for IF */ \
 	X(8,  NMI_WINDOW,          exit_window,        0)         /* an NMI waited for IRET */ \
 	X(9,  TASK_SWITCH,         exit_task_switch,   VECTORING) /* CALL, JMP, IRET, IDT gate */ \
-	X(10, CPUID,               exit_cpuid,         0)         /* always */ \
+	X(10, CPUID,               exit_cpuid,         IRQS_OFF)  /* always */ \
 	X(11, GETSEC,              exit_undefined,     0)         /* CR4.SMXE is never set */ \
 	X(12, HLT,                 exit_hlt,           0)         /* always */ \
-	X(13, INVD,                exit_skip,          0)         /* always */ \
+	X(13, INVD,                exit_skip,          IRQS_OFF)  /* always */ \
 	X(14, INVLPG,              exit_unexpected,    0)         /* off: EPT needs none */ \
 	X(15, RDPMC,               exit_rdpmc,         0)         /* always */ \
 	X(16, RDTSC,               exit_unexpected,    0)         /* off: the TSC has an offset */ \
 	X(17, RSM,                 exit_undefined,     0)         /* only in SMM */ \
-	X(18, VMCALL,              exit_vmcall,        0)         /* always */ \
+	X(18, VMCALL,              exit_vmcall,        IRQS_OFF)  /* always */ \
 	X(19, VMCLEAR,             exit_undefined,     0)         /* always: no VMX in a guest */ \
 	X(20, VMLAUNCH,            exit_undefined,     0)         /* always: no VMX in a guest */ \
 	X(21, VMPTRLD,             exit_undefined,     0)         /* always: no VMX in a guest */ \
@@ -50,13 +54,13 @@
 	X(28, CR_ACCESS,           exit_cr,            0)         /* CR8; bits of CR0, CR4 */ \
 	X(29, DR_ACCESS,           exit_dr,            0)         /* always, before any fault */ \
 	X(30, IO_INSTRUCTION,      exit_io,            0)         /* always */ \
-	X(31, MSR_READ,            exit_rdmsr,         0)         /* MSRs that are not passed */ \
-	X(32, MSR_WRITE,           exit_wrmsr,         0)         /* MSRs that are not passed */ \
+	X(31, MSR_READ,            exit_rdmsr,         IRQS_OFF)  /* MSRs that are not passed */ \
+	X(32, MSR_WRITE,           exit_wrmsr,         IRQS_OFF)  /* MSRs that are not passed */ \
 	X(33, INVALID_STATE,       exit_entry_failed,  0)         /* guest state breaks a rule */ \
 	X(34, MSR_LOAD_FAIL,       exit_entry_failed,  0)         /* no entry loads a list */ \
-	X(36, MWAIT_INSTRUCTION,   exit_skip,          0)         /* always */ \
+	X(36, MWAIT_INSTRUCTION,   exit_skip,          IRQS_OFF)  /* always */ \
 	X(37, MONITOR_TRAP_FLAG,   exit_unexpected,    0)         /* off */ \
-	X(39, MONITOR_INSTRUCTION, exit_skip,          0)         /* always */ \
+	X(39, MONITOR_INSTRUCTION, exit_skip,          IRQS_OFF)  /* always */ \
 	X(40, PAUSE_INSTRUCTION,   exit_pause,         0)         /* a loop of them at CPL 0 */ \
 	X(41, MCE_DURING_VMENTRY,  exit_entry_failed,  0)         /* after the host's #MC */ \
 	X(43, TPR_BELOW_THRESHOLD, exit_unexpected,    0)         /* off: no TPR shadow */ \
@@ -70,7 +74,7 @@
 	X(51, RDTSCP,              exit_unexpected,    0)         /* off: the TSC has an offset */ \
 	X(52, PREEMPTION_TIMER,    exit_nothing,       0)         /* only with parameter slice */ \
 	X(53, INVVPID,             exit_undefined,     0)         /* always: no VMX in a guest */ \
-	X(54, WBINVD,              exit_skip,          0)         /* always */ \
+	X(54, WBINVD,              exit_skip,          IRQS_OFF)  /* always */ \
 	X(55, XSETBV,              exit_xsetbv,        0)         /* always */ \
 	X(56, APIC_WRITE,          exit_unexpected,    0)         /* off */ \
 	X(57, RDRAND,              exit_undefined,     0)         /* where CPUID hides it */ \

@@ -22,6 +22,9 @@
 #include "vmx/vcpu.h"
 
 #define VECTORING	BIT(0)
+#define IRQS_OFF	BIT(1)
+
+#define SHADOWS		(GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS)
 
 struct exit_row {
 	const char *name;
@@ -195,6 +198,25 @@ static void reclaim_event(struct vcpu *vcpu)
 }
 
 /**
+ * exit_handle_at_once() - count the exit that vcpu->exit_reason tells, and handle it if it may be
+ * @vcpu: loaded
+ *
+ * Context: interrupts off. Return: EXIT_LATER to call exit_handle() with them on; see exit.h.
+ */
+int exit_handle_at_once(struct vcpu *vcpu)
+{
+	u32 reason = vcpu->exit_reason;
+
+	if (reason >= ARRAY_SIZE(exit_table))
+		return EXIT_LATER;
+	reason = array_index_nospec(reason, ARRAY_SIZE(exit_table));
+	vcpu->stats.exits[reason]++;
+	if (!(exit_table[reason].traits & IRQS_OFF))
+		return EXIT_LATER;
+	return exit_table[reason].handler(vcpu);
+}
+
+/**
  * exit_handle() - handle the exit that vcpu->exit_reason tells
  * @vcpu: loaded
  *
@@ -209,10 +231,24 @@ int exit_handle(struct vcpu *vcpu)
 	row = row_of(vcpu->exit_reason);
 	if (unlikely(!row))
 		return exit_unexpected(vcpu);
-	vcpu->stats.exits[(u16)vcpu->exit_reason]++;
 	if (row->traits & VECTORING)
 		reclaim_event(vcpu);
 	return row->handler(vcpu);
+}
+
+/* EIP wraps at 4 GiB outside 64-bit mode, shadows of STI and MOV SS and RF end, TF traps. */
+static noinline int skip_carefully(struct vcpu *vcpu, u32 blocked)
+{
+	unsigned long rip = vcpu_rip(vcpu);
+
+	if (rip != (u32)rip && !segment_cs_long(vcpu))
+		vcpu_set_rip(vcpu, (u32)rip);
+	if (blocked & SHADOWS)
+		vmcs_write32(GUEST_INTERRUPTIBILITY_INFO, blocked & ~SHADOWS);
+	vcpu_set_rflags(vcpu, vcpu_rflags(vcpu) & ~X86_EFLAGS_RF);
+	if (vcpu_rflags(vcpu) & X86_EFLAGS_TF)
+		event_debug(vcpu, DR6_BS);
+	return 1;
 }
 
 /**
@@ -223,22 +259,14 @@ int exit_handle(struct vcpu *vcpu)
  */
 int skip_instruction(struct vcpu *vcpu)
 {
-	const u32 shadows = GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS;
 	u32 blocked = vmcs_read32(GUEST_INTERRUPTIBILITY_INFO);
 	unsigned long old = vcpu_rip(vcpu);
 	unsigned long rip = old + vmcs_read32(VM_EXIT_INSTRUCTION_LEN);
 
-	/* Outside 64-bit mode EIP wraps at 4 GiB. */
-	if (unlikely((old ^ rip) & BIT_ULL(32)) && !segment_cs_long(vcpu))
-		rip = (u32)rip;
 	vcpu_set_rip(vcpu, rip);
-	if (unlikely(blocked & shadows))
-		vmcs_write32(GUEST_INTERRUPTIBILITY_INFO, blocked & ~shadows);
-	if (unlikely(vcpu_rflags(vcpu) & (X86_EFLAGS_TF | X86_EFLAGS_RF))) {
-		vcpu_set_rflags(vcpu, vcpu_rflags(vcpu) & ~X86_EFLAGS_RF);
-		if (vcpu_rflags(vcpu) & X86_EFLAGS_TF)
-			event_debug(vcpu, DR6_BS);
-	}
+	if (unlikely(((old ^ rip) & BIT_ULL(32)) || (blocked & SHADOWS) ||
+		     (vcpu_rflags(vcpu) & (X86_EFLAGS_TF | X86_EFLAGS_RF))))
+		return skip_carefully(vcpu, blocked);
 	return 1;
 }
 

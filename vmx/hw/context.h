@@ -10,14 +10,24 @@
 #include <linux/context_tracking.h>
 #include <linux/instrumentation.h>
 #include <linux/irqflags.h>
+#include <linux/jiffies.h>
 #include <linux/rcupdate.h>
 #include <linux/vtime.h>
 #include "vmx/compat.h"
 
-/* Time from here to context_stop_time() is the guest's. Interrupts off. */
-static __always_inline void context_start_time(void)
+/*
+ * Time from here to context_stop_time() is the guest's. Interrupts off.
+ *
+ * RCU is told that it need not wait for this CPU, unless it does not watch the guest anyway. A
+ * tick makes it ask, so once in the time of a tick will do; @told is the vCPU's own.
+ */
+static __always_inline void context_start_time(unsigned long *told)
 {
 	vtime_account_guest_enter();
+	if (!context_tracking_enabled_this_cpu() && *told != jiffies) {
+		*told = jiffies;
+		compat_rcu_guest_enter();
+	}
 }
 
 static __always_inline void context_stop_time(void)
@@ -38,11 +48,7 @@ static __always_inline void context_enter_guest(void)
 	trace_hardirqs_on_prepare();
 	lockdep_hardirqs_on_prepare();
 	instrumentation_end();
-	if (!context_tracking_guest_enter()) {
-		instrumentation_begin();
-		compat_rcu_guest_enter();
-		instrumentation_end();
-	}
+	context_tracking_guest_enter();
 	lockdep_hardirqs_on(CALLER_ADDR0);
 }
 

@@ -28,24 +28,21 @@ static const u32 switched_index[NR_SWITCHED_MSRS] = {
 };
 
 /* The host never changes these after a CPU's start, so each CPU reads them once. */
-struct host_msrs {
-	bool read;
-	u64 value[NR_SWITCHED_MSRS];
+struct host_values {
+	struct desc_ptr gdt;
+	u64 msr[NR_SWITCHED_MSRS];
 };
 
-static DEFINE_PER_CPU(struct host_msrs, host_msrs);
+static DEFINE_PER_CPU(struct host_values, host_values);
 
-static u64 *host_msr_values(void)
+static void read_host_values(struct host_values *host, int cpu)
 {
-	struct host_msrs *host = this_cpu_ptr(&host_msrs);
 	unsigned int i;
 
-	if (!host->read) {
-		for (i = 0; i < NR_SWITCHED_MSRS; i++)
-			rdmsrl_safe(switched_index[i], &host->value[i]);
-		host->read = true;
-	}
-	return host->value;
+	host->gdt.address = (unsigned long)get_cpu_gdt_ro(cpu);
+	host->gdt.size = GDT_SIZE - 1;
+	for (i = 0; i < NR_SWITCHED_MSRS; i++)
+		rdmsrl_safe(switched_index[i], &host->msr[i]);
 }
 
 /**
@@ -93,21 +90,27 @@ void switch_setup(struct vcpu *vcpu)
  */
 void switch_cpu(struct vcpu *vcpu, int cpu)
 {
+	struct host_values *host = this_cpu_ptr(&host_values);
 	u64 value;
 
+	if (!host->gdt.size)
+		read_host_values(host, cpu);
+	vcpu->sw.chosen = false;
 	vmcs_writel(HOST_TR_BASE, (unsigned long)&get_cpu_entry_area(cpu)->tss.x86_tss);
-	vmcs_writel(HOST_GDTR_BASE, (unsigned long)get_cpu_gdt_ro(cpu));
+	vmcs_writel(HOST_GDTR_BASE, host->gdt.address);
 	vmcs_writel(HOST_GS_BASE, cpu_kernelmode_gs_base(cpu));
 	rdmsrl(MSR_IA32_SYSENTER_ESP, value);
 	vmcs_writel(HOST_IA32_SYSENTER_ESP, value);
 }
 
+/* The bases of FS and GS user space may have changed without the kernel's knowledge. */
 static void save_host_segments(struct switch_state *sw)
 {
+	current_save_fsgs();
+	sw->fs = current->thread.fsindex;
+	sw->gs = current->thread.gsindex;
 	savesegment(ds, sw->ds);
 	savesegment(es, sw->es);
-	savesegment(fs, sw->fs);
-	savesegment(gs, sw->gs);
 	asm volatile("sldt %0" : "=m" (sw->ldt));
 }
 
@@ -126,22 +129,31 @@ static void restore_host_segments(struct switch_state *sw)
 	}
 }
 
-static void load_switched_msrs(struct vcpu *vcpu)
+/* Which of the guest's differ from this CPU's; SYSCALL's are dead while it cannot use it. */
+static void choose_switched(struct vcpu *vcpu)
 {
-	const u64 *host = host_msr_values();
+	const u64 *host = this_cpu_ptr(&host_values)->msr;
 	unsigned int i;
 
+	vcpu->sw.chosen = true;
 	vcpu->sw.switched = 0;
 	for (i = 0; i < NR_SWITCHED_MSRS; i++) {
-		/* SYSCALL's are dead while the guest cannot use it. */
 		if (i != SWITCHED_TSC_AUX && !(vcpu->efer & EFER_SCE))
 			continue;
 		if (i == SWITCHED_TSC_AUX && !(vcpu->vmcs->proc2 & SECONDARY_EXEC_ENABLE_RDTSCP))
 			continue;
-		if (vcpu->msr.switched[i] == host[i])
-			continue;
-		wrmsrl(switched_index[i], vcpu->msr.switched[i]);
-		vcpu->sw.switched |= BIT(i);
+		if (vcpu->msr.switched[i] != host[i])
+			vcpu->sw.switched |= BIT(i);
+	}
+}
+
+static void write_switched(unsigned long which, const u64 *values)
+{
+	unsigned int i;
+
+	for (; which; which &= which - 1) {
+		i = __ffs(which);
+		native_wrmsrl(switched_index[i], values[i]);
 	}
 }
 
@@ -154,19 +166,19 @@ static void load_switched_msrs(struct vcpu *vcpu)
 void switch_to_guest(struct vcpu *vcpu)
 {
 	struct switch_state *sw = &vcpu->sw;
-	unsigned long fs_base;
 
 	if (sw->guest)
 		return;
 	save_host_segments(sw);
-	rdmsrl(MSR_FS_BASE, fs_base);
-	if (fs_base != vcpu->vmcs->host_fs_base) {
-		vcpu->vmcs->host_fs_base = fs_base;
-		vmcs_writel(HOST_FS_BASE, fs_base);
+	if (current->thread.fsbase != vcpu->vmcs->host_fs_base) {
+		vcpu->vmcs->host_fs_base = current->thread.fsbase;
+		vmcs_writel(HOST_FS_BASE, current->thread.fsbase);
 	}
-	rdmsrl(MSR_KERNEL_GS_BASE, sw->kernel_gs_base);
-	wrmsrl(MSR_KERNEL_GS_BASE, vcpu->msr.kernel_gs_base);
-	load_switched_msrs(vcpu);
+	native_wrmsrl(MSR_KERNEL_GS_BASE, vcpu->msr.kernel_gs_base);
+	if (!sw->chosen)
+		choose_switched(vcpu);
+	if (sw->switched)
+		write_switched(sw->switched, vcpu->msr.switched);
 	sw->guest = true;
 }
 
@@ -178,22 +190,20 @@ void switch_to_guest(struct vcpu *vcpu)
  */
 void switch_to_host(struct vcpu *vcpu)
 {
+	const struct host_values *host = this_cpu_ptr(&host_values);
 	struct switch_state *sw = &vcpu->sw;
-	const u64 *host = host_msr_values();
-	unsigned int i;
 
 	if (!sw->guest)
 		return;
-	rdmsrl(MSR_KERNEL_GS_BASE, vcpu->msr.kernel_gs_base);
-	for (i = 0; i < NR_SWITCHED_MSRS; i++)
-		if (sw->switched & BIT(i))
-			wrmsrl(switched_index[i], host[i]);
+	vcpu->msr.kernel_gs_base = __rdmsr(MSR_KERNEL_GS_BASE);
+	if (sw->switched)
+		write_switched(sw->switched, host->msr);
 	/* An exit leaves the limits of GDT and TSS at 64 KiB and 0x67. */
 	invalidate_tss_limit();
-	load_fixmap_gdt(raw_smp_processor_id());
+	native_load_gdt(&host->gdt);
 	restore_host_segments(sw);
 	/* Loading a selector into GS may have changed it. */
-	wrmsrl(MSR_KERNEL_GS_BASE, sw->kernel_gs_base);
+	native_wrmsrl(MSR_KERNEL_GS_BASE, current->thread.gsbase);
 	sw->guest = false;
 }
 
@@ -205,7 +215,10 @@ void switch_reload_msrs(struct vcpu *vcpu)
 {
 	preempt_disable();
 	switch_to_host(vcpu);
+	vcpu->sw.chosen = false;
 	preempt_enable();
+	/* Whoever is about to enter again has to take the long way, which switches. */
+	vcpu_request(vcpu, REQ_EVENT);
 }
 
 /**

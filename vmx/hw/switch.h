@@ -21,8 +21,8 @@ enum switched_msr {
 
 struct switch_state {
 	bool guest;			/* the guest's values are in the registers */
+	bool chosen;			/* @switched is right, for this CPU and these values */
 	u16 ds, es, fs, gs, ldt;	/* the host's selectors meanwhile */
-	u64 kernel_gs_base;		/* likewise: user space's GS base */
 	u32 switched;			/* bit per switched_msr that differs from the host's */
 };
 

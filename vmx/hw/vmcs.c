@@ -21,29 +21,6 @@
 static DEFINE_PER_CPU(struct list_head, active_vmcs);
 static DEFINE_PER_CPU(struct vmcs_state *, current_vmcs);
 
-/**
- * vmcs_read_failed() - say that a VMREAD failed
- * @field: VMCS field encoding
- *
- * Only a bug of the driver gets here, or a reboot in progress, which is silent.
- */
-void vmcs_read_failed(unsigned long field)
-{
-	if (!enable_rebooting())
-		pr_warn_once("VMREAD of field %#lx failed\n", field);
-}
-
-/**
- * vmcs_write_failed() - say that a VMWRITE failed
- * @field: VMCS field encoding
- * @value: what was to be written
- */
-void vmcs_write_failed(unsigned long field, unsigned long value)
-{
-	if (!enable_rebooting())
-		pr_warn_once("VMWRITE of %#lx to field %#lx failed\n", value, field);
-}
-
 static bool asm_vmclear(struct vmcs_region *region)
 {
 	u64 pa = __pa(region);
@@ -126,16 +103,7 @@ void vmcs_free(struct vmcs_state *vmcs)
 	vmcs->region = NULL;
 }
 
-/**
- * vmcs_load() - make a VMCS current on this CPU
- * @vmcs: its state
- * @cpu: this CPU
- *
- * Context: preemption off, interrupts on.
- * Return: true if it was not active here before, so that the fields which name this CPU
- * must be written.
- */
-bool vmcs_load(struct vmcs_state *vmcs, int cpu)
+static noinline bool load_anew(struct vmcs_state *vmcs, int cpu)
 {
 	bool moved = vmcs->cpu != cpu;
 
@@ -148,14 +116,27 @@ bool vmcs_load(struct vmcs_state *vmcs, int cpu)
 		vmcs->cpu = cpu;
 		local_irq_enable();
 	}
-	if (this_cpu_read(current_vmcs) != vmcs) {
-		this_cpu_write(current_vmcs, vmcs);
-		/* What another guest taught the branch predictor must not steer this one. */
-		indirect_branch_prediction_barrier();
-		if (!asm_vmptrld(vmcs->region) && !enable_rebooting())
-			pr_warn_once("VMPTRLD of %#lx failed\n", __pa(vmcs->region));
-	}
+	this_cpu_write(current_vmcs, vmcs);
+	/* What another guest taught the branch predictor must not steer this one. */
+	indirect_branch_prediction_barrier();
+	if (!asm_vmptrld(vmcs->region) && !enable_rebooting())
+		pr_warn_once("VMPTRLD of %#lx failed\n", __pa(vmcs->region));
 	return moved;
+}
+
+/**
+ * vmcs_load() - make a VMCS current on this CPU
+ * @vmcs: its state
+ * @cpu: this CPU
+ *
+ * Context: preemption off, interrupts on.
+ * Return: true if it was not active here before, so that the fields which name this CPU
+ * must be written.
+ */
+bool vmcs_load(struct vmcs_state *vmcs, int cpu)
+{
+	/* Whoever makes it active elsewhere clears it here first. */
+	return likely(this_cpu_read(current_vmcs) == vmcs) ? false : load_anew(vmcs, cpu);
 }
 
 /**

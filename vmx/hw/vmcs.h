@@ -8,11 +8,14 @@
 #define KVMLET_VMX_HW_VMCS_H
 
 #include <linux/bits.h>
+#include <linux/bug.h>
 #include <linux/build_bug.h>
 #include <linux/list.h>
 #include <linux/types.h>
 #include <asm/asm.h>
 #include <asm/vmx.h>
+#include "vmx/compat.h"
+#include "vmx/hw/enable.h"
 
 /* A VMCS region: 4 KiB at most, the revision in its first word (SDM 24.2). */
 struct vmcs_region {
@@ -67,38 +70,33 @@ struct vmcs_state {
 					 "VMCS field and accessor differ in width");	\
 	} while (0)
 
-void vmcs_read_failed(unsigned long field);
-void vmcs_write_failed(unsigned long field, unsigned long value);
-
 /*
  * A reboot takes VMX operation away under a vCPU's feet, so each VMX instruction may fault
- * then: it is skipped, and the vCPU finds out at its next entry.
+ * then: it is skipped, and the vCPU finds out at its next entry. Otherwise one that fails is
+ * a bug of the driver; a WARN is no call, so that it costs those who never fail no register.
  */
 
 static __always_inline unsigned long __vmcs_read(unsigned long field)
 {
 	unsigned long value;
-	bool failed;
 
-	asm volatile("1: vmread %[field], %[value]\n2:\n"
-		     _ASM_EXTABLE_TYPE_REG(1b, 2b, EX_TYPE_ZERO_REG, %[value])
-		     : [value] "=r" (value), "=@ccbe" (failed) : [field] "r" (field));
-	if (unlikely(failed)) {
-		vmcs_read_failed(field);
-		return 0;
-	}
+	compat_asm_goto("1: vmread %[field], %[value]\n\tjbe %l[failed]\n"
+			_ASM_EXTABLE(1b, %l[failed])
+			: [value] "=r" (value) : [field] "r" (field) : "cc" : failed);
 	return value;
+failed:
+	WARN_ON_ONCE(!enable_rebooting());
+	return 0;
 }
 
 static __always_inline void __vmcs_write(unsigned long field, unsigned long value)
 {
-	bool failed;
-
-	asm volatile("1: vmwrite %[value], %[field]\n2:\n"
-		     _ASM_EXTABLE(1b, 2b)
-		     : "=@ccbe" (failed) : [field] "r" (field), [value] "rm" (value));
-	if (unlikely(failed))
-		vmcs_write_failed(field, value);
+	compat_asm_goto("1: vmwrite %[value], %[field]\n\tjbe %l[failed]\n"
+			_ASM_EXTABLE(1b, %l[failed])
+			: : [field] "r" (field), [value] "rm" (value) : "cc" : failed);
+	return;
+failed:
+	WARN_ON_ONCE(!enable_rebooting());
 }
 
 static __always_inline u16 vmcs_read16(unsigned long field)

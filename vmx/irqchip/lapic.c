@@ -359,7 +359,8 @@ int lapic_x2apic_write(struct vcpu *vcpu, u32 msr, u64 value)
 		write_x2apic_icr(lapic, value);
 		return 0;
 	}
-	if (value >> 32 || ((offset == APIC_EOI || offset == APIC_ESR) && value))
+	if (value >> 32 || ((offset == APIC_EOI || offset == APIC_ESR) && value) ||
+	    (offset == APIC_TASKPRI && (value & ~(u64)reg->mask)))
 		return 1;
 	if (offset == APIC_SELF_IPI) {
 		if (value & ~(u64)APIC_VECTOR_MASK)

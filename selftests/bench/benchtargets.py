@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What kvmlet has to reach, checked on a whole set; Documentation/cost.rst gives the reasons."""
+from benchlab import COUNTED, DRIVERS
+from benchtable import mean, number, ratios
+
+MEAN, WORST = 0.4, 0.5
+# Totals, nothing subtracted, mitigations off.
+TOTALS = {"cpuid": 250, "out": 1000, "mmio-read": 1600, "page-present": 1500, "io-run": 750}
+CPUID_VMREADS, CPUID_VMWRITES = 5, 1
+
+
+def pairs(result):
+    """[(class, kvmlet's row, upstream's)] of those that both have and that are compared."""
+    ours, theirs = (result.rows[d] for d in DRIVERS)
+    return [(c, ours[c.key], theirs[c.key]) for c in result.classes
+            if c.less != "base" and c.key in ours and c.key in theirs]
+
+
+def check_ratios(result, case):
+    found = ratios(result)
+    value = mean(found.values())
+    case(value <= MEAN, f"the geometric mean of {len(found)} classes is at most {MEAN}",
+         [f"{value:.3f}"])
+    over = sorted(((r, k) for k, r in found.items() if r > WORST), reverse=True)
+    case(not over, f"no class costs over {WORST} of upstream's",
+         [f"{key}: {r:.2f}" for r, key in over])
+    lost = [c.key for c, _ours, _theirs in pairs(result) if c.key not in found]
+    case(not lost, "every class that both have is compared", lost)
+
+
+def check_totals(result, case):
+    rows = result.rows["kvmlet"]
+    for key, most in TOTALS.items():
+        total = rows[key].total
+        case(total <= most, f"{key} takes at most {most} instructions in all", [number(total)])
+
+
+def check_counts(result, case):
+    for name in COUNTED:
+        more = [f"{c.key}: {number(ours.counts[name])}, upstream {number(theirs.counts[name])}"
+                for c, ours, theirs in pairs(result) if ours.counts[name] > theirs.counts[name]]
+        what = {"inv": "INVEPT and INVVPID", "enter": "VM entries"}.get(name, name.upper())
+        case(not more, f"no class takes more {what} than upstream", more)
+    counts = result.rows["kvmlet"]["cpuid"].counts
+    case(counts["vmread"] <= CPUID_VMREADS and counts["vmwrite"] <= CPUID_VMWRITES,
+         f"cpuid takes at most {CPUID_VMREADS} VMREADs and {CPUID_VMWRITES} VMWRITE",
+         [f"{number(counts['vmread'])} and {number(counts['vmwrite'])}"])
+
+
+def flushed_enough(ours, theirs):
+    """As often as upstream; or, where there are fewer entries, at each of these."""
+    fewer = ours.counts["enter"] < theirs.counts["enter"]
+    return ours.flushes == (min(theirs.flushes, ours.counts["enter"]) if fewer else theirs.flushes)
+
+
+def check_flushes(result, case):
+    other = [f"{c.key}: {number(ours.flushes)}, upstream {number(theirs.flushes)}"
+             for c, ours, theirs in pairs(result) if not flushed_enough(ours, theirs)]
+    case(not other, "every class takes as many L1D flushes as upstream, or one at each entry",
+         other)
+
+
+def check(result, writer):
+    """The cases of one set."""
+    def case(holds, name, details):
+        writer.ok(holds, f"{result.model}, mitigations {result.mode}: {name}", details)
+
+    check_ratios(result, case)
+    check_counts(result, case)
+    if result.mode == "off":
+        check_totals(result, case)
+    else:
+        check_flushes(result, case)

@@ -1,0 +1,414 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Runs the list of cases (cases.h) on a driver and prints what user space sees of each: the
+ * exits in their order with all their fields, every register that changed, the frames that
+ * handlers find, memory, XMM registers and MSRs. `compare` runs it on two drivers and compares.
+ *
+ *	guest DEVICE [WORD]		cases whose name holds WORD
+ */
+#define _GNU_SOURCE
+#include "selftests/compare/row.h"
+
+#define MAX_EXITS	16
+#define MAX_EVENTS	4
+#define INTERRUPT	0x31
+#define FIRST_IRQ	32
+#define USER_MSR	0x12345
+#define USER_MSR_VALUE	0x1122334455667788ULL
+
+/* --- the list -------------------------------------------------------------------------------- */
+
+/* The code of each row, for 16, 32 and 64 bits, 64 bytes each. */
+#define STRING(x)	#x
+#define STR(x)		STRING(x)
+#define X(name, reason, modes, variants, text, ...)				\
+	".macro row A B C D S P\n" text "\n.endm\n"				\
+	".code16\n 9:\n .if (" STR(modes) ") & " STR(M_16) "\n"			\
+	"row %ax, %bx, %cx, %dx, %si, %esp\n"					\
+	".endif\n 8: outb %al, $0xf4\n .skip 63 - (. - 9b), 0x90\n .byte 8b - 9b\n"	\
+	".code32\n 9:\n .if (" STR(modes) ") & " STR((M_ALL & ~M_16 & ~M_64)) "\n"	\
+	"row %eax, %ebx, %ecx, %edx, %esi, %esp\n"				\
+	".endif\n 8: outb %al, $0xf4\n .skip 63 - (. - 9b), 0x90\n .byte 8b - 9b\n"	\
+	".code64\n 9:\n .if (" STR(modes) ") & " STR(M_64) "\n"			\
+	"row %rax, %rbx, %rcx, %rdx, %rsi, %rsp\n"				\
+	".endif\n 8: outb %al, $0xf4\n .skip 63 - (. - 9b), 0x90\n .byte 8b - 9b\n"	\
+	".purgem row\n"
+
+asm(".pushsection .rodata\n .balign 64\n row_codes:\n"
+#include "selftests/compare/cases.h"
+    ".popsection\n");
+#undef X
+
+extern const uint8_t row_codes[][3][CODE_BYTES + 1];
+
+#define X(n, r, m, v, text, ...)						\
+	{ .name = n, .reason = #r, .modes = m, .variants = v, ##__VA_ARGS__ },
+static const struct row rows[] = {
+#include "selftests/compare/cases.h"
+};
+#undef X
+
+#define NR_ROWS		(sizeof(rows) / sizeof(rows[0]))
+
+static const char *path;
+static struct machine machines[2];
+static uint8_t before_memory[RAM_END];
+static uint64_t initial_msrs[2][NR_RECORDED];
+
+/* --- exit reasons: which of them a case has had, from the driver's own counters -------------- */
+
+#define MAX_COUNTERS	256
+
+static struct {
+	int fd;
+	struct kvm_stats_header header;
+	unsigned int nr;
+	struct {
+		char name[64];
+		uint32_t offset;
+	} rows[MAX_COUNTERS];
+	uint64_t before[MAX_COUNTERS], now[MAX_COUNTERS];
+} counters = { .fd = -1 };
+
+static void counters_read(uint64_t values[MAX_COUNTERS])
+{
+	if (pread(counters.fd, values, 8 * MAX_COUNTERS, counters.header.data_offset) < 0)
+		counters.nr = 0;
+}
+
+/* kvmlet has a counter for each reason, named exit_REASON; upstream has none. */
+static void counters_open(struct vcpu *vcpu)
+{
+	struct kvm_stats_desc *desc;
+	unsigned int i, size;
+
+	counters.fd = call(vcpu->fd, KVM_GET_STATS_FD, 0);
+	if (counters.fd < 0 ||
+	    pread(counters.fd, &counters.header, sizeof(counters.header), 0) < 0)
+		return;
+	size = sizeof(*desc) + counters.header.name_size;
+	desc = calloc(1, size);
+	for (i = 0; i < counters.header.num_desc && counters.nr < MAX_COUNTERS; i++) {
+		if (pread(counters.fd, desc, size, counters.header.desc_offset + i * size) < 0 ||
+		    strncmp(desc->name, "exit_", 5) || desc->offset >= 8 * MAX_COUNTERS)
+			continue;
+		snprintf(counters.rows[counters.nr].name, 64, "%s", desc->name + 5);
+		counters.rows[counters.nr++].offset = desc->offset / 8;
+	}
+	free(desc);
+}
+
+static void reasons_begin(void)
+{
+	if (counters.nr)
+		counters_read(counters.before);
+}
+
+/* The marker at the end is I/O, too. */
+static void reasons_end(void)
+{
+	unsigned int i, at;
+
+	if (!counters.nr)
+		return;
+	counters_read(counters.now);
+	printf("reasons:");
+	for (i = 0; i < counters.nr; i++) {
+		at = counters.rows[i].offset;
+		if (counters.now[at] != counters.before[at])
+			printf(" %s", counters.rows[i].name);
+	}
+	printf("\n");
+}
+
+/* --- one program ----------------------------------------------------------------------------- */
+
+/* What has happened in this program. */
+static struct {
+	unsigned int exits, events, halts;
+	uint8_t next;
+	int frame_size;
+} done;
+
+static void answer_port(struct kvm_run *run)
+{
+	uint8_t *data = (uint8_t *)run + run->io.data_offset;
+	unsigned int i, n = run->io.size * run->io.count;
+
+	for (i = 0; run->io.direction == KVM_EXIT_IO_IN && i < n && i < PAGE; i++)
+		data[i] = 0x41 + done.next++;
+}
+
+static void answer_memory(struct kvm_run *run)
+{
+	unsigned int i;
+
+	for (i = 0; !run->mmio.is_write && i < 8; i++)
+		run->mmio.data[i] = 0x80 + run->mmio.phys_addr + i;
+}
+
+static void answer_msr(struct kvm_run *run)
+{
+	run->msr.error = run->msr.index != USER_MSR;
+	run->msr.data = USER_MSR_VALUE;
+}
+
+static void answer_window(struct machine *m)
+{
+	struct kvm_interrupt interrupt = { .irq = INTERRUPT };
+
+	m->vcpu.run->request_interrupt_window = 0;
+	call(m->vcpu.fd, KVM_INTERRUPT, &interrupt);
+}
+
+/* The marker behind the code, or a handler. True: go on behind the handler's. */
+static bool reached(struct machine *m, const struct state *now)
+{
+	unsigned int cs = 29;			/* value_names: cs.selector */
+	int vector = handler_of(now->value[16] + now->value[cs + 1]);
+
+	if (vector < 0) {
+		say("  done\n");
+		return false;
+	}
+	record_frame(m, now, vector, done.frame_size);
+	if (vector > 4 && vector < FIRST_IRQ)
+		return false;
+	return vector && ++done.events < MAX_EVENTS;
+}
+
+static bool answer(struct machine *m, int exit, const struct state *now)
+{
+	struct kvm_run *run = m->vcpu.run;
+
+	switch (exit) {
+	case KVM_EXIT_IO:
+		if (run->io.port == DONE_PORT && run->io.direction == KVM_EXIT_IO_OUT)
+			return reached(m, now);
+		answer_port(run);
+		return true;
+	case KVM_EXIT_MMIO:
+		answer_memory(run);
+		return true;
+	case KVM_EXIT_X86_RDMSR:
+	case KVM_EXIT_X86_WRMSR:
+		answer_msr(run);
+		return true;
+	case KVM_EXIT_IRQ_WINDOW_OPEN:
+		answer_window(m);
+		return true;
+	case KVM_EXIT_HLT:
+	case KVM_EXIT_DEBUG:
+		return ++done.halts < MAX_EVENTS;
+	case KVM_EXIT_SET_TPR:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void run_program(struct machine *m, struct state *state)
+{
+	bool more = true;
+	int exit;
+
+	while (more && done.exits++ < MAX_EXITS) {
+		exit = vcpu_run_on(&m->vcpu);
+		say("exit");
+		record_exit(m->vcpu.run, exit);
+		say("\n");
+		record_state(state, &m->vcpu);
+		more = answer(m, exit, state);
+	}
+}
+
+/* --- one case -------------------------------------------------------------------------------- */
+
+/* Words: the emulated processor's REP MOVSB moves a byte an instruction. */
+static void copy_memory(uint8_t *to, const uint8_t *from)
+{
+	unsigned int i;
+
+	for (i = 0; i < RAM_END; i += 64)
+		__builtin_memcpy(to + i, from + i, 64);
+}
+
+static int set_fpu(struct vcpu *vcpu, struct kvm_xsave *xsave)
+{
+	uint8_t *bytes = (uint8_t *)xsave->region;
+	unsigned int i;
+
+	memset(xsave, 0, sizeof(*xsave));
+	xsave->region[0] = 0x37f;
+	xsave->region[6] = 0x1f80;
+	xsave->region[XSAVE_HEADER / 4] = X87_AND_SSE;
+	for (i = 0; i < 256; i++)
+		bytes[XSAVE_XMM + i] = i;
+	return call(vcpu->fd, KVM_SET_XSAVE, xsave);
+}
+
+static int set_xcr0(struct vcpu *vcpu)
+{
+	struct kvm_xcrs xcrs = { .nr_xcrs = 1, .xcrs[0].value = 1 };
+
+	return call(vcpu->fd, KVM_SET_XCRS, &xcrs);
+}
+
+static int set_debugger(struct vcpu *vcpu, uint32_t control)
+{
+	struct kvm_guest_debug debug = { .control = control ? control | KVM_GUESTDBG_ENABLE : 0 };
+
+	debug.arch.debugreg[0] = CODE + 1;
+	debug.arch.debugreg[7] = 0x401;
+	return call(vcpu->fd, KVM_SET_GUEST_DEBUG, &debug);
+}
+
+static int set_user_msrs(struct machine *m, bool on)
+{
+	struct kvm_enable_cap cap = {
+		.cap = KVM_CAP_X86_USER_SPACE_MSR,
+		.args[0] = on ? KVM_MSR_EXIT_REASON_UNKNOWN | KVM_MSR_EXIT_REASON_INVAL : 0,
+	};
+
+	return call(m->vm.fd, KVM_ENABLE_CAP, &cap);
+}
+
+/* Everything is set, whatever the last case has left. */
+static int set_all(struct setup *s, const struct row *row, struct kvm_xsave *fpu)
+{
+	struct machine *m = s->m;
+	struct vcpu *vcpu = &m->vcpu;
+	int r;
+
+	finish_exit(m);
+	r = set_debugger(vcpu, 0);
+	msrs_write(vcpu, initial_msrs[m->irqchip]);
+	r |= call(vcpu->fd, KVM_SET_SREGS, &s->sregs);
+	if (m->irqchip)
+		r |= reset_chips(m);
+	r |= call(vcpu->fd, KVM_SET_REGS, &s->regs) | set_xcr0(vcpu) | set_fpu(vcpu, fpu);
+	r |= call(vcpu->fd, KVM_SET_DEBUGREGS, &s->debug);
+	r |= call(vcpu->fd, KVM_SET_VCPU_EVENTS, &s->events);
+	r |= set_debugger(vcpu, row->debug) | set_user_msrs(m, row->msr_exits);
+	vcpu->run->cr8 = 0;
+	vcpu->run->request_interrupt_window = row->interrupt;
+	return r;
+}
+
+/*
+ * What waits behind a single step, or a breakpoint, is not in what user space can set: it goes to
+ * a program of its own.
+ */
+static void rinse(struct machine *m)
+{
+	static const struct row nothing;
+	static const uint8_t code[CODE_BYTES + 1] = { 0xe6, DONE_PORT, 0xe6, DONE_PORT };
+	struct setup s = { .m = m, .start = &starts[3] };
+	struct kvm_xsave fpu;
+
+	row_setup(&s, &nothing, code, 0);
+	set_all(&s, &nothing, &fpu);
+	vcpu_run_on(&m->vcpu);
+	vcpu_run_on(&m->vcpu);
+}
+
+static int frame_size(const struct start *s)
+{
+	if (s->mode >= COMPAT)
+		return 8;
+	return s->mode == REAL ? 2 : 4;
+}
+
+static void run_case(const struct row *row, const uint8_t *code, const struct start *start,
+		     unsigned int variant)
+{
+	struct machine *m = &machines[row->irqchip];
+	struct setup s = { .m = m, .start = start };
+	uint64_t msrs[NR_RECORDED];
+	struct state state;
+	struct kvm_xsave fpu;
+
+	memset(&done, 0, sizeof(done));
+	done.frame_size = frame_size(start);
+	row_setup(&s, row, code, variant);
+	if (set_all(&s, row, &fpu)) {
+		say("this state is refused\n");
+		return;
+	}
+	if (variant == V_STI)
+		m->vcpu.run->request_interrupt_window = 1;
+	if (variant == V_FRESH)
+		slot_anew(m);
+	copy_memory(before_memory, m->ram);
+	msrs_read(&m->vcpu, msrs);
+	state_read(&state, &m->vcpu);
+	run_program(m, &state);
+	record_memory(m->ram, before_memory, RAM_END, 0);
+	record_fpu(&fpu, &m->vcpu);
+	record_msrs(msrs, &m->vcpu);
+	if (variant & (V_TF | V_NEXT | V_HERE) || row->debug || row->dr7)
+		rinse(m);
+}
+
+static void run_named(unsigned int i, unsigned int mode, int variant, const char *word)
+{
+	const struct row *row = &rows[i];
+	unsigned int bits = 1U << mode & M_16 ? 0 : 1U << mode & M_64 ? 2 : 1;
+	const char *which = variant < 0 ? "" : variant_names[variant];
+	char name[128];
+
+	snprintf(name, sizeof(name), "%s [%s]%s%s", row->name, starts[mode].name,
+		 variant < 0 ? "" : " ", which);
+	if (!strstr(name, word))
+		return;
+	alarm(5);
+	printf("== %s | %s\n", row->reason, name);
+	fflush(stdout);
+	if (row->hangs && !strcmp(path, "/dev/kvm")) {
+		printf("exit none: KVM_RUN does not end\n");
+		return;
+	}
+	if (!row->irqchip)
+		reasons_begin();
+	run_case(row, row_codes[i][bits], &starts[mode], variant < 0 ? 0 : 1U << variant);
+	if (!row->irqchip)
+		reasons_end();
+}
+
+/* The modes that a row's variants are run in. */
+#define VARIED		(M_REAL | M_P32 | M_LONG | M_LONGU)
+
+static void run_row(unsigned int i, const char *word)
+{
+	unsigned int mode;
+	int variant;
+
+	for (mode = 0; mode < NR_STARTS; mode++) {
+		if (!(rows[i].modes & 1U << mode))
+			continue;
+		run_named(i, mode, -1, word);
+		if (!(VARIED & 1U << mode))
+			continue;
+		for (variant = 0; variant < NR_VARIANTS; variant++)
+			if (rows[i].variants & 1U << variant)
+				run_named(i, mode, variant, word);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	unsigned int i;
+
+	path = device_path(argc, argv);
+	setvbuf(stdout, NULL, _IOFBF, 1 << 16);
+	make_memory();
+	compare_machine(&machines[0], path, false);
+	compare_machine(&machines[1], path, true);
+	for (i = 0; i < 2; i++)
+		msrs_read(&machines[i].vcpu, initial_msrs[i]);
+	counters_open(&machines[0].vcpu);
+	for (i = 0; i < NR_ROWS; i++)
+		run_row(i, argc > 2 ? argv[2] : "");
+	printf("== end\n");
+	return 0;
+}
