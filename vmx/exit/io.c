@@ -34,7 +34,8 @@ static int done(struct vcpu *vcpu, unsigned int size)
 
 	/* Nothing has been entered since: the port is still there. */
 	if (unlikely(vcpu->armed_dr7 & DR7_ARMED))
-		hits = debug_access(vcpu, IO_PORT(vmcs_readl(EXIT_QUALIFICATION)), size, DEBUG_PORT);
+		hits = debug_access(vcpu, IO_PORT(vmcs_readl(EXIT_QUALIFICATION)), size,
+				    DEBUG_PORT);
 	skip_instruction(vcpu);
 	if (unlikely(hits))
 		event_debug(vcpu, hits);
