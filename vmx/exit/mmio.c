@@ -183,7 +183,8 @@ static int op_read(struct emul *e, u64 linear, void *data, unsigned int len, uns
 {
 	struct vcpu *vcpu = vcpu_of(e);
 
-	if (is_exit_access(&vcpu->mmio, linear, len, access))
+	/* What cannot be written may be memory that is read-only. */
+	if (!vcpu->mmio.wrote && is_exit_access(&vcpu->mmio, linear, len, access))
 		return device_read(vcpu, vcpu->mmio.gpa + offset_in_page(linear), data, len);
 	return read_anywhere(e, linear, data, len, access);
 }
