@@ -5,8 +5,8 @@
  *
  * X(name, exit reason, modes, variants, assembly, initial state...)
  *
- * \A \B \C \D \S are AX, BX, CX, DX and SI in the width of the mode's addresses, \P is a stack pointer
- * that addresses memory. BX points to a device, SI and DI to data, DX is a port: plain_regs().
+ * \A \B \C \D \S are AX, BX, CX, DX and SI in the width of the mode's addresses, \P is the stack
+ * pointer. BX points to a device, SI and DI to data, DX is a port: plain_regs().
  */
 
 /* --- instructions that need nothing else --- */
@@ -65,7 +65,7 @@ X("invlpg", INVLPG, M_ALL, V_TF, "invlpg (\\S)")
 X("invpcid", INVPCID, M_FEW | M_LONGU | M_VM86, V_TF, ".byte 0x66, 0x0f, 0x38, 0x82, 0x07",
   AX(0))
 X("rdtscp", RDTSCP, M_FEW | M_VM86, 0, "rdtscp; mov $0, %ax; movl $0, %eax; mov $0, %edx")
-X("rdtsc", RDTSC, M_SOME | M_VM86, V_TF, "rdtsc; movl $0, %eax; movl $0, %edx")
+X("rdtsc", RDTSC, M_SOME | M_VM86, 0, "rdtsc; movl $0, %eax; movl $0, %edx")
 X("rdtsc with CR4.TSD", RDTSC, M_ALL, 0, "rdtsc; movl $0, %eax; movl $0, %edx",
   .cr4 = X86_CR4_TSD)
 X("rdrand", RDRAND, M_FEW, 0, "rdrand %eax; movl $0, %eax")

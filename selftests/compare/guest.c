@@ -4,10 +4,14 @@
  * exits in their order with all their fields, every register that changed, the frames that
  * handlers find, memory, XMM registers and MSRs. `compare` runs it on two drivers and compares.
  *
- *	guest DEVICE [WORD]		cases whose name holds WORD
+ *	guest DEVICE [WORD]			cases whose name holds WORD
+ *	guest DEVICE random SEED COUNT		programs by chance, and the sum of each
+ *	guest DEVICE shrink SEED...		each of them without some of its slots
+ *	guest DEVICE show SEED MASK...		their records, with these slots
  */
 #define _GNU_SOURCE
-#include "selftests/compare/row.h"
+#include <signal.h>
+#include "selftests/compare/random.h"
 
 #define MAX_EXITS	16
 #define MAX_EVENTS	4
@@ -46,6 +50,7 @@ extern const uint8_t row_codes[][3][CODE_BYTES + 1];
 static const struct row rows[] = {
 #include "selftests/compare/cases.h"
 };
+
 #undef X
 
 #define NR_ROWS		(sizeof(rows) / sizeof(rows[0]))
@@ -123,11 +128,23 @@ static void reasons_end(void)
 
 /* --- one program ----------------------------------------------------------------------------- */
 
+static volatile sig_atomic_t late;
+
+/* A program by chance that stays in the guest. */
+static void on_alarm(int number)
+{
+	(void)number;
+	late = 1;
+	machines[0].vcpu.run->immediate_exit = 1;
+}
+
 /* What has happened in this program. */
 static struct {
 	unsigned int exits, events, halts;
 	uint8_t next;
 	int frame_size;
+	bool whole;			/* registers at each exit, not at the last one alone */
+	bool failed;			/* an instruction that is not emulated */
 } done;
 
 static void answer_port(struct kvm_run *run)
@@ -202,6 +219,9 @@ static bool answer(struct machine *m, int exit, const struct state *now)
 		return ++done.halts < MAX_EVENTS;
 	case KVM_EXIT_SET_TPR:
 		return true;
+	case KVM_EXIT_INTERNAL_ERROR:
+		done.failed = true;
+		return false;
 	default:
 		return false;
 	}
@@ -213,11 +233,17 @@ static void run_program(struct machine *m, struct state *state)
 	int exit;
 
 	while (more && done.exits++ < MAX_EXITS) {
-		exit = vcpu_run_on(&m->vcpu);
+		do
+			exit = vcpu_run(&m->vcpu);
+		while (exit == -EINTR && !late);
+		done.failed |= exit == -EINTR;
 		say("exit");
 		record_exit(m->vcpu.run, exit);
 		say("\n");
-		record_state(state, &m->vcpu);
+		if (done.whole)
+			record_state(state, &m->vcpu);
+		else
+			state_read(state, &m->vcpu);
 		more = answer(m, exit, state);
 	}
 }
@@ -330,6 +356,7 @@ static void run_case(const struct row *row, const uint8_t *code, const struct st
 
 	memset(&done, 0, sizeof(done));
 	done.frame_size = frame_size(start);
+	done.whole = true;
 	row_setup(&s, row, code, variant);
 	if (set_all(&s, row, &fpu)) {
 		say("this state is refused\n");
@@ -395,6 +422,70 @@ static void run_row(unsigned int i, const char *word)
 	}
 }
 
+/* --- programs by chance ---------------------------------------------------------------------- */
+
+/* The sum is of the exits and of the state at the end. */
+static void random_program(uint64_t seed, unsigned int mask)
+{
+	static const struct row nothing;
+	static const uint8_t no_code[CODE_BYTES + 1];
+	struct setup s = { .m = &machines[0] };
+	struct kvm_xsave fpu;
+	struct state state;
+
+	random_seed(seed);
+	s.start = &starts[below(NR_STARTS)];
+	memset(&done, 0, sizeof(done));
+	done.frame_size = frame_size(s.start);
+	row_setup(&s, &nothing, no_code, 0);
+	random_state_of(&s);
+	random_code(&s, mask);
+	say("  %s\n", s.start->name);
+	say_slots(&s);
+	record_sum = 0;
+	if (set_all(&s, &nothing, &fpu))
+		sum_value(1);
+	copy_memory(before_memory, s.m->ram);
+	state_read(&state, &s.m->vcpu);
+	late = 0;
+	alarm(1);
+	run_program(s.m, &state);
+	alarm(0);
+	s.m->vcpu.run->immediate_exit = 0;
+	if (recording)
+		memset(&state, 0, sizeof(state));
+	record_state(&state, &s.m->vcpu);
+	record_memory(s.m->ram, before_memory, RAM_END, 0);
+	record_fpu(&fpu, &s.m->vcpu);
+	rinse(s.m);
+}
+
+static void random_sum(uint64_t seed, unsigned int mask)
+{
+	random_program(seed, mask);
+	printf("%llu %u %016llx %d\n", (unsigned long long)seed, mask,
+	       (unsigned long long)record_sum, done.failed);
+	fflush(stdout);
+}
+
+static void run_random(const char *what, int argc, char **argv)
+{
+	uint64_t seed;
+	int i;
+
+	signal(SIGALRM, on_alarm);
+	recording = !strcmp(what, "show");
+	for (i = 0; recording && i + 1 < argc; i += 2) {
+		printf("-- seed %s, slots %s\n", argv[i], argv[i + 1]);
+		random_program(strtoull(argv[i], NULL, 0), strtoul(argv[i + 1], NULL, 0));
+	}
+	for (i = 0; !strcmp(what, "shrink") && i < argc; i++)
+		for (seed = 1; seed <= ALL_SLOTS; seed++)
+			random_sum(strtoull(argv[i], NULL, 0), seed);
+	for (i = 0; !strcmp(what, "random") && i < atoi(argv[1]); i++)
+		random_sum(strtoull(argv[0], NULL, 0) + i, ALL_SLOTS);
+}
+
 int main(int argc, char **argv)
 {
 	unsigned int i;
@@ -407,7 +498,9 @@ int main(int argc, char **argv)
 	for (i = 0; i < 2; i++)
 		msrs_read(&machines[i].vcpu, initial_msrs[i]);
 	counters_open(&machines[0].vcpu);
-	for (i = 0; i < NR_ROWS; i++)
+	if (argc > 3)
+		run_random(argv[2], argc - 3, argv + 3);
+	for (i = 0; i < NR_ROWS && argc <= 3; i++)
 		run_row(i, argc > 2 ? argv[2] : "");
 	printf("== end\n");
 	return 0;

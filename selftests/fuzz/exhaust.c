@@ -38,7 +38,7 @@ struct shared {
 };
 
 static const char *path;
-static unsigned long limit_kib;		/* the host's memory is looked at when the half is charged */
+static unsigned long limit_kib;		/* at the half the host's memory is looked at */
 static struct shared *shared;
 static int notice[2], go_on[2];		/* pipes: the first limit is reached; the parent has seen */
 static int current_fd;

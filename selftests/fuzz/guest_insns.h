@@ -442,7 +442,7 @@ static const struct insn *any_insn(enum kind kind)
 }
 
 /* One slot: registers, an instruction, and NOPs. */
-static void emit_slot(uint8_t *slot, enum kind kind, unsigned int bits)
+static inline void emit_slot(uint8_t *slot, enum kind kind, unsigned int bits)
 {
 	uint8_t code[SLOT_BYTES + 32], *end;
 

@@ -703,7 +703,7 @@ static void wild_state(struct machine *m)
 
 /* Memory as it was, all registers by chance. 0 if the driver takes them, as it has to. */
 static inline int machine_reset(struct machine *m, enum guest_mode mode, struct kvm_regs *regs,
-			 struct kvm_sregs *sregs)
+				struct kvm_sregs *sregs)
 {
 	int r;
 

@@ -195,7 +195,8 @@ static int op_read(struct emul *e, u64 linear, void *data, unsigned int len, uns
 
 	if (!(access & (EMUL_FETCH | EMUL_IMPLICIT)))
 		note_access(e, linear, len, DEBUG_READ);
-	if (is_exit_access(&vcpu->mmio, linear, len, access))
+	/* What cannot be written may be memory that is read-only. */
+	if (!vcpu->mmio.wrote && is_exit_access(&vcpu->mmio, linear, len, access))
 		return device_read(vcpu, vcpu->mmio.gpa + offset_in_page(linear), data, len);
 	return read_anywhere(e, linear, data, len, access);
 }
