@@ -130,6 +130,7 @@ static void enter_and_exit(struct vcpu *vcpu)
 static int stay_in_guest(struct vcpu *vcpu)
 {
 	unsigned long debugctl = __rdmsr(MSR_IA32_DEBUGCTLMSR);
+	unsigned int left = controls_entries();
 	int r;
 
 	if (vcpu_test_request(vcpu, REQ_EVENT))
@@ -142,7 +143,7 @@ static int stay_in_guest(struct vcpu *vcpu)
 	do {
 		enter_and_exit(vcpu);
 		r = exit_handle_at_once(vcpu);
-	} while (r == 1 && !must_not_enter_again(vcpu));
+	} while (r == 1 && --left && !must_not_enter_again(vcpu));
 	if (debugctl)
 		update_debugctlmsr(debugctl);
 	if (unlikely(debug_must_switch(vcpu)))

@@ -26,7 +26,6 @@
 #define DEADLY_NS	20000000
 #define BOUND_NS	1000000000	/* in which KVM_RUN has to follow a signal */
 #define DONE_PORT	0xf4
-#define TASK_SWITCH	9		/* the exit reason that is not handled yet */
 #define PATIENCE	280
 
 static const char *path;
@@ -84,8 +83,6 @@ static bool known_error(const struct kvm_run *run)
 	case KVM_INTERNAL_ERROR_EMULATION:
 	case KVM_INTERNAL_ERROR_DELIVERY_EV:
 		return true;
-	case KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON:
-		return (uint16_t)run->internal.data[0] == TASK_SWITCH;
 	default:
 		return false;
 	}

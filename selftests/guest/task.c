@@ -32,6 +32,7 @@ enum { LINK, T_CR3 = 7, T_EIP, T_FLAGS, T_EAX, T_ECX, T_EDX, T_EBX, T_ESP, T_EBP
 
 extern const uint8_t main_start[], main_end[], called_start[], fault_start[], debug_start[];
 extern const uint8_t after_call[], after_int[], after_sti[], bad_load[], after_load[];
+extern const uint8_t vm86_start[], vm86_end[];
 
 /* Each far CALL and JMP by hand: the selector is what the assembler would not take. */
 asm(".pushsection .rodata\n"
@@ -72,6 +73,8 @@ asm(".pushsection .rodata\n"
     "debug_start:\n"
     "push %eax; mov %dr6, %eax; out %eax, $0x10; xor %eax, %eax; mov %eax, %dr6; pop %eax\n"
     "iret\n"
+    /* In virtual-8086 mode, which has no ports here. */
+    "vm86_start: int $0x42; int $0x43; int $0x42; vm86_end:\n"
     "main_end:\n"
     ".code64\n"
     ".popsection\n");
@@ -127,7 +130,7 @@ static void task(unsigned int n, uint32_t eip)
 	for (i = T_ES; i <= T_GS; i++)
 		t[i] = i == T_CS ? CODE32 : DATA32;
 	t[T_LDT] = LDT_SEL;
-	*(uint32_t *)(vm.low + TABLES(n)) = 0x83 | 0x60;
+	*(uint32_t *)(vm.low + TABLES(n)) = 0x87 | 0x60;
 }
 
 /* The same in cells of 2 bytes, with code and stack below 64 KiB of their segment. */
@@ -165,6 +168,8 @@ static void tables(void)
 	gate(13, TASK_FAULT, 0, 0x85);
 	gate(0x40, TASK_CALLED, 0, 0x85);
 	gate(0x41, TASK_CALLED, 0, 0x85);
+	gate(0x42, TASK_FAULT, 0, 0xe5);
+	gate(0x43, TASK_NARROW, 0, 0xe5);
 	task(MAIN, 0);
 	task(CALLED, address(called_start));
 	task(FAULT, address(fault_start));
@@ -325,6 +330,30 @@ static void faults(void)
 	fault_in_new(T_LDT, DATA32, DATA32, "an LDT that is none: #TS");
 }
 
+static void virtual8086(void)
+{
+	uint16_t *narrow = (uint16_t *)tss(NARROW), cs = narrow[18];
+	uint32_t *t = tss(CALLED);
+	unsigned int i;
+
+	for (i = T_ES; i <= T_GS; i++)
+		t[i] = i == T_CS ? CODE >> 4 : 0x1200 + i;
+	t[T_FLAGS] = 2 | X86_EFLAGS_VM | X86_EFLAGS_IOPL;
+	t[T_EIP] = vm86_start - main_start;
+	expect(0, TASK_FAULT, "a task in virtual-8086 mode, and an INT n out of it");
+	TAP_EQ(t[T_EIP], vm86_start + 2 - main_start, "it goes on behind the INT");
+	TAP_EQ(t[T_FLAGS] & X86_EFLAGS_VM, X86_EFLAGS_VM, "in virtual-8086 mode");
+	TAP_EQ(t[T_GS] & 0xffff, 0x1200 + T_GS, "with its segments");
+	narrow[7] = called_start - main_start;
+	narrow[18] = ABSENT_CODE;
+	expect(ABSENT_CODE, TASK_FAULT, "from there to a task whose CS is absent: #NP");
+	TAP_EQ(tss(FAULT)[LINK] & 0xffff, TASK_NARROW, "the new task is at fault");
+	narrow[18] = cs;
+	expect(1, TASK_NARROW, "it goes on when that is mended");
+	expect(0, TASK_FAULT, "and back to virtual-8086 mode");
+	TAP_EQ(t[T_EIP], vm86_end - main_start, "which has gone on");
+}
+
 int main(int argc, char **argv)
 {
 	tap_begin();
@@ -339,10 +368,12 @@ int main(int argc, char **argv)
 		trap_bit();
 		narrow();
 		faults();
+		virtual8086();
 	} else {
 		tap_skip("a TSS with its T bit: #DB", "upstream does not look at it");
 		tap_skip("tasks of 16 and of 32 bits mix", "upstream saves the old in the new's form");
 		tap_skip("faults of the new task", "upstream loses them");
+		tap_skip("a fault of it out of virtual-8086 mode", "upstream loses it");
 	}
 	vcpu_reached(&vcpu, "TASK_SWITCH INTERRUPT_WINDOW NMI_WINDOW");
 	machine_close(&vm, &vcpu);

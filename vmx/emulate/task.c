@@ -160,18 +160,36 @@ static int load_protected(struct emul *e, const struct emul_task *task, unsigned
 static int load_segment(struct emul *e, const struct emul_task *task, unsigned int nr, u16 selector)
 {
 	struct kvm_segment s = { .selector = selector, .unusable = true, .dpl = e->cpl };
-	int r = EMUL_OK;
+	int r = load_protected(e, task, nr, &s);
 
-	if (e->mode == EMUL_VM86 && nr != EMUL_LDTR)
-		s = (struct kvm_segment) {
-			.base = selector << 4, .limit = 0xffff, .selector = selector,
-			.type = TYPE_RW | TYPE_ACCESSED, .s = 1, .dpl = 3, .present = 1,
-		};
-	else
-		r = load_protected(e, task, nr, &s);
+	if (nr == EMUL_SS)
+		s.selector = (selector & ~3U) | e->cpl;
 	if (r == EMUL_OK || nr != EMUL_CS)
 		e->ops->set_segment(e, nr, &s);
 	return r;
+}
+
+/*
+ * Into virtual-8086 mode, the registers follow from the selectors. Out of it, what they hold would
+ * not do for a fault of the new task, before they are loaded.
+ */
+static void change_mode(struct emul *e, const struct tss *t)
+{
+	bool vm86 = e->mode == EMUL_VM86;
+	unsigned int nr;
+
+	for (nr = 0; nr <= EMUL_GS; nr++) {
+		u16 selector = nr < t->segments ? get(t, CELL_SEGMENT(t) + nr) : 0;
+		struct kvm_segment s = {
+			.base = vm86 ? selector << 4 : 0, .limit = 0xffff, .selector = selector,
+			.type = TYPE_RW | TYPE_ACCESSED, .s = 1, .dpl = e->cpl, .present = 1,
+		};
+
+		if (nr == EMUL_CS && !vm86)
+			s.type |= TYPE_CODE;
+		s.unusable = nr != EMUL_CS && !vm86;
+		e->ops->set_segment(e, nr, &s);
+	}
 }
 
 static int load_segments(struct emul *e, const struct emul_task *task, const struct tss *t)
@@ -180,7 +198,7 @@ static int load_segments(struct emul *e, const struct emul_task *task, const str
 	unsigned int i;
 	int r = load_segment(e, task, EMUL_LDTR, get(t, CELL_SEGMENT(t) + t->segments));
 
-	for (i = 0; i < t->segments && r == EMUL_OK; i++)
+	for (i = 0; e->mode != EMUL_VM86 && i < t->segments && r == EMUL_OK; i++)
 		r = load_segment(e, task, order[i], get(t, CELL_SEGMENT(t) + order[i]));
 	return r;
 }
@@ -206,6 +224,7 @@ static int save_old(struct emul *e, const struct emul_task *task, struct tss *t)
 /* Registers first, then segments, whose faults are the new task's. */
 static int load_new(struct emul *e, struct emul_task *task, const struct tss *t, bool links)
 {
+	enum emul_mode before = e->mode;
 	unsigned int i;
 
 	if (t->width == 4 && (e->ops->get_cr(e, 0) & X86_CR0_PG) &&
@@ -219,6 +238,8 @@ static int load_new(struct emul *e, struct emul_task *task, const struct tss *t,
 	task->trap = t->width == 4 && (t->image[TSS_T_FLAG] & 1);
 	e->mode = e->rflags & X86_EFLAGS_VM ? EMUL_VM86 : EMUL_PROT;
 	e->cpl = e->mode == EMUL_VM86 ? 3 : get(t, CELL_SEGMENT(t) + EMUL_CS) & 3;
+	if (e->mode == EMUL_VM86 || before == EMUL_VM86)
+		change_mode(e, t);
 	return load_segments(e, task, t);
 }
 
