@@ -77,7 +77,8 @@ compare:
 	@$(ROOT)/scripts/setup
 	@$(MAKE) --no-print-directory -s module-lab
 	@$(MAKE) --no-print-directory -s $(JOBS) -C $(ROOT)/selftests
-	@$(ROOT)/selftests/compare/compare $(if $(SEED)$(N),--random $(or $(SEED),1) $(or $(N),1000))
+	@$(ROOT)/selftests/compare/compare \
+		$(if $(SEED)$(N),--random $(or $(SEED),1) $(or $(N),1000))
 
 style:
 	@$(ROOT)/scripts/setup --check >/dev/null
@@ -133,7 +134,7 @@ help:
 	@echo "  make check-debug     on the debug host alone: kmemleak after each program"
 	@echo "  make fuzz            a million ioctls and a million hostile guests, by chance"
 	@echo "  make bench           what an exit costs, beside upstream; minutes"
-	@echo "  make compare         guest programs on kvmlet and on upstream; SEED=n N=n: random ones"
+	@echo "  make compare         guest programs on kvmlet and upstream; by chance: SEED=n N=n"
 	@echo "  make style           the rules of form"
 	@echo "  make loc             lines of code of the module"
 	@echo "  make install         module, program, DKMS, modprobe and udev files (DESTDIR=...)"

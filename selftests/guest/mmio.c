@@ -251,7 +251,8 @@ int main(int argc, char **argv)
 	} else {
 		TAP_EQ(vcpu_sync_io(&vcpu, &device), 6, "the guest gets through VEX and CLFLUSH");
 		tap_checks();
-		TAP_EQ(memcmp(device.memory + 0x400, device.memory, 16), 0, "VMOVAPS to the device");
+		TAP_EQ(memcmp(device.memory + 0x400, device.memory, 16), 0,
+		       "VMOVAPS to the device");
 	}
 	not_emulated(&vcpu);
 	vcpu_reached(&vcpu, "EPT_VIOLATION");

@@ -371,7 +371,7 @@ int main(int argc, char **argv)
 		virtual8086();
 	} else {
 		tap_skip("a TSS with its T bit: #DB", "upstream does not look at it");
-		tap_skip("tasks of 16 and of 32 bits mix", "upstream saves the old in the new's form");
+		tap_skip("tasks of 16 and of 32 bits mix", "upstream mixes their forms");
 		tap_skip("faults of the new task", "upstream loses them");
 		tap_skip("a fault of it out of virtual-8086 mode", "upstream loses it");
 	}

@@ -508,6 +508,8 @@ static const struct fault_case fault_cases[] = {
 	  .cr4_set = X86_CR4_OSXSAVE, FAULT(UD), .no_error = true },
 	{ "VEX with a register too many", EMUL_LONG, 0, 0, B("\xc5\xf0\x10\x03"),
 	  .cr4_set = X86_CR4_OSXSAVE, FAULT(UD), .no_error = true },
+	{ "ANDN, which uses that register", EMUL_LONG, 0, 0, B("\xc4\xe2\x70\xf2\x03"),
+	  .cr4_set = X86_CR4_OSXSAVE, .status = EMUL_UNHANDLED },
 	{ "CRC32, MOVBE's neighbour", EMUL_LONG, 0, 0, B("\xf2\x0f\x38\xf0\x03"),
 	  .status = EMUL_UNHANDLED },
 };

@@ -162,8 +162,9 @@ static int decode_vex(struct emul *e)
 		i->rex = (~first >> 5 & (three ? 7 : REX_R)) | (three && last & 0x80 ? REX_W : 0);
 	i->opsize = (last & 3) == 1;
 	i->repeat = (last & 3) < 2 ? 0 : (last & 3) == 2 ? 0xf3 : 0xf2;
-	if (prefixed || (last & VEX_VVVV) != VEX_VVVV)
+	if (prefixed)
 		return emul_raise(e, UD_VECTOR);
+	i->third_operand = (last & VEX_VVVV) != VEX_VVVV;
 	return last & VEX_L || i->map < 1 || i->map > 2 ? EMUL_UNHANDLED : EMUL_OK;
 }
 
@@ -312,6 +313,8 @@ static int decode_row(struct emul *e)
 		i->op = &i->op->sub[(i->modrm >> 3) & 7];
 	if (i->vex && i->op->exec != emul_sse_load && i->op->exec != emul_sse_store)
 		return EMUL_UNHANDLED;
+	if (i->third_operand)	/* of a move */
+		return emul_raise(e, UD_VECTOR);
 	if (!i->op->exec || ((i->op->flags & OPF_LONG) && e->mode != EMUL_LONG))
 		return EMUL_UNHANDLED;
 	return EMUL_OK;

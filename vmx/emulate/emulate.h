@@ -136,6 +136,7 @@ struct emul_insn {
 	u8 repeat;		/* F2H, F3H, 0: none */
 	bool lock, opsize, addrsize;	/* prefixes F0H, 66H, 67H */
 	bool vex;		/* its fields are in @rex, @opsize, @repeat */
+	bool third_operand;	/* VEX.vvvv names a register */
 	u8 seg;			/* of the memory operand, overridden or by default */
 	u8 override;		/* EMUL_ES to EMUL_GS by prefix, 0xff: none */
 	u8 modrm, reg, rm;	/* register numbers with REX.R and REX.B */
