@@ -316,13 +316,12 @@ static int run_loop(struct vcpu *vcpu)
 
 	if (vcpu->mp_state == KVM_MP_STATE_RUNNABLE && !cr_state_runs(vcpu))
 		return exit_mode_unsupported(vcpu);
-	xstate_load_fpu(&vcpu->fpu);
 	do {
 		r = step(vcpu);
 		if (r > 0)
 			r = between_entries(vcpu);
 	} while (r > 0);
-	xstate_put_fpu(&vcpu->fpu);
+	xstate_put_fpu(vcpu);
 	return r;
 }
 

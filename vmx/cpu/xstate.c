@@ -1,15 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Extended state: FPU, SSE, AVX, XCR0, XSS, PKRU. The registers are swapped with the host's by
- * the kernel's own FPU code for the length of KVM_RUN, so that scheduling and the host's use
- * of the FPU in between need no care here; XCR0, XSS and PKRU are switched around each entry.
+ * Extended state: FPU, SSE, AVX, XCR0, XSS, PKRU. From the first entry of a KVM_RUN to its end
+ * the guest's registers are the thread's, and the thread's own lie in a buffer. So the kernel
+ * saves and restores the guest's as it would any thread's, whoever else uses the registers
+ * meanwhile; nobody reads them as the thread's own, because it neither gets a signal nor is
+ * traced before KVM_RUN returns. XCR0, XSS and PKRU are switched around each entry.
+ *
+ * Only components that a guest may have are touched. In memory they have the standard format,
+ * which is that of KVM_GET_XSAVE. The kernel's own buffers may be compacted, and saved into with
+ * XSAVES, which leaves out what has not changed since the last XRSTOR from the same address:
+ * ours is at another.
  *
  * Everything here is under vcpu->mutex. SDM vol. 1, 13; vol. 3C, 25.6.
  */
+#include <linux/gfp.h>
+#include <linux/irqflags.h>
 #include <linux/kvm.h>
 #include <linux/nospec.h>
 #include <linux/sched.h>
-#include <linux/slab.h>
 #include <linux/string.h>
 #include <asm/fpu/api.h>
 #include <asm/fpu/xcr.h>
@@ -17,13 +25,25 @@
 #include <asm/msr.h>
 #include <asm/special_insns.h>
 #include "vmx/cpu/cpuid.h"
+#include "vmx/cpu/cpuid_policy.h"
 #include "vmx/cpu/xstate.h"
+#include "vmx/hw/fpregs.h"
 #include "vmx/vcpu.h"
 
 #define MXCSR_DEFINED	0xffffU
 
 static u64 host_xcr0 __ro_after_init;
 static u64 host_xss __ro_after_init;
+static u64 guest_components __ro_after_init = XFEATURE_MASK_FPSSE;
+
+/* Where a component is in the standard format. PKRU is there for user space only. */
+static struct {
+	u32 size, offset;
+} place[CPUID_COMPONENTS] __ro_after_init = {
+	[XFEATURE_FP] = { offsetof(struct fxregs_state, xmm_space), 0 },
+	[XFEATURE_SSE] = { sizeof_field(struct fxregs_state, xmm_space),
+			   offsetof(struct fxregs_state, xmm_space) },
+};
 
 /**
  * xstate_init() - read the host's XCR0 and XSS, which are constant and the same on each CPU
@@ -32,10 +52,18 @@ static u64 host_xss __ro_after_init;
  */
 int xstate_init(void)
 {
-	if (boot_cpu_has(X86_FEATURE_XSAVE))
-		host_xcr0 = xgetbv(XCR_XFEATURE_ENABLED_MASK);
+	unsigned int i;
+	u32 unused;
+
 	if (boot_cpu_has(X86_FEATURE_XSAVES))
 		rdmsrl(MSR_IA32_XSS, host_xss);
+	if (!boot_cpu_has(X86_FEATURE_XSAVE))
+		return 0;
+	host_xcr0 = xgetbv(XCR_XFEATURE_ENABLED_MASK);
+	guest_components = host_xcr0 & CPUID_XCR0_SUPPORTED & ~CPUID_XCR0_PKRU;
+	for (i = XFEATURE_YMM; i < CPUID_COMPONENTS; i++)
+		if (host_xcr0 & CPUID_XCR0_SUPPORTED & BIT(i))
+			cpuid_count(0xd, i, &place[i].size, &place[i].offset, &unused, &unused);
 	return 0;
 }
 
@@ -49,6 +77,19 @@ u64 xstate_host_xcr0(void)
 	return host_xcr0;
 }
 
+/* Components that @has does not name get their initial values. SDM vol. 1, 13.6. */
+static void set_initial(struct xregs_state *state, u64 has)
+{
+	unsigned int i;
+
+	for (i = 0; i < CPUID_COMPONENTS; i++)
+		if (!(has & BIT(i)))
+			memset((void *)state + place[i].offset, 0, place[i].size);
+	if (!(has & XFEATURE_MASK_FP))
+		state->i387.cwd = 0x37f;
+	state->header.xfeatures = (has & guest_components) | XFEATURE_MASK_FPSSE;
+}
+
 /**
  * xstate_create() - allocate a vCPU's registers, in their reset state
  * @vcpu: being created
@@ -57,8 +98,12 @@ u64 xstate_host_xcr0(void)
  */
 int xstate_create(struct vcpu *vcpu)
 {
-	if (!fpu_alloc_guest_fpstate(&vcpu->fpu.fpu))
+	vcpu->fpu.guest = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	vcpu->fpu.thread = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	if (!vcpu->fpu.guest || !vcpu->fpu.thread)
 		return -ENOMEM;
+	set_initial(vcpu->fpu.guest, 0);
+	vcpu->fpu.guest->i387.mxcsr = MXCSR_DEFAULT;
 	return 0;
 }
 
@@ -68,21 +113,52 @@ int xstate_create(struct vcpu *vcpu)
  */
 void xstate_destroy(struct vcpu *vcpu)
 {
-	if (vcpu->fpu.fpu.fpstate)
-		fpu_free_guest_fpstate(&vcpu->fpu.fpu);
+	free_page((unsigned long)vcpu->fpu.guest);
+	free_page((unsigned long)vcpu->fpu.thread);
+}
+
+/*
+ * Makes the registers @new, and @old what they were. Interrupts are off. If the thread has lost
+ * them to another one, or to the kernel, its come back first.
+ */
+static void swap_registers(struct xregs_state *old, struct xregs_state *new)
+{
+	if (unlikely(test_thread_flag(TIF_NEED_FPU_LOAD)))
+		switch_fpu_return();
+	fpregs_swap(old, new, guest_components);
 }
 
 /**
- * xstate_enter() - switch the control registers to the guest's
- * @vcpu: about to enter, its registers loaded
+ * xstate_put_fpu() - the guest's registers into memory, the thread's own come back
+ * @vcpu: any, loaded or not
+ *
+ * At the end of KVM_RUN, or for an access to them; the next entry loads them.
+ */
+void xstate_put_fpu(struct vcpu *vcpu)
+{
+	if (!vcpu->fpu.loaded)
+		return;
+	local_irq_disable();
+	swap_registers(vcpu->fpu.guest, vcpu->fpu.thread);
+	vcpu->fpu.loaded = false;
+	local_irq_enable();
+}
+
+/**
+ * xstate_enter() - load the guest's registers, and switch the control registers to its
+ * @vcpu: about to enter
  *
  * Context: interrupts off.
  */
 void xstate_enter(struct vcpu *vcpu)
 {
-	/* A softirq, or another thread, may have used the registers since they were loaded. */
-	if (unlikely(test_thread_flag(TIF_NEED_FPU_LOAD)))
+	if (!vcpu->fpu.loaded) {
+		swap_registers(vcpu->fpu.thread, vcpu->fpu.guest);
+		vcpu->fpu.loaded = true;
+	} else if (unlikely(test_thread_flag(TIF_NEED_FPU_LOAD))) {
+		/* A softirq, or another thread, has used them since. */
 		switch_fpu_return();
+	}
 	if (vcpu->cr4 & X86_CR4_OSXSAVE) {
 		if (vcpu->xcr0 != host_xcr0)
 			xsetbv(XCR_XFEATURE_ENABLED_MASK, vcpu->xcr0);
@@ -123,13 +199,10 @@ void xstate_leave(struct vcpu *vcpu)
 static bool xcr0_valid(const struct vcpu *vcpu, u64 value)
 {
 	const u64 avx512 = XFEATURE_MASK_AVX512;
-	const u64 mpx = XFEATURE_MASK_BNDREGS | XFEATURE_MASK_BNDCSR;
 
 	if (!(value & XFEATURE_MASK_FP) || (value & ~vcpu->cpuid.xcr0_allowed))
 		return false;
 	if ((value & XFEATURE_MASK_YMM) && !(value & XFEATURE_MASK_SSE))
-		return false;
-	if ((value & mpx) && (value & mpx) != mpx)
 		return false;
 	if (!(value & avx512))
 		return true;
@@ -154,11 +227,6 @@ int xstate_set_xcr0(struct vcpu *vcpu, u64 value)
 	return 0;
 }
 
-static struct fxregs_state *fxregs(struct vcpu *vcpu)
-{
-	return &vcpu->fpu.fpu.fpstate->regs.fxsave;
-}
-
 /**
  * xstate_get_fpu() - KVM_GET_FPU
  * @vcpu: its registers are not loaded
@@ -168,7 +236,7 @@ static struct fxregs_state *fxregs(struct vcpu *vcpu)
  */
 int xstate_get_fpu(struct vcpu *vcpu, struct kvm_fpu *fpu)
 {
-	const struct fxregs_state *fx = fxregs(vcpu);
+	const struct fxregs_state *fx = &vcpu->fpu.guest->i387;
 
 	memcpy(fpu->fpr, fx->st_space, sizeof(fpu->fpr));
 	fpu->fcw = fx->cwd;
@@ -191,7 +259,7 @@ int xstate_get_fpu(struct vcpu *vcpu, struct kvm_fpu *fpu)
  */
 int xstate_set_fpu(struct vcpu *vcpu, const struct kvm_fpu *fpu)
 {
-	struct fxregs_state *fx = fxregs(vcpu);
+	struct fxregs_state *fx = &vcpu->fpu.guest->i387;
 
 	if (fpu->mxcsr & ~MXCSR_DEFINED)
 		return -EINVAL;
@@ -204,28 +272,13 @@ int xstate_set_fpu(struct vcpu *vcpu, const struct kvm_fpu *fpu)
 	fx->rdp = fpu->last_dp;
 	fx->mxcsr = fpu->mxcsr;
 	memcpy(fx->xmm_space, fpu->xmm, sizeof(fpu->xmm));
-	/* XRSTOR takes a component for its initial state unless the header names it. */
-	if (boot_cpu_has(X86_FEATURE_XSAVE))
-		vcpu->fpu.fpu.fpstate->regs.xsave.header.xfeatures |= XFEATURE_MASK_FPSSE;
+	vcpu->fpu.guest->header.xfeatures |= XFEATURE_MASK_FPSSE;
 	return 0;
 }
 
-/* The kernel's FPU code knows how to have the registers in memory. */
-static struct fxregs_state *borrow_fxregs(struct vcpu *vcpu, bool *loaded)
+static u32 *xmm(struct vcpu *vcpu, unsigned int nr)
 {
-	struct fxregs_state *fx = fxregs(vcpu);
-	struct xregs_state *xsave = &vcpu->fpu.fpu.fpstate->regs.xsave;
-
-	*loaded = vcpu->fpu.fpu.fpstate->in_use;
-	if (*loaded)
-		xstate_put_fpu(&vcpu->fpu);
-	/* A component in its initial state is not in memory. */
-	if (boot_cpu_has(X86_FEATURE_XSAVE) && !(xsave->header.xfeatures & XFEATURE_MASK_SSE)) {
-		memset(fx->xmm_space, 0, sizeof(fx->xmm_space));
-		fx->mxcsr = MXCSR_DEFAULT;
-		xsave->header.xfeatures |= XFEATURE_MASK_SSE;
-	}
-	return fx;
+	return &vcpu->fpu.guest->i387.xmm_space[array_index_nospec(nr, 16) * 4];
 }
 
 /**
@@ -236,12 +289,8 @@ static struct fxregs_state *borrow_fxregs(struct vcpu *vcpu, bool *loaded)
  */
 void xstate_read_xmm(struct vcpu *vcpu, unsigned int nr, void *value)
 {
-	bool loaded;
-	struct fxregs_state *fx = borrow_fxregs(vcpu, &loaded);
-
-	memcpy(value, &fx->xmm_space[array_index_nospec(nr, 16) * 4], 16);
-	if (loaded)
-		xstate_load_fpu(&vcpu->fpu);
+	xstate_put_fpu(vcpu);
+	memcpy(value, xmm(vcpu, nr), 16);
 }
 
 /**
@@ -252,21 +301,10 @@ void xstate_read_xmm(struct vcpu *vcpu, unsigned int nr, void *value)
  */
 void xstate_write_xmm(struct vcpu *vcpu, unsigned int nr, const void *value)
 {
-	bool loaded;
-	struct fxregs_state *fx = borrow_fxregs(vcpu, &loaded);
-
-	memcpy(&fx->xmm_space[array_index_nospec(nr, 16) * 4], value, 16);
-	if (loaded)
-		xstate_load_fpu(&vcpu->fpu);
-}
-
-/* Where a component is in the standard format. */
-static void *component(struct kvm_xsave *xsave, unsigned int nr)
-{
-	u32 size, offset, flags, unused;
-
-	cpuid_count(XSTATE_CPUID, nr, &size, &offset, &flags, &unused);
-	return size && offset + size <= sizeof(xsave->region) ? (void *)xsave + offset : NULL;
+	xstate_put_fpu(vcpu);
+	memcpy(xmm(vcpu, nr), value, 16);
+	/* XSAVE has written initial values, too, but XRSTOR would not read them. */
+	vcpu->fpu.guest->header.xfeatures |= XFEATURE_MASK_SSE;
 }
 
 /**
@@ -274,33 +312,17 @@ static void *component(struct kvm_xsave *xsave, unsigned int nr)
  * @vcpu: its registers may be loaded
  * @nr: 0 to 15
  * @value: 16 bytes
- *
- * Return: 0 or -ENOMEM.
  */
-int xstate_write_vex(struct vcpu *vcpu, unsigned int nr, const void *value)
+void xstate_write_vex(struct vcpu *vcpu, unsigned int nr, const void *value)
 {
-	struct kvm_xsave *xsave = kzalloc(sizeof(*xsave), GFP_KERNEL_ACCOUNT);
-	struct fxregs_state *fx;
-	void *ymm, *zmm;
-	bool loaded;
+	void *state = vcpu->fpu.guest;
 
-	if (!xsave)
-		return -ENOMEM;
-	fx = borrow_fxregs(vcpu, &loaded);
+	xstate_write_xmm(vcpu, nr, value);
 	nr = array_index_nospec(nr, 16);
-	memcpy(&fx->xmm_space[nr * 4], value, 16);
-	xstate_get_xsave(vcpu, xsave);
-	ymm = component(xsave, XFEATURE_YMM);
-	zmm = component(xsave, XFEATURE_ZMM_Hi256);
-	if (ymm)
-		memset(ymm + nr * 16, 0, 16);
-	if (zmm)
-		memset(zmm + nr * 32, 0, 32);
-	xstate_set_xsave(vcpu, xsave);
-	if (loaded)
-		xstate_load_fpu(&vcpu->fpu);
-	kfree(xsave);
-	return 0;
+	if (place[XFEATURE_YMM].size)
+		memset(state + place[XFEATURE_YMM].offset + nr * 16, 0, 16);
+	if (place[XFEATURE_ZMM_Hi256].size)
+		memset(state + place[XFEATURE_ZMM_Hi256].offset + nr * 32, 0, 32);
 }
 
 /**
@@ -312,8 +334,13 @@ int xstate_write_vex(struct vcpu *vcpu, unsigned int nr, const void *value)
  */
 int xstate_get_xsave(struct vcpu *vcpu, struct kvm_xsave *xsave)
 {
-	fpu_copy_guest_fpstate_to_uabi(&vcpu->fpu.fpu, xsave->region, sizeof(xsave->region),
-				       vcpu->fpu.fpu.fpstate->user_xfeatures, vcpu->fpu.pkru);
+	struct xregs_state *state = (void *)xsave->region;
+
+	memcpy(state, vcpu->fpu.guest, sizeof(*xsave));
+	if (host_xcr0 & XFEATURE_MASK_PKRU) {
+		state->header.xfeatures |= XFEATURE_MASK_PKRU;
+		memcpy((void *)state + place[XFEATURE_PKRU].offset, &vcpu->fpu.pkru, sizeof(u32));
+	}
 	return 0;
 }
 
@@ -326,8 +353,22 @@ int xstate_get_xsave(struct vcpu *vcpu, struct kvm_xsave *xsave)
  */
 int xstate_set_xsave(struct vcpu *vcpu, const struct kvm_xsave *xsave)
 {
-	return fpu_copy_uabi_to_guest_fpstate(&vcpu->fpu.fpu, xsave->region, host_xcr0,
-					      &vcpu->fpu.pkru);
+	const struct xregs_state *new = (const void *)xsave->region;
+	const struct xstate_header *header = &new->header;
+	u64 has = header->xfeatures;
+	bool has_mxcsr = has & (XFEATURE_MASK_SSE | XFEATURE_MASK_YMM);
+
+	if ((has & ~(guest_components | (host_xcr0 & XFEATURE_MASK_PKRU))) || header->xcomp_bv ||
+	    memchr_inv(header->reserved, 0, sizeof(header->reserved)) ||
+	    (has_mxcsr && (new->i387.mxcsr & ~MXCSR_DEFINED)))
+		return -EINVAL;
+	memcpy(vcpu->fpu.guest, new, sizeof(*xsave));
+	if (has & XFEATURE_MASK_PKRU)
+		memcpy(&vcpu->fpu.pkru, (void *)new + place[XFEATURE_PKRU].offset, sizeof(u32));
+	set_initial(vcpu->fpu.guest, has & ~XFEATURE_MASK_PKRU);
+	/* XRSTOR loads it in any case. */
+	vcpu->fpu.guest->i387.mxcsr = has_mxcsr ? new->i387.mxcsr : MXCSR_DEFAULT;
+	return 0;
 }
 
 /**

@@ -406,8 +406,9 @@ static void op_get_xmm(struct emul *e, unsigned int nr, void *data)
 static int op_set_xmm(struct emul *e, unsigned int nr, const void *data)
 {
 	if (e->insn.vex)
-		return xstate_write_vex(vcpu_of(e), nr, data) ? EMUL_UNHANDLED : EMUL_OK;
-	xstate_write_xmm(vcpu_of(e), nr, data);
+		xstate_write_vex(vcpu_of(e), nr, data);
+	else
+		xstate_write_xmm(vcpu_of(e), nr, data);
 	return EMUL_OK;
 }
 
