@@ -359,7 +359,7 @@ static int run(struct vcpu *vcpu)
 
 	if (vcpu->mp_state == KVM_MP_STATE_UNINITIALIZED)
 		return wait_for_startup(vcpu);
-	if (!vcpu->lapic && vcpu_set_cr8(vcpu, vcpu->run->cr8))
+	if (!vcpu->lapic && vcpu->run->cr8 != vcpu->cr8 && vcpu_set_cr8(vcpu, vcpu->run->cr8))
 		return -EINVAL;
 	if (vcpu->run->request_interrupt_window)
 		vcpu_request(vcpu, REQ_EVENT);
