@@ -5,12 +5,16 @@
  * handlers find, memory, XMM registers and MSRs. `compare` runs it on two drivers and compares.
  *
  *	guest DEVICE [WORD]			cases whose name holds WORD
+ *	guest DEVICE end WORD			the same: what each comes to, for the judge
+ *	guest bare FILE LIST			the cases of a list as a program for the processor alone
+ *	guest tell FILE LIST			what that has sent, in FILE, as text
  *	guest DEVICE random SEED COUNT		programs by chance, and the sum of each
  *	guest DEVICE shrink SEED...		each of them without some of its slots
  *	guest DEVICE show SEED MASK...		their records, with these slots
  */
 #define _GNU_SOURCE
 #include <signal.h>
+#include "selftests/compare/bare.h"
 #include "selftests/compare/random.h"
 
 #define MAX_EXITS	16
@@ -143,6 +147,7 @@ static struct {
 	unsigned int exits, events, halts;
 	uint8_t next;
 	int frame_size;
+	uint64_t mark;
 	bool whole;			/* registers at each exit, not at the last one alone */
 	bool failed;			/* an instruction that is not emulated */
 } done;
@@ -153,13 +158,19 @@ static void answer_port(struct kvm_run *run)
 	unsigned int i, n = run->io.size * run->io.count;
 
 	for (i = 0; run->io.direction == KVM_EXIT_IO_IN && i < n && i < PAGE; i++)
-		data[i] = 0x41 + done.next++;
+		data[i] = judged ? 0xff : 0x41 + done.next++;
 }
 
-static void answer_memory(struct kvm_run *run)
+static void answer_memory(struct kvm_run *run, uint8_t *ram)
 {
+	uint64_t at = run->mmio.phys_addr;
 	unsigned int i;
 
+	if (judged && at + run->mmio.len <= RAM_END) {
+		memcpy(run->mmio.is_write ? ram + at : run->mmio.data,
+		       run->mmio.is_write ? run->mmio.data : ram + at, run->mmio.len);
+		return;
+	}
 	for (i = 0; !run->mmio.is_write && i < 8; i++)
 		run->mmio.data[i] = 0x80 + run->mmio.phys_addr + i;
 }
@@ -178,6 +189,17 @@ static void answer_window(struct machine *m)
 	call(m->vcpu.fd, KVM_INTERRUPT, &interrupt);
 }
 
+/* Where a handler goes back to. */
+static uint64_t frame_ip(struct machine *m, const struct state *now)
+{
+	uint64_t at = now->value[6], ip = 0, ss_base = now->value[50];
+
+	at = (done.frame_size == 8 ? at : (uint32_t)(at + ss_base)) & 0x1fffff;
+	if (at + done.frame_size <= RAM_END)
+		memcpy(&ip, m->ram + at, done.frame_size);
+	return ip;
+}
+
 /* The marker behind the code, or a handler. True: go on behind the handler's. */
 static bool reached(struct machine *m, const struct state *now)
 {
@@ -189,6 +211,8 @@ static bool reached(struct machine *m, const struct state *now)
 		return false;
 	}
 	record_frame(m, now, vector, done.frame_size);
+	if (judged && vector == 3 && frame_ip(m, now) == done.mark)
+		return false;
 	if (vector > 4 && vector < FIRST_IRQ)
 		return false;
 	return vector && ++done.events < MAX_EVENTS;
@@ -205,7 +229,7 @@ static bool answer(struct machine *m, int exit, const struct state *now)
 		answer_port(run);
 		return true;
 	case KVM_EXIT_MMIO:
-		answer_memory(run);
+		answer_memory(run, m->ram);
 		return true;
 	case KVM_EXIT_X86_RDMSR:
 	case KVM_EXIT_X86_WRMSR:
@@ -232,15 +256,17 @@ static void run_program(struct machine *m, struct state *state)
 	bool more = true;
 	int exit;
 
-	while (more && done.exits++ < MAX_EXITS) {
+	while (more && done.exits++ < (judged ? 8 * MAX_EXITS : MAX_EXITS)) {
 		do
 			exit = vcpu_run(&m->vcpu);
 		while (exit == -EINTR && !late);
 		done.failed |= exit == -EINTR;
-		say("exit");
-		record_exit(m->vcpu.run, exit);
-		say("\n");
-		if (done.whole)
+		if (!judged || exit < 0 || (exit != KVM_EXIT_IO && exit != KVM_EXIT_MMIO)) {
+			say("exit");
+			record_exit(m->vcpu.run, exit);
+			say("\n");
+		}
+		if (done.whole && !judged)
 			record_state(state, &m->vcpu);
 		else
 			state_read(state, &m->vcpu);
@@ -351,30 +377,95 @@ static void run_case(const struct row *row, const uint8_t *code, const struct st
 	struct machine *m = &machines[row->irqchip];
 	struct setup s = { .m = m, .start = start };
 	uint64_t msrs[NR_RECORDED];
-	struct state state;
+	struct state state, before;
 	struct kvm_xsave fpu;
 
 	memset(&done, 0, sizeof(done));
 	done.frame_size = frame_size(start);
 	done.whole = true;
 	row_setup(&s, row, code, variant);
+	done.mark = s.mark;
 	if (set_all(&s, row, &fpu)) {
 		say("this state is refused\n");
 		return;
 	}
-	if (variant == V_STI)
+	if (variant == V_STI && !judged)
 		m->vcpu.run->request_interrupt_window = 1;
 	if (variant == V_FRESH)
 		slot_anew(m);
 	copy_memory(before_memory, m->ram);
 	msrs_read(&m->vcpu, msrs);
 	state_read(&state, &m->vcpu);
+	before = state;
 	run_program(m, &state);
+	if (judged && m->vcpu.run->exit_reason == KVM_EXIT_SHUTDOWN)
+		return;
+	if (judged)
+		record_processor(&before, &state);
 	record_memory(m->ram, before_memory, RAM_END, 0);
 	record_fpu(&fpu, &m->vcpu);
-	record_msrs(msrs, &m->vcpu);
+	if (!judged)
+		record_msrs(msrs, &m->vcpu);
 	if (variant & (V_TF | V_NEXT | V_HERE) || row->debug || row->dr7)
 		rinse(m);
+}
+
+/* --- the judge ------------------------------------------------------------------------------- */
+
+static char list[1 << 18] = "\n";
+static enum { A_DRIVER, BARE_ITSELF, BARE_TOLD } who;
+
+/* Why the processor alone cannot be asked, or NULL. */
+static const char *not_judged(const struct row *row)
+{
+	static const struct {
+		const char *reason, *why;
+	} of[] = {
+		{ "CPUID", "its answer is the hypervisor's" },
+		{ "VMCALL", "its answer is the hypervisor's" },
+		{ "HLT", "the processor would sleep" },
+		{ "MWAIT_INSTRUCTION", "the processor would sleep" },
+		{ "TRIPLE_FAULT", "the machine would end" },
+		{ "INTERRUPT_WINDOW", "the hypervisor brings the event" },
+		{ "NMI_WINDOW", "the hypervisor brings the event" },
+	};
+	unsigned int i;
+
+	for (i = 0; i < sizeof(of) / sizeof(of[0]); i++)
+		if (!strcmp(row->reason, of[i].reason))
+			return of[i].why;
+	if (row->irqchip || row->debug || row->msr_exits)
+		return "a device, a debugger or a handler of the hypervisor's";
+	if (row->prepare == injected_gp || row->prepare == injected_interrupt)
+		return "the hypervisor brings the event";
+	if (row->bx.is >= READ_ONLY && row->bx.kind == POINTER)
+		return "no memory is read-only";
+	if (row->di.is >= READ_ONLY && row->di.kind == POINTER)
+		return "no memory is read-only";
+	if (row->sp.is >= READ_ONLY && row->sp.kind == POINTER)
+		return "no memory is read-only";
+	return row->not_bare;
+}
+
+/* Whether the list of cases for the judge has it: a name a line. */
+static bool listed(const char *name)
+{
+	char line[130];
+
+	snprintf(line, sizeof(line), "\n%s\n", name);
+	return strstr(list, line);
+}
+
+/* One of those that the judge sent, or its record from what was sent. */
+static void bare_case(const struct row *row, const uint8_t *code, const struct start *start,
+		      unsigned int variant)
+{
+	struct setup s = { .m = &machines[0], .start = start };
+
+	row_setup(&s, row, code, variant);
+	bare_add(&s, frame_size(start));
+	if (who == BARE_TOLD)
+		bare_tell(&s);
 }
 
 static void run_named(unsigned int i, unsigned int mode, int variant, const char *word)
@@ -389,8 +480,15 @@ static void run_named(unsigned int i, unsigned int mode, int variant, const char
 	if (!strstr(name, word))
 		return;
 	alarm(5);
-	printf("== %s | %s\n", row->reason, name);
+	if (judged && (not_judged(row) || (who != A_DRIVER && !listed(name))))
+		return;
+	if (who != BARE_ITSELF)
+		printf("== %s | %s\n", row->reason, name);
 	fflush(stdout);
+	if (who != A_DRIVER) {
+		bare_case(row, row_codes[i][bits], &starts[mode], variant < 0 ? 0 : 1U << variant);
+		return;
+	}
 	if (row->hangs && !strcmp(path, "/dev/kvm")) {
 		printf("exit none: KVM_RUN does not end\n");
 		return;
@@ -454,7 +552,9 @@ static void random_program(uint64_t seed, unsigned int mask)
 	s.m->vcpu.run->immediate_exit = 0;
 	if (recording)
 		memset(&state, 0, sizeof(state));
-	record_state(&state, &s.m->vcpu);
+	/* In the middle of an instruction that is repeated its flags differ, as differences.rst says. */
+	if (done.exits <= MAX_EXITS)
+		record_state(&state, &s.m->vcpu);
 	record_memory(s.m->ram, before_memory, RAM_END, 0);
 	record_fpu(&fpu, &s.m->vcpu);
 	rinse(s.m);
@@ -486,22 +586,62 @@ static void run_random(const char *what, int argc, char **argv)
 		random_sum(strtoull(argv[0], NULL, 0) + i, ALL_SLOTS);
 }
 
+static void run_rows(const char *word)
+{
+	unsigned int i;
+
+	for (i = 0; i < NR_ROWS; i++)
+		run_row(i, word);
+}
+
+/* The judge, before and after. */
+static int run_bare(const char *file, const char *names)
+{
+	FILE *in = fopen(names, "r");
+	unsigned int i;
+
+	if (!in || !fread(list + 1, 1, sizeof(list) - 2, in))
+		must_be(-errno, names);
+	if (who == BARE_TOLD && !freopen(file, "rb", stdin))
+		must_be(-errno, file);
+	fclose(in);
+
+	judged = true;
+	machines[0].ram = pages(RAM_END);
+	machines[0].top = pages(PAGE);
+	make_memory();
+	for (i = 0; i < 3 * STUBS; i++)
+		pristine[HANDLERS + STUB_BYTES * i + 1] = BARE_PORT;
+	run_rows("");
+	if (who == BARE_ITSELF)
+		bare_write(file);
+	else
+		printf("== end\n");
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	unsigned int i;
 
-	path = device_path(argc, argv);
 	setvbuf(stdout, NULL, _IOFBF, 1 << 16);
+	if (argc > 3)
+		who = !strcmp(argv[1], "bare") ? BARE_ITSELF :
+		      !strcmp(argv[1], "tell") ? BARE_TOLD : A_DRIVER;
+	if (who != A_DRIVER)
+		return run_bare(argv[2], argv[3]);
+	path = device_path(argc, argv);
 	make_memory();
 	compare_machine(&machines[0], path, false);
 	compare_machine(&machines[1], path, true);
 	for (i = 0; i < 2; i++)
 		msrs_read(&machines[i].vcpu, initial_msrs[i]);
 	counters_open(&machines[0].vcpu);
-	if (argc > 3)
+	judged = argc == 4 && !strcmp(argv[2], "end");
+	if (argc > 3 && !judged)
 		run_random(argv[2], argc - 3, argv + 3);
-	for (i = 0; i < NR_ROWS && argc <= 3; i++)
-		run_row(i, argc > 2 ? argv[2] : "");
+	else
+		run_rows(argc > 2 ? argv[argc - 1] : "");
 	printf("== end\n");
 	return 0;
 }

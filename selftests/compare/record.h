@@ -108,22 +108,29 @@ static void state_read(struct state *state, struct vcpu *vcpu)
 	*v++ = vcpu->run->apic_base;
 }
 
-/* What has changed since @before, which becomes what is now. */
-static void record_state(struct state *before, struct vcpu *vcpu)
+/* What has changed since @before. */
+static void record_change(const struct state *before, const struct state *now)
 {
-	struct state now;
 	unsigned int i, nr = 0;
 
-	state_read(&now, vcpu);
 	for (i = 0; i < NR_VALUES; i++) {
-		sum_value(now.value[i]);
-		if (now.value[i] == before->value[i] || !recording)
+		sum_value(now->value[i]);
+		if (now->value[i] == before->value[i] || !recording)
 			continue;
 		printf("%s%s=%llx", nr++ ? " " : "  ", value_names[i],
-		       (unsigned long long)now.value[i]);
+		       (unsigned long long)now->value[i]);
 	}
 	if (nr)
 		printf("\n");
+}
+
+/* The same of what is now, which is @before from here on. */
+static void record_state(struct state *before, struct vcpu *vcpu)
+{
+	struct state now;
+
+	state_read(&now, vcpu);
+	record_change(before, &now);
 	*before = now;
 }
 
@@ -263,22 +270,27 @@ static void record_memory(const uint8_t *now, const uint8_t *before, uint32_t si
 #define XSAVE_HEADER	512
 #define X87_AND_SSE	3
 
-static void record_fpu(const struct kvm_xsave *before, struct vcpu *vcpu)
+static void record_xmm(const uint8_t *old, const uint8_t *new)
 {
-	const uint8_t *old = (const uint8_t *)before->region + XSAVE_XMM, *new;
-	struct kvm_xsave now;
 	unsigned int i;
 
-	call(vcpu->fd, KVM_GET_XSAVE, &now);
-	if (!(now.region[XSAVE_HEADER / 4] & X87_AND_SSE & ~1U))
-		memset((uint8_t *)now.region + XSAVE_XMM, 0, 256);
-	new = (const uint8_t *)now.region + XSAVE_XMM;
 	for (i = 0; i < 256; i += 16)
 		if (memcmp(new + i, old + i, 16)) {
 			say("  xmm%u=", i / 16);
 			record_bytes(new + i, 16);
 			say("\n");
 		}
+}
+
+static void record_fpu(const struct kvm_xsave *before, struct vcpu *vcpu)
+{
+	struct kvm_xsave now;
+
+	call(vcpu->fd, KVM_GET_XSAVE, &now);
+	if (!(now.region[XSAVE_HEADER / 4] & X87_AND_SSE & ~1U))
+		memset((uint8_t *)now.region + XSAVE_XMM, 0, 256);
+	record_xmm((const uint8_t *)before->region + XSAVE_XMM,
+		   (const uint8_t *)now.region + XSAVE_XMM);
 }
 
 /* Those that programs write; each on its own, for a driver may not have it. */

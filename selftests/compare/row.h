@@ -25,6 +25,9 @@ static const char *const variant_names[NR_VARIANTS] = {
 
 #define CODE_BYTES	63		/* of a row, in a mode; behind them their number */
 
+/* A program ends with INT3, which needs no hypervisor; its device is memory, its ports are empty. */
+static bool judged;
+
 /* A register's value: as it is, or a pointer to this linear address. */
 struct value {
 	enum { DEFAULT, NUMBER, POINTER } kind;
@@ -38,6 +41,7 @@ struct setup {
 	struct kvm_regs regs;
 	struct kvm_debugregs debug;
 	struct kvm_vcpu_events events;
+	uint64_t mark;			/* where a program that is judged ends: RIP behind its INT3 */
 };
 
 struct row {
@@ -48,6 +52,7 @@ struct row {
 	uint32_t ds_limit, ss_limit, tr_limit, absent, supervisor, debug;
 	bool irqchip, x2apic, msr_exits, interrupt;
 	bool hangs;			/* upstream's KVM_RUN never ends */
+	const char *not_bare;		/* why the processor itself is not asked */
 	void (*prepare)(struct setup *s);
 };
 
@@ -199,6 +204,9 @@ static void row_code(struct setup *s, const uint8_t *code, unsigned int variant)
 	uint64_t linear = CODE + (at - (s->m->ram + CODE));
 
 	memcpy(at, code, CODE_BYTES);
+	s->mark = pointer(s->start, linear + code[CODE_BYTES] + 1);
+	if (judged)
+		memset(at + code[CODE_BYTES], 0xcc, 2);
 	if (variant == V_NEXT)
 		linear += code[CODE_BYTES];
 	if (variant != V_NEXT && variant != V_HERE)

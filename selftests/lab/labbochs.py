@@ -51,7 +51,7 @@ panic: action=fatal
 error: action=report
 info: action=report
 debug: action=ignore
-cpu: model={model}, count={smp}, ips={ips}, reset_on_triple_fault=0, ignore_bad_msrs=1{msrs}
+cpu: model={model}, count={smp}, ips={ips}, reset_on_triple_fault={resets}, ignore_bad_msrs={linux}{msrs}
 clock: sync={sync}, time0=1000000000
 com1: enabled=1, mode=file, dev=console
 com2: enabled=1, {com2}
@@ -61,6 +61,7 @@ pci: enabled=1, chipset=i440fx
 """
 # What the debugger does between two marks (`xchg %bx,%bx`), and how often it may.
 TRACED, MOST_TRACED = "c\ntrace on\nc\ntrace off\n", 4096
+MOST_RESETS = 1000              # each stops in the debugger, too
 
 
 class Machine:
@@ -70,16 +71,17 @@ class Machine:
         self.folder, self.model, self.smp, self.mem, self.top = folder, model, smp, mem, top
         self.ips = IPS_ONE if smp == 1 else IPS_MANY
         self.msrs = ()              # addresses of MSRs that shall hold what is written
+        self.resets = False         # by a triple fault, which ends the run otherwise
         self.trace = None           # the path of a file for what is executed between two marks
 
     def write_config(self, com2, sync, ticks):
         config = CONFIG.format(bios=BIOS, vgabios=VGABIOS, mem=self.mem, model=self.model,
-                               smp=self.smp, ips=self.ips, com2=com2, sync=sync,
+                               smp=self.smp, ips=self.ips, com2=com2, resets=int(self.resets), linux=int(not self.resets), sync=sync,
                                marks=int(bool(self.trace)), msrs=", msrs=msrs" if self.msrs else "")
         stop = f"sba {ticks}000000\n" if ticks else ""
         look = "r\nprint-stack 256\n"
         others = "".join(f"set $cpu = {n}\n{look}" for n in range(1, self.smp))
-        go = TRACED * MOST_TRACED if self.trace else "c\n"
+        go = TRACED * MOST_TRACED if self.trace else "c\n" * (MOST_RESETS if self.resets else 1)
         commands = touch_blocks(self.top) + stop + go + look + others + "q\n"
         msrs = "".join(f"{address:#x} 0" + " 0" * 6 + "\n" for address in self.msrs)
         for name, text in (("bochsrc", config), ("commands", commands), ("msrs", msrs)):

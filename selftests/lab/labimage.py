@@ -47,6 +47,18 @@ def write_ram(path, vmlinux, vmlinuz, initrd, cmdline):
     return top
 
 
+def write_program(path, elf):
+    """The same with a program of one's own in place of the kernel, and nothing else."""
+    at = layout()
+    with open(path, "wb") as ram:
+        entry, end = put_kernel(ram, elf)
+        put(ram, at["ENTRY"], struct.pack("<Q", entry))
+        put(ram, at["PML4"], identity_map(at["PML4"]))
+        top = (end + RAM_BASE - 1) & -RAM_BASE
+        ram.truncate(top - RAM_BASE)
+    return top
+
+
 def put(ram, address, data):
     ram.seek(address - RAM_BASE)
     ram.write(data)

@@ -41,6 +41,7 @@
 #define MTRR_CAP	(0x500 | MSR_MTRR_PAIRS)	/* fixed ranges, write combining */
 
 const struct msr_row msr_table[] = {
+	CONST(0x000, 2, "IA32_P5_MC_ADDR, TYPE", 0),
 	OWN(0x010, 1, "IA32_TIME_STAMP_COUNTER", MSR_ALL_BITS, MSR_NO_FEATURE, MSR_F_SAVE),
 	OWN(MSR_KVM_WALL_CLOCK, 2, "KVM_WALL_CLOCK, KVM_SYSTEM_TIME", MSR_ALL_BITS,
 	    MSR_NO_FEATURE, MSR_F_SAVE),
@@ -48,6 +49,9 @@ const struct msr_row msr_table[] = {
 	OWN(0x01b, 1, "IA32_APIC_BASE", MSR_ALL_BITS, MSR_NO_FEATURE, 0),
 	CONST(0x02a, 1, "EBL_CR_POWERON", 0),
 	CONST(0x02c, 1, "EBC_FREQUENCY_ID", 1 << 24),
+	CONST(0x034, 1, "SMI_COUNT", 0),
+	/* Nothing that it could lock is offered. */
+	CONST(0x03a, 1, "IA32_FEATURE_CONTROL", 0),
 	OWN(0x03b, 1, "IA32_TSC_ADJUST", MSR_ALL_BITS, CPUID_TSC_ADJUST, MSR_F_SAVE),
 	STORE_OWN(0x048, "IA32_SPEC_CTRL", AT(spec_ctrl), MSR_ALL_BITS, CPUID_SPEC_CTRL),
 	OWN(0x049, 1, "IA32_PRED_CMD", 1, CPUID_SPEC_CTRL, MSR_F_WRITE_ONLY),
@@ -80,6 +84,7 @@ const struct msr_row msr_table[] = {
 	/* LBR and BTF may be written, as everywhere, but there is no branch record to give. */
 	NONE(0x1d9, 1, "IA32_DEBUGCTL", 3),
 	CONST(0x1db, 4, "LASTBRANCHFROMIP", 0),
+	NONE(0x1fc, 1, "POWER_CTL", MSR_ALL_BITS),
 	STORE(0x200, 16, "IA32_MTRR_PHYSBASE0", AT(mtrr_var), MSR_MTRR_VARIABLE,
 	      MSR_ALL_BITS, 0),
 	STORE(0x250, 1, "IA32_MTRR_FIX64K_00000", AT(mtrr_fixed[0]), MSR_MTRR_TYPES,
