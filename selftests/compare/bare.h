@@ -455,6 +455,15 @@ static void record_processor(struct state *before, struct state *now)
 	record_change(before, now);
 }
 
+static void take_words(uint8_t *ram, unsigned int nr)
+{
+	struct word w;
+
+	while (nr--)
+		if (fread(&w, sizeof(w), 1, stdin) == 1 && w.at < RAM_END)
+			memcpy(ram + w.at, &w.value, 8);
+}
+
 /* The record of the case that was added last: its SMIs are the next on standard input. */
 static void bare_tell(const struct setup *s)
 {
@@ -479,17 +488,11 @@ static void bare_tell(const struct setup *s)
 			break;
 		if (e.nr == SHUTDOWN) {
 			printf("exit %s (%d)\n", exit_name(KVM_EXIT_SHUTDOWN), KVM_EXIT_SHUTDOWN);
-			told = 0;
 			have = false;
 			return;
 		}
 		memcpy(s->m->ram, before_ram, RAM_END);
-		for (i = 0; i < e.nr; i++) {
-			struct word w;
-
-			if (fread(&w, sizeof(w), 1, stdin) == 1 && w.at < RAM_END)
-				memcpy(s->m->ram + w.at, &w.value, 8);
-		}
+		take_words(s->m->ram, e.nr);
 		bare_state(&now, &e);
 		vector = handler_of(now.value[16] + now.value[30]);
 		if (vector >= 0)

@@ -552,7 +552,7 @@ static void random_program(uint64_t seed, unsigned int mask)
 	s.m->vcpu.run->immediate_exit = 0;
 	if (recording)
 		memset(&state, 0, sizeof(state));
-	/* In the middle of an instruction that is repeated its flags differ, as differences.rst says. */
+	/* In the middle of a repeated instruction its flags differ: differences.rst. */
 	if (done.exits <= MAX_EXITS)
 		record_state(&state, &s.m->vcpu);
 	record_memory(s.m->ram, before_memory, RAM_END, 0);
