@@ -497,8 +497,7 @@ static void bare_tell(const struct setup *s)
 		vector = handler_of(now.value[16] + now.value[30]);
 		if (vector >= 0)
 			record_frame(s->m, &now, vector, c->frame_size);
-		for (i = 0; i < 256; i++)
-			xmm[i] = e.fpu[160 + i];
+		memcpy(xmm, e.fpu + 160, 256);
 		told++;
 	}
 	if (!told) {
