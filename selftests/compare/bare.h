@@ -464,51 +464,66 @@ static void take_words(uint8_t *ram, unsigned int nr)
 			memcpy(ram + w.at, &w.value, 8);
 }
 
-/* The record of the case that was added last: its SMIs are the next on standard input. */
-static void bare_tell(const struct setup *s)
+/* The next SMI on standard input, if it is of the case that was added last. */
+static const struct bare_event *next_event(void)
 {
 	static struct bare_event e;
-	static bool have;
+	static bool later;
+
+	if (!later && fread(&e, sizeof(e), 1, stdin) != 1)
+		return NULL;
+	later = e.index != bare.nr - 1;
+	return later ? NULL : &e;
+}
+
+/* What has become of registers, memory and XMM in the end. */
+static void tell_end(const struct setup *s, const struct bare_event *first, struct state *now,
+		     const uint8_t *before_ram, const uint8_t *xmm)
+{
+	struct state before;
+	uint8_t numbers[256];
+	unsigned int i;
+
+	bare_state(&before, first);
+	record_processor(&before, now);
+	record_memory(s->m->ram, before_ram, RAM_END, 0);
+	for (i = 0; i < sizeof(numbers); i++)
+		numbers[i] = i;
+	record_xmm(numbers, xmm);
+}
+
+/* The record of the case that was added last. */
+static void bare_tell(const struct setup *s)
+{
 	static uint8_t before_ram[RAM_END], xmm[256];
 	const struct bare_case *c = &bare.cases[bare.nr - 1];
 	struct bare_event first = { 0 };
-	struct state before, now;
-	unsigned int i, told = 0;
+	const struct bare_event *e;
+	unsigned int told = 0;
+	struct state now;
 	int vector;
 
 	memcpy(first.save, c->save, SAVE_BYTES);
 	memcpy(first.dr, c->dr, sizeof(c->dr));
-	bare_state(&before, &first);
 	memcpy(before_ram, s->m->ram, RAM_END);
-	for (;; have = false) {
-		if (!have && fread(&e, sizeof(e), 1, stdin) != 1)
-			break;
-		have = true;
-		if (e.index != bare.nr - 1)
-			break;
-		if (e.nr == SHUTDOWN) {
+	while ((e = next_event())) {
+		if (e->nr == SHUTDOWN) {
 			printf("exit %s (%d)\n", exit_name(KVM_EXIT_SHUTDOWN), KVM_EXIT_SHUTDOWN);
-			have = false;
 			return;
 		}
 		memcpy(s->m->ram, before_ram, RAM_END);
-		take_words(s->m->ram, e.nr);
-		bare_state(&now, &e);
+		take_words(s->m->ram, e->nr);
+		bare_state(&now, e);
 		vector = handler_of(now.value[16] + now.value[30]);
 		if (vector >= 0)
 			record_frame(s->m, &now, vector, c->frame_size);
-		memcpy(xmm, e.fpu + 160, 256);
+		memcpy(xmm, e->fpu + 160, sizeof(xmm));
 		told++;
 	}
-	if (!told) {
+	if (told)
+		tell_end(s, &first, &now, before_ram, xmm);
+	else
 		printf("no answer\n");
-		return;
-	}
-	record_processor(&before, &now);
-	record_memory(s->m->ram, before_ram, RAM_END, 0);
-	for (i = 0; i < 256; i++)
-		first.fpu[i] = i;
-	record_xmm(first.fpu, xmm);
 }
 
 #endif
