@@ -404,12 +404,17 @@ static void bare_state(struct state *state, const struct bare_event *e)
 {
 	const uint8_t *save = e->save;
 	struct kvm_sregs sregs = {
-		.es = saved_segment(save, SAVE_ES), .cs = saved_segment(save, SAVE_ES + 0x10),
-		.ss = saved_segment(save, SAVE_ES + 0x20), .ds = saved_segment(save, SAVE_ES + 0x30),
-		.fs = saved_segment(save, SAVE_ES + 0x40), .gs = saved_segment(save, SAVE_ES + 0x50),
+		.es = saved_segment(save, SAVE_ES),
+		.cs = saved_segment(save, SAVE_ES + 0x10),
+		.ss = saved_segment(save, SAVE_ES + 0x20),
+		.ds = saved_segment(save, SAVE_ES + 0x30),
+		.fs = saved_segment(save, SAVE_ES + 0x40),
+		.gs = saved_segment(save, SAVE_ES + 0x50),
 		.tr = saved_segment(save, SAVE_TR), .ldt = saved_segment(save, SAVE_LDTR),
-		.gdt = { save_get(save, SAVE_GDTR + 8, 8), save_get(save, SAVE_GDTR + 4, 4), { 0 } },
-		.idt = { save_get(save, SAVE_IDTR + 8, 8), save_get(save, SAVE_IDTR + 4, 4), { 0 } },
+		.gdt.base = save_get(save, SAVE_GDTR + 8, 8),
+		.gdt.limit = save_get(save, SAVE_GDTR + 4, 4),
+		.idt.base = save_get(save, SAVE_IDTR + 8, 8),
+		.idt.limit = save_get(save, SAVE_IDTR + 4, 4),
 		.cr0 = save_get(save, SAVE_CR0, 8), .cr2 = e->cr2,
 		.cr3 = save_get(save, SAVE_CR3, 8), .cr4 = save_get(save, SAVE_CR4, 8),
 		.efer = save_get(save, SAVE_EFER, 8),
@@ -443,7 +448,8 @@ static void only_processor(struct state *state)
 		/* A segment that is not usable has no more than its selector. */
 		if (strstr(value_names[i], ".access") && state->value[i] & 1 << 16) {
 			state->value[i] = 1 << 16;
-			state->value[i - 1] = state->value[i - 2] = 0;
+			state->value[i - 1] = 0;
+			state->value[i - 2] = 0;
 		}
 	}
 }

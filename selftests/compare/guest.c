@@ -6,7 +6,7 @@
  *
  *	guest DEVICE [WORD]			cases whose name holds WORD
  *	guest DEVICE end WORD			the same: what each comes to, for the judge
- *	guest bare FILE LIST			the cases of a list as a program for the processor alone
+ *	guest bare FILE LIST			a list's cases as a program for the processor
  *	guest tell FILE LIST			what that has sent, in FILE, as text
  *	guest DEVICE random SEED COUNT		programs by chance, and the sum of each
  *	guest DEVICE shrink SEED...		each of them without some of its slots

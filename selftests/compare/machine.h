@@ -106,8 +106,10 @@ static void make_memory(void)
 	put64(PML4, PDPT64 | 0x27);
 	for (i = 0; i < 4; i++)
 		put64(PDPT64 + 8 * i, (PD_PAE + i * PAGE) | 0x27);
-	for (i = 0; i < PAGE; i++)
-		pristine[DATA_AT + i] = pristine[HOLE + i] = 0x80 + i;
+	for (i = 0; i < PAGE; i++) {
+		pristine[DATA_AT + i] = 0x80 + i;
+		pristine[HOLE + i] = 0x80 + i;
+	}
 }
 
 /* Which vector's handler, or -1. */

@@ -25,7 +25,7 @@ static const char *const variant_names[NR_VARIANTS] = {
 
 #define CODE_BYTES	63		/* of a row, in a mode; behind them their number */
 
-/* A program ends with INT3, which needs no hypervisor; its device is memory, its ports are empty. */
+/* A program ends with INT3, which needs no hypervisor; its device is memory, no port answers. */
 static bool judged;
 
 /* A register's value: as it is, or a pointer to this linear address. */
@@ -41,7 +41,7 @@ struct setup {
 	struct kvm_regs regs;
 	struct kvm_debugregs debug;
 	struct kvm_vcpu_events events;
-	uint64_t mark;			/* where a program that is judged ends: RIP behind its INT3 */
+	uint64_t mark;			/* where one that is judged ends: RIP behind its INT3 */
 };
 
 struct row {

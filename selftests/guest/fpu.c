@@ -98,9 +98,11 @@ static void holding_guest(void)
 	if (avx) {
 		asm volatile("mov %0, %%cr4" : : "r"(0x620UL | X86_CR4_OSXSAVE));
 		asm volatile("xsetbv" : : "c"(0), "a"(7), "d"(0));
-		asm volatile(EACH_REGISTER "vmovaps 32*\\n(%0), %%ymm\\n\n\t.endr" : : "r"(patterns));
+		asm volatile(EACH_REGISTER "vmovaps 32*\\n(%0), %%ymm\\n\n\t.endr"
+			     : : "r"(patterns));
 	} else {
-		asm volatile(EACH_REGISTER "movaps 32*\\n(%0), %%xmm\\n\n\t.endr" : : "r"(patterns));
+		asm volatile(EACH_REGISTER "movaps 32*\\n(%0), %%xmm\\n\n\t.endr"
+			     : : "r"(patterns));
 	}
 	take_image(&first);
 	while (!stop) {

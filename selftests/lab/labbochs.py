@@ -51,7 +51,8 @@ panic: action=fatal
 error: action=report
 info: action=report
 debug: action=ignore
-cpu: model={model}, count={smp}, ips={ips}, reset_on_triple_fault={resets}, ignore_bad_msrs={linux}{msrs}
+cpu: model={model}, count={smp}, ips={ips}, reset_on_triple_fault={resets}
+cpu: ignore_bad_msrs={linux}{msrs}
 clock: sync={sync}, time0=1000000000
 com1: enabled=1, mode=file, dev=console
 com2: enabled=1, {com2}
@@ -76,8 +77,10 @@ class Machine:
 
     def write_config(self, com2, sync, ticks):
         config = CONFIG.format(bios=BIOS, vgabios=VGABIOS, mem=self.mem, model=self.model,
-                               smp=self.smp, ips=self.ips, com2=com2, resets=int(self.resets), linux=int(not self.resets), sync=sync,
-                               marks=int(bool(self.trace)), msrs=", msrs=msrs" if self.msrs else "")
+                               smp=self.smp, ips=self.ips, com2=com2, sync=sync,
+                               resets=int(self.resets), linux=int(not self.resets),
+                               marks=int(bool(self.trace)),
+                               msrs=", msrs=msrs" if self.msrs else "")
         stop = f"sba {ticks}000000\n" if ticks else ""
         look = "r\nprint-stack 256\n"
         others = "".join(f"set $cpu = {n}\n{look}" for n in range(1, self.smp))
