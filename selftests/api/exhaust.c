@@ -18,20 +18,6 @@ static void guest(void)
 	guest_sync(1);
 }
 
-/* MemAvailable plus what is only waiting to be freed, in KiB. */
-static long available(void)
-{
-	char text[2048];
-	int fd = open("/proc/meminfo", O_RDONLY);
-	int n = read(fd, text, sizeof(text) - 1);
-	char *p;
-
-	close(fd);
-	text[n > 0 ? n : 0] = '\0';
-	p = strstr(text, "MemAvailable:");
-	return p ? atol(p + 13) : 0;
-}
-
 static void settle(void)
 {
 	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY);
@@ -84,10 +70,10 @@ int main(int argc, char **argv)
 	at_once();
 	TAP_EQ(rounds(10), 10, "ten VMs one after the other run");
 	settle();
-	before = available();
+	before = meminfo_kib("MemAvailable:");
 	TAP_EQ(rounds(ROUNDS), ROUNDS, "60 more run");
 	settle();
-	after = available();
+	after = meminfo_kib("MemAvailable:");
 	printf("# %ld KiB before, %ld KiB after\n", before, after);
 	if (on_debug_host())
 		tap_skip("they leave no memory behind", "KASAN keeps what is freed");

@@ -334,7 +334,7 @@ static int set_all(struct setup *s, const struct row *row, struct kvm_xsave *fpu
 
 	finish_exit(m);
 	r = set_debugger(vcpu, 0);
-	msrs_write(vcpu, initial_msrs[m->irqchip]);
+	msrs_move(vcpu, KVM_SET_MSRS, initial_msrs[m->irqchip]);
 	r |= call(vcpu->fd, KVM_SET_SREGS, &s->sregs);
 	if (m->irqchip)
 		r |= reset_chips(m);
@@ -394,7 +394,7 @@ static void run_case(const struct row *row, const uint8_t *code, const struct st
 	if (variant == V_FRESH)
 		slot_anew(m);
 	copy_memory(before_memory, m->ram);
-	msrs_read(&m->vcpu, msrs);
+	msrs_move(&m->vcpu, KVM_GET_MSRS, msrs);
 	state_read(&state, &m->vcpu);
 	before = state;
 	run_program(m, &state);
@@ -635,7 +635,7 @@ int main(int argc, char **argv)
 	compare_machine(&machines[0], path, false);
 	compare_machine(&machines[1], path, true);
 	for (i = 0; i < 2; i++)
-		msrs_read(&machines[i].vcpu, initial_msrs[i]);
+		msrs_move(&machines[i].vcpu, KVM_GET_MSRS, initial_msrs[i]);
 	counters_open(&machines[0].vcpu);
 	judged = argc == 4 && !strcmp(argv[2], "end");
 	if (argc > 3 && !judged)

@@ -302,7 +302,8 @@ static const uint32_t recorded_msrs[] = {
 
 #define NR_RECORDED	(sizeof(recorded_msrs) / sizeof(recorded_msrs[0]))
 
-static void msrs_read(struct vcpu *vcpu, uint64_t values[NR_RECORDED])
+/* @request: KVM_GET_MSRS or KVM_SET_MSRS; one at a time, since some are not there. */
+static void msrs_move(struct vcpu *vcpu, unsigned long request, uint64_t values[NR_RECORDED])
 {
 	struct {
 		struct kvm_msrs head;
@@ -312,24 +313,9 @@ static void msrs_read(struct vcpu *vcpu, uint64_t values[NR_RECORDED])
 
 	for (i = 0; i < NR_RECORDED; i++) {
 		msr.entry.index = recorded_msrs[i];
-		msr.entry.data = 0;
-		call(vcpu->fd, KVM_GET_MSRS, &msr);
+		msr.entry.data = request == KVM_SET_MSRS ? values[i] : 0;
+		call(vcpu->fd, request, &msr);
 		values[i] = msr.entry.data;
-	}
-}
-
-static void msrs_write(struct vcpu *vcpu, const uint64_t values[NR_RECORDED])
-{
-	struct {
-		struct kvm_msrs head;
-		struct kvm_msr_entry entry;
-	} msr = { .head.nmsrs = 1 };
-	unsigned int i;
-
-	for (i = 0; i < NR_RECORDED; i++) {
-		msr.entry.index = recorded_msrs[i];
-		msr.entry.data = values[i];
-		call(vcpu->fd, KVM_SET_MSRS, &msr);
 	}
 }
 
@@ -338,7 +324,7 @@ static void record_msrs(const uint64_t before[NR_RECORDED], struct vcpu *vcpu)
 	uint64_t now[NR_RECORDED];
 	unsigned int i;
 
-	msrs_read(vcpu, now);
+	msrs_move(vcpu, KVM_GET_MSRS, now);
 	for (i = 0; i < NR_RECORDED; i++) {
 		sum_value(now[i]);
 		if (now[i] != before[i])

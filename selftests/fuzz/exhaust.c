@@ -62,18 +62,9 @@ static unsigned long charged_kib(void)
 /* The host's free memory in KiB, without what caches would give back. */
 static unsigned long free_kib(void)
 {
-	char text[512] = "";
-	const char *free;
-	int fd;
-
 	write_file("/proc/sys/vm/drop_caches", "3");
 	usleep(200000);
-	fd = open("/proc/meminfo", O_RDONLY);
-	if (read(fd, text, sizeof(text) - 1) < 0)
-		text[0] = '\0';
-	close(fd);
-	free = strstr(text, "MemFree:");
-	return free ? strtoul(free + 8, NULL, 0) : 0;
+	return meminfo_kib("MemFree:");
 }
 
 /* --- the user --------------------------------------------------------------------------------- */

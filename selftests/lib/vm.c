@@ -35,30 +35,30 @@ bool on_debug_host(void)
 	return !access("/sys/kernel/debug/kmemleak", F_OK);
 }
 
+/* A line of /proc/meminfo, "NAME:", in KiB. */
+long meminfo_kib(const char *name)
+{
+	int fd = open("/proc/meminfo", O_RDONLY);
+	char text[4096];
+	ssize_t n = read(fd, text, sizeof(text) - 1);
+	const char *p;
+
+	close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	p = strstr(text, name);
+	return p ? atol(p + strlen(name)) : 0;
+}
+
 /* What the host's kernel holds that is no cache, in KiB. */
 long memory_in_use(void)
 {
-	static const char *const names[] = { "SUnreclaim:", "Percpu:", "PageTables:" };
 	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY);
-	char text[4096];
-	long sum = 0;
-	unsigned int i;
-	ssize_t n;
 
 	usleep(200000);
 	if (write(fd, "3", 1) != 1)
 		printf("# caches are not dropped\n");
 	close(fd);
-	fd = open("/proc/meminfo", O_RDONLY);
-	n = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	text[n > 0 ? n : 0] = '\0';
-	for (i = 0; i < sizeof(names) / sizeof(*names); i++) {
-		const char *p = strstr(text, names[i]);
-
-		sum += p ? atol(p + strlen(names[i])) : 0;
-	}
-	return sum;
+	return meminfo_kib("SUnreclaim:") + meminfo_kib("Percpu:") + meminfo_kib("PageTables:");
 }
 
 /* The device that the program was told to test. A test that hangs dies after a while. */

@@ -46,6 +46,7 @@ struct vcpu {
 int vm_call(int fd, unsigned long cmd, unsigned long arg);
 
 bool on_debug_host(void);
+long meminfo_kib(const char *name);
 long memory_in_use(void);
 const char *device_path(int argc, char **argv);
 void vm_open(struct vm *vm, const char *path);

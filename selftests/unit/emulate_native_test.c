@@ -640,11 +640,10 @@ static void get_xmm(struct emul *e, unsigned int nr, void *data)
 	memcpy(data, cpu.xmm[nr], 16);
 }
 
-static int set_xmm(struct emul *e, unsigned int nr, const void *data)
+static void set_xmm(struct emul *e, unsigned int nr, const void *data)
 {
 	(void)e;
 	memcpy(cpu.xmm[nr], data, 16);
-	return EMUL_OK;
 }
 
 static const struct emul_ops ops = {

@@ -189,10 +189,9 @@ static void get_xmm(struct emul *e, unsigned int nr, void *data)
 	memcpy(data, g.xmm[nr], 16);
 }
 
-static int set_xmm(struct emul *e, unsigned int nr, const void *data)
+static void set_xmm(struct emul *e, unsigned int nr, const void *data)
 {
 	memcpy(g.xmm[nr], data, 16);
-	return EMUL_OK;
 }
 
 static const struct emul_ops ops = {

@@ -31,8 +31,7 @@
  */
 bool debugger_takes(const struct vcpu *vcpu)
 {
-	return vcpu->ev.exception.pending && vcpu->ev.exception.has_payload &&
-	       vcpu->ev.exception.vector == X86_TRAP_DB &&
+	return event_debug_pending(vcpu) &&
 	       (vcpu->debugger.control & (KVM_GUESTDBG_SINGLESTEP | KVM_GUESTDBG_USE_HW_BP));
 }
 

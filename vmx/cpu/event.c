@@ -142,6 +142,16 @@ void event_page_fault(struct vcpu *vcpu, unsigned long address, u32 error)
 }
 
 /**
+ * event_debug_pending() - does a #DB wait, whose conditions are not in DR6 yet?
+ * @vcpu: any
+ */
+bool event_debug_pending(const struct vcpu *vcpu)
+{
+	return vcpu->ev.exception.pending && vcpu->ev.exception.has_payload &&
+	       vcpu->ev.exception.vector == X86_TRAP_DB;
+}
+
+/**
  * event_debug() - raise #DB
  * @vcpu: loaded
  * @dr6: the bits of DR6 that it sets
@@ -149,8 +159,7 @@ void event_page_fault(struct vcpu *vcpu, unsigned long address, u32 error)
 void event_debug(struct vcpu *vcpu, unsigned long dr6)
 {
 	/* One #DB tells of all that an instruction met. */
-	if (vcpu->ev.exception.pending && vcpu->ev.exception.has_payload &&
-	    vcpu->ev.exception.vector == X86_TRAP_DB)
+	if (event_debug_pending(vcpu))
 		dr6 |= vcpu->ev.exception.payload;
 	queue(vcpu, X86_TRAP_DB, false, 0);
 	if (vcpu->ev.exception.vector == X86_TRAP_DB) {

@@ -46,6 +46,7 @@ void event_exception(struct vcpu *vcpu, u8 vector);
 void event_exception_error(struct vcpu *vcpu, u8 vector, u32 error);
 void event_soft_exception(struct vcpu *vcpu, u8 vector, u8 insn_len);
 void event_page_fault(struct vcpu *vcpu, unsigned long address, u32 error);
+bool event_debug_pending(const struct vcpu *vcpu);
 void event_debug(struct vcpu *vcpu, unsigned long dr6);
 void event_block_nmi(struct vcpu *vcpu, bool on);
 void vcpu_inject_nmi(struct vcpu *vcpu);

@@ -19,6 +19,12 @@ static inline unsigned long vcpu_rip(struct vcpu *vcpu)
 	return vcpu->rip;
 }
 
+/* User space may have moved RIP, by a reset say: then the instruction that waits is no more. */
+static inline bool vcpu_rip_moved(struct vcpu *vcpu)
+{
+	return vcpu_rip(vcpu) != vcpu->io_rip;
+}
+
 static inline void vcpu_set_rip(struct vcpu *vcpu, unsigned long rip)
 {
 	vcpu->rip = rip;

@@ -108,7 +108,7 @@ struct emul_ops {
 	 * insn.vex the rest of the register is cleared.
 	 */
 	void (*get_xmm)(struct emul *e, unsigned int nr, void *data);
-	int (*set_xmm)(struct emul *e, unsigned int nr, const void *data);
+	void (*set_xmm)(struct emul *e, unsigned int nr, const void *data);
 
 	/* For task switches. What set_cr() is given may be refused: not EMUL_OK, for #GP. */
 	int (*set_cr)(struct emul *e, unsigned int nr, u64 value);

@@ -44,8 +44,8 @@ int emul_sse_load(struct emul *e)
 		r = emul_load(e, &ref, data);
 	if (r != EMUL_OK)
 		return r;
-	r = e->ops->set_xmm(e, e->insn.reg, data);
-	return r == EMUL_OK ? emul_retire(e) : r;
+	e->ops->set_xmm(e, e->insn.reg, data);
+	return emul_retire(e);
 }
 
 /**

@@ -42,15 +42,14 @@ static int done(struct vcpu *vcpu, unsigned int size)
 	return 1;
 }
 
-/* User space may have moved RIP, by a reset say: then this instruction is no more. */
 static int complete_out(struct vcpu *vcpu)
 {
-	return vcpu_rip(vcpu) == vcpu->io_rip ? done(vcpu, vcpu->io_size) : 1;
+	return vcpu_rip_moved(vcpu) ? 1 : done(vcpu, vcpu->io_size);
 }
 
 static int complete_in(struct vcpu *vcpu)
 {
-	if (vcpu_rip(vcpu) != vcpu->io_rip)
+	if (vcpu_rip_moved(vcpu))
 		return 1;
 	if (trace_pio_enabled())
 		trace_pio(vcpu, true, IO_PORT(vmcs_readl(EXIT_QUALIFICATION)), vcpu->io_size, 1,

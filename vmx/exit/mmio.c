@@ -403,13 +403,12 @@ static void op_get_xmm(struct emul *e, unsigned int nr, void *data)
 	xstate_read_xmm(vcpu_of(e), nr, data);
 }
 
-static int op_set_xmm(struct emul *e, unsigned int nr, const void *data)
+static void op_set_xmm(struct emul *e, unsigned int nr, const void *data)
 {
 	if (e->insn.vex)
 		xstate_write_vex(vcpu_of(e), nr, data);
 	else
 		xstate_write_xmm(vcpu_of(e), nr, data);
-	return EMUL_OK;
 }
 
 static const struct emul_ops emul_ops = {
@@ -584,8 +583,7 @@ static int execute(struct vcpu *vcpu)
 {
 	struct mmio_state *m = &vcpu->mmio;
 
-	/* User space may have moved RIP, by a reset say: then this instruction is no more. */
-	if (m->nr_reads + m->in_answered.set && vcpu_rip(vcpu) != vcpu->io_rip)
+	if (m->nr_reads + m->in_answered.set && vcpu_rip_moved(vcpu))
 		return 1;
 	m->hits = 0;
 	m->next_read = 0;

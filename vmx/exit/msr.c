@@ -37,10 +37,9 @@ static int done_write(struct vcpu *vcpu)
 	return skip_instruction(vcpu);
 }
 
-/* User space may have moved RIP meanwhile: then this instruction is no more. */
 static int complete_rdmsr(struct vcpu *vcpu)
 {
-	if (vcpu_rip(vcpu) != vcpu->io_rip)
+	if (vcpu_rip_moved(vcpu))
 		return 1;
 	if (READ_ONCE(vcpu->run->msr.error))
 		return fault(vcpu, false);
@@ -49,7 +48,7 @@ static int complete_rdmsr(struct vcpu *vcpu)
 
 static int complete_wrmsr(struct vcpu *vcpu)
 {
-	if (vcpu_rip(vcpu) != vcpu->io_rip)
+	if (vcpu_rip_moved(vcpu))
 		return 1;
 	return READ_ONCE(vcpu->run->msr.error) ? fault(vcpu, true) : done_write(vcpu);
 }
