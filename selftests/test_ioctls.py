@@ -15,10 +15,10 @@ def text(path):
 
 
 def known(source):
-    """The numbers that a dispatcher has: rows of its table, and what it compares with."""
-    tables = re.findall(r"struct ioctl_op \w+\[\] = \{\n(.*?)\n\};", source, re.S)
-    rows = [n for t in tables for n in re.findall(r"^\t\{ (KVM_\w+),", t, re.M)]
-    return rows + re.findall(r"\bcmd == (KVM_\w+)", source)
+    """The numbers that a dispatcher has: rows of its table, and their twins."""
+    tables = re.findall(r"struct ioctl_op \w+\[IOCTL_ROWS\] = \{\n(.*?)\n\};", source, re.S)
+    rows = [n for t in tables for n in re.findall(r"^\tIOCTL\((KVM_\w+),", t, re.M)]
+    return rows + re.findall(r"\.cmd = (KVM_\w+)", source)
 
 
 def main():

@@ -81,6 +81,13 @@ static inline void compat_hrtimer_setup(struct hrtimer *timer,
 #define compat_mmio_leaks()		static_branch_unlikely(&mmio_stale_data_clear)
 #endif
 
+/* For a buffer that is filled before it is read, where the kernel's flags would zero it first. */
+#if __has_attribute(uninitialized)
+#define compat_uninitialized		__attribute__((uninitialized))
+#else
+#define compat_uninitialized
+#endif
+
 /* Older headers do not declare it. */
 extern bool itlb_multihit_kvm_mitigation;
 

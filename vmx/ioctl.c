@@ -1,33 +1,39 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Ioctls by table. Nothing of the kernel's memory gets out: the buffer is zeroed before a
- * handler fills it, and only as much is copied as the ioctl's number says.
+ * handler fills it, unless that fills all of it, and only as much is copied as the ioctl's
+ * number says.
  */
-#include <linux/ioctl.h>
+#include <linux/math.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
+#include "vmx/compat.h"
 #include "vmx/ioctl.h"
 
-#define ON_STACK	256	/* bytes; larger arguments are allocated */
+#define ON_STACK	1024	/* bytes; larger arguments are allocated */
 
-static long call_buffered(const struct ioctl_op *op, void *object, void __user *arg, void *buf)
+/* @buf holds as much as is copied, so copy_to_user()'s search for its borders is left out. */
+static __always_inline long call_buffered(const struct ioctl_op *op, void *object,
+					  void __user *arg, void *buf)
 {
 	bool in = op->takes || (_IOC_DIR(op->cmd) & _IOC_WRITE);
 	bool out = !op->takes && (_IOC_DIR(op->cmd) & _IOC_READ);
 	size_t size = _IOC_SIZE(op->cmd);
 	long r;
 
-	if (in && copy_from_user(buf, arg, size))
+	if (in && _copy_from_user(buf, arg, size))
 		return -EFAULT;
+	if (!in && !op->whole)
+		memset(buf, 0, round_up(size, sizeof(u64)));
 	r = op->fn(object, buf);
-	if (r >= 0 && out && copy_to_user(arg, buf, size))
+	if (r >= 0 && out && _copy_to_user(arg, buf, size))
 		return -EFAULT;
 	return r;
 }
 
-static long call_allocated(const struct ioctl_op *op, void *object, void __user *arg)
+static noinline long call_allocated(const struct ioctl_op *op, void *object, void __user *arg)
 {
-	void *buf = kzalloc(_IOC_SIZE(op->cmd), GFP_KERNEL_ACCOUNT);
+	void *buf = kmalloc(round_up(_IOC_SIZE(op->cmd), sizeof(u64)), GFP_KERNEL_ACCOUNT);
 	long r;
 
 	if (!buf)
@@ -37,39 +43,28 @@ static long call_allocated(const struct ioctl_op *op, void *object, void __user 
 	return r;
 }
 
-static long call_on_stack(const struct ioctl_op *op, void *object, void __user *arg)
+static noinline long call_on_stack(const struct ioctl_op *op, void *object, void __user *arg)
 {
-	u64 buf[ON_STACK / sizeof(u64)] = { 0 };
+	u64 buf[ON_STACK / sizeof(u64)] compat_uninitialized;
 
 	return call_buffered(op, object, arg, buf);
 }
 
 /**
- * ioctl_call() - find an ioctl in a table and call it
- * @ops: the table
- * @nr: its length
+ * ioctl_call() - call an ioctl
+ * @op: its row
  * @object: first argument of the handler
- * @cmd: ioctl number
  * @arg: ioctl argument
- * @unknown: what a number that is not in the table gets, a negative errno
  *
- * Return: the handler's result; @unknown; -EFAULT; -ENOMEM.
+ * Return: the handler's result; -EFAULT; -ENOMEM.
  */
-long ioctl_call(const struct ioctl_op *ops, size_t nr, void *object, unsigned int cmd,
-		unsigned long arg, int unknown)
+long ioctl_call(const struct ioctl_op *op, void *object, unsigned long arg)
 {
-	const struct ioctl_op *op;
-
-	for (op = ops; op < ops + nr; op++)
-		if (op->cmd == cmd)
-			break;
-	if (op == ops + nr)
-		return unknown;
 	if (op->list)
 		return op->list(object, (void __user *)arg);
-	if (!_IOC_SIZE(cmd))
+	if (!_IOC_SIZE(op->cmd))
 		return op->fn(object, (void *)arg);
-	if (_IOC_SIZE(cmd) > ON_STACK)
+	if (_IOC_SIZE(op->cmd) > ON_STACK)
 		return call_allocated(op, object, (void __user *)arg);
 	return call_on_stack(op, object, (void __user *)arg);
 }

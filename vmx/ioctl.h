@@ -6,22 +6,50 @@
 #ifndef KVMLET_VMX_IOCTL_H
 #define KVMLET_VMX_IOCTL_H
 
+#include <linux/ioctl.h>
 #include <linux/types.h>
 
 /*
  * @fn gets a zeroed or copied-in kernel buffer of the size in @cmd, or the value of the
  * argument itself where @cmd has no size. Its result is the ioctl's; the buffer is copied out
- * unless it is negative. @list is for structures whose length varies: it does the copying.
+ * unless it is negative. @list does the copying: for structures whose length varies, and large
+ * ones that lie ready.
+ * @whole: @fn fills all of the buffer, so that it need not be zeroed.
  * @takes: the number says that the buffer is copied out, but the ioctl takes it.
+ * @twin: another ioctl whose number has the same lowest byte.
+ * @parked, of a vCPU: what it touches is all in memory, the vCPU need not be loaded.
  */
 struct ioctl_op {
 	unsigned int cmd;
+	bool whole, takes, parked;
 	int (*fn)(void *object, void *data);
 	int (*list)(void *object, void __user *arg);
-	bool takes;
+	const struct ioctl_op *twin;
 };
 
-long ioctl_call(const struct ioctl_op *ops, size_t nr, void *object, unsigned int cmd,
-		unsigned long arg, int unknown);
+/* A table has a row for each value of a number's lowest byte. */
+#define IOCTL_ROWS		256
+#define IOCTL(number, ...)	[_IOC_NR(number)] = { .cmd = number, __VA_ARGS__ }
+
+/**
+ * ioctl_find() - find an ioctl in a table
+ * @ops: the table
+ * @cmd: ioctl number
+ *
+ * Return: its row, NULL if there is none.
+ */
+static inline const struct ioctl_op *ioctl_find(const struct ioctl_op ops[IOCTL_ROWS],
+						unsigned int cmd)
+{
+	const struct ioctl_op *op = &ops[_IOC_NR(cmd)];
+
+	if (likely(op->cmd == cmd && cmd))
+		return op;
+	return op->twin && op->twin->cmd == cmd ? op->twin : NULL;
+}
+
+long ioctl_call(const struct ioctl_op *op, void *object, unsigned long arg);
+
+extern const struct ioctl_op vcpu_ops[IOCTL_ROWS];
 
 #endif

@@ -6,6 +6,7 @@
  */
 #include <linux/slab.h>
 #include <linux/uaccess.h>
+#include "vmx/compat.h"
 #include "vmx/cpu/cpuid.h"
 #include "vmx/cpu/cr.h"
 #include "vmx/cpu/msr.h"
@@ -14,6 +15,7 @@
 #include "vmx/vcpu.h"
 
 #define MAX_IO_MSRS	256
+#define FEW_MSRS	16	/* need no allocation */
 
 /* Lends @fill an array of the size user space has room for, and copies out what it filled. */
 static int cpuid_out(struct vcpu *vcpu, struct kvm_cpuid2 __user *arg,
@@ -171,28 +173,42 @@ static int get_one_feature(struct vcpu *vcpu, struct kvm_msr_entry *entry)
 	return msr_get_feature(entry->index, &entry->data);
 }
 
-/* Goes on to the first that fails, and returns how many did not. */
-static int msr_io(struct vcpu *vcpu, struct kvm_msrs __user *arg, bool out,
-		  int (*one)(struct vcpu *vcpu, struct kvm_msr_entry *entry))
+/* Goes on to the first that fails, and returns how many did not. @entries has room for @nr. */
+static int msr_io(struct vcpu *vcpu, struct kvm_msr_entry __user *user, u32 nr, bool out,
+		  int (*one)(struct vcpu *vcpu, struct kvm_msr_entry *entry),
+		  struct kvm_msr_entry *entries)
 {
-	struct kvm_msr_entry *entries;
-	struct kvm_msrs head;
+	unsigned long size = nr * sizeof(*entries);
 	int done;
 
-	if (copy_from_user(&head, arg, sizeof(head)))
+	if (_copy_from_user(entries, user, size))
 		return -EFAULT;
-	if (head.nmsrs >= MAX_IO_MSRS)
-		return -E2BIG;
-	entries = memdup_user(arg->entries, head.nmsrs * sizeof(*entries));
-	if (IS_ERR(entries))
-		return PTR_ERR(entries);
-	for (done = 0; done < head.nmsrs; done++)
+	for (done = 0; done < nr; done++)
 		if (one(vcpu, &entries[done]))
 			break;
-	if (out && copy_to_user(arg->entries, entries, head.nmsrs * sizeof(*entries)))
-		done = -EFAULT;
-	kfree(entries);
-	return done;
+	return out && _copy_to_user(user, entries, size) ? -EFAULT : done;
+}
+
+static int msrs(struct vcpu *vcpu, struct kvm_msrs __user *arg, bool out,
+		int (*one)(struct vcpu *vcpu, struct kvm_msr_entry *entry))
+{
+	struct kvm_msr_entry few[FEW_MSRS] compat_uninitialized;
+	struct kvm_msr_entry *many;
+	u32 nr;
+	int r;
+
+	if (get_user(nr, &arg->nmsrs))
+		return -EFAULT;
+	if (nr >= MAX_IO_MSRS)
+		return -E2BIG;
+	if (nr <= FEW_MSRS)
+		return msr_io(vcpu, arg->entries, nr, out, one, few);
+	many = kmalloc_array(nr, sizeof(*many), GFP_KERNEL_ACCOUNT);
+	if (!many)
+		return -ENOMEM;
+	r = msr_io(vcpu, arg->entries, nr, out, one, many);
+	kfree(many);
+	return r;
 }
 
 /**
@@ -203,7 +219,7 @@ static int msr_io(struct vcpu *vcpu, struct kvm_msrs __user *arg, bool out,
  */
 int list_get_feature_msrs(void __user *arg)
 {
-	return msr_io(NULL, arg, true, get_one_feature);
+	return msrs(NULL, arg, true, get_one_feature);
 }
 
 /**
@@ -215,7 +231,7 @@ int list_get_feature_msrs(void __user *arg)
  */
 int list_get_msrs(struct vcpu *vcpu, void __user *arg)
 {
-	return msr_io(vcpu, arg, true, get_one);
+	return msrs(vcpu, arg, true, get_one);
 }
 
 /**
@@ -227,5 +243,5 @@ int list_get_msrs(struct vcpu *vcpu, void __user *arg)
  */
 int list_set_msrs(struct vcpu *vcpu, void __user *arg)
 {
-	return msr_io(vcpu, arg, false, set_one);
+	return msrs(vcpu, arg, false, set_one);
 }

@@ -78,22 +78,24 @@ static int mce_cap_supported(void *unused, void *data)
 	return 0;
 }
 
-static const struct ioctl_op system_ops[] = {
-	{ KVM_GET_API_VERSION, get_api_version },
-	{ KVM_CREATE_VM, create_vm },
-	{ KVM_CHECK_EXTENSION, check_extension },
-	{ KVM_GET_VCPU_MMAP_SIZE, get_mmap_size },
-	{ KVM_GET_SUPPORTED_CPUID, .list = supported_cpuid },
-	{ KVM_GET_EMULATED_CPUID, .list = emulated_cpuid },
-	{ KVM_GET_MSR_INDEX_LIST, .list = msr_indices },
-	{ KVM_GET_MSR_FEATURE_INDEX_LIST, .list = msr_features },
-	{ KVM_GET_MSRS, .list = feature_msrs },
-	{ KVM_X86_GET_MCE_CAP_SUPPORTED, mce_cap_supported },
+static const struct ioctl_op system_ops[IOCTL_ROWS] = {
+	IOCTL(KVM_GET_API_VERSION, .fn = get_api_version),
+	IOCTL(KVM_CREATE_VM, .fn = create_vm),
+	IOCTL(KVM_CHECK_EXTENSION, .fn = check_extension),
+	IOCTL(KVM_GET_VCPU_MMAP_SIZE, .fn = get_mmap_size),
+	IOCTL(KVM_GET_SUPPORTED_CPUID, .list = supported_cpuid),
+	IOCTL(KVM_GET_EMULATED_CPUID, .list = emulated_cpuid),
+	IOCTL(KVM_GET_MSR_INDEX_LIST, .list = msr_indices),
+	IOCTL(KVM_GET_MSR_FEATURE_INDEX_LIST, .list = msr_features),
+	IOCTL(KVM_GET_MSRS, .list = feature_msrs),
+	IOCTL(KVM_X86_GET_MCE_CAP_SUPPORTED, .fn = mce_cap_supported),
 };
 
 static long device_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
-	return ioctl_call(system_ops, ARRAY_SIZE(system_ops), NULL, cmd, arg, -EINVAL);
+	const struct ioctl_op *op = ioctl_find(system_ops, cmd);
+
+	return op ? ioctl_call(op, NULL, arg) : -EINVAL;
 }
 
 static const struct file_operations device_fops = {

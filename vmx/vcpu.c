@@ -21,6 +21,7 @@
 #include "vmx/hw/controls.h"
 #include "vmx/hw/switch.h"
 #include "vmx/hw/tlb.h"
+#include "vmx/ioctl.h"
 #include "vmx/irqchip/irqchip.h"
 #include "vmx/vcpu.h"
 
@@ -60,11 +61,7 @@ static struct preempt_ops preempt_ops = {
 	.sched_out	= on_sched_out,
 };
 
-/**
- * vcpu_load() - bind a vCPU to this thread: its VMCS is current until vcpu_put()
- * @vcpu: its mutex is held
- */
-void vcpu_load(struct vcpu *vcpu)
+static __always_inline void load(struct vcpu *vcpu)
 {
 	int cpu = get_cpu();
 
@@ -73,16 +70,30 @@ void vcpu_load(struct vcpu *vcpu)
 	put_cpu();
 }
 
+static __always_inline void put(struct vcpu *vcpu)
+{
+	preempt_disable();
+	unload(vcpu);
+	preempt_notifier_unregister(&vcpu->preempt);
+	preempt_enable();
+}
+
+/**
+ * vcpu_load() - bind a vCPU to this thread: its VMCS is current until vcpu_put()
+ * @vcpu: its mutex is held
+ */
+void vcpu_load(struct vcpu *vcpu)
+{
+	load(vcpu);
+}
+
 /**
  * vcpu_put() - undo vcpu_load()
  * @vcpu: loaded
  */
 void vcpu_put(struct vcpu *vcpu)
 {
-	preempt_disable();
-	unload(vcpu);
-	preempt_notifier_unregister(&vcpu->preempt);
-	preempt_enable();
+	put(vcpu);
 }
 
 /**
@@ -199,15 +210,43 @@ static int vcpu_mmap(struct file *file, struct vm_area_struct *vma)
 	return 0;
 }
 
-static long vcpu_file_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+static long call(struct vcpu *vcpu, const struct ioctl_op *op, unsigned long arg)
 {
-	return vcpu_ioctl(file->private_data, cmd, arg);
+	long r;
+
+	if (op->parked)
+		return ioctl_call(op, vcpu, arg);
+	load(vcpu);
+	if (likely(op->cmd == KVM_RUN))
+		r = arg ? -EINVAL : vcpu_run(vcpu);
+	else
+		r = ioctl_call(op, vcpu, arg);
+	put(vcpu);
+	return r;
+}
+
+/* -EIO from another process than the VM's, -EINTR if another thread held it and a signal came. */
+static long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	const struct ioctl_op *op = ioctl_find(vcpu_ops, cmd);
+	struct vcpu *vcpu = file->private_data;
+	long r;
+
+	if (vcpu->vm->mm != current->mm || READ_ONCE(vcpu->vm->dead))
+		return -EIO;
+	if (!op)
+		return -EINVAL;
+	if (mutex_lock_killable(&vcpu->mutex))
+		return -EINTR;
+	r = call(vcpu, op, arg);
+	mutex_unlock(&vcpu->mutex);
+	return r;
 }
 
 static const struct file_operations vcpu_fops = {
 	.owner		= THIS_MODULE,
 	.release	= vcpu_release,
-	.unlocked_ioctl	= vcpu_file_ioctl,
+	.unlocked_ioctl	= vcpu_ioctl,
 	.compat_ioctl	= compat_ptr_ioctl,
 	.mmap		= vcpu_mmap,
 	.llseek		= noop_llseek,

@@ -24,6 +24,7 @@
 #include "vmx/cpu/event.h"
 #include "vmx/cpu/linear.h"
 #include "vmx/cpu/msr.h"
+#include "vmx/cpu/segment.h"
 #include "vmx/cpu/xstate.h"
 #include "vmx/exit/mmio.h"
 #include "vmx/hw/switch.h"
@@ -90,11 +91,13 @@ struct vcpu {
 
 	/*
 	 * Architectural state. What the VMCS holds is valid here by vmcs->cached; of CR0 and
-	 * CR4 that is the bits the guest owns. Segments and CR3 are only in the VMCS.
+	 * CR4 that is the bits the guest owns.
 	 */
 	unsigned long rip, rflags;		/* (v) regs.h */
 	u32 ss_ar;				/* (v) segment.c */
-	unsigned long cr0, cr4, cr8;		/* (v) cr.c; CR8 only without a LAPIC here */
+	struct kvm_segment segment[NR_SEGMENTS];	/* (v) segment.c */
+	struct kvm_dtable gdtr, idtr;		/* (v) segment.c */
+	unsigned long cr0, cr3, cr4, cr8;	/* (v) cr.c; CR8 only without a LAPIC here */
 	u64 efer;				/* (v) */
 	u64 xcr0;				/* (v) */
 	unsigned long dr[4], dr6, dr7;		/* (v) the guest's */
@@ -109,7 +112,7 @@ struct vcpu {
 	struct vcpu_clock clock;		/* (v) */
 	struct lapic *lapic;			/* (c) NULL with IRQCHIP_NONE */
 	struct mmio_state mmio;			/* (v) an access being finished in user space */
-	struct linear_fetch fetch;		/* (v) of the instruction emulated last */
+	struct linear_fetch fetch[LINEAR_FETCHES];	/* (v) of instructions emulated lately */
 
 	/* KVM_RUN's own. */
 	int (*complete)(struct vcpu *vcpu);	/* (v) finishes the exit user space served */
@@ -131,7 +134,6 @@ void vcpu_settle(struct vcpu *vcpu);
 unsigned long vcpu_cr8(struct vcpu *vcpu);
 int vcpu_set_cr8(struct vcpu *vcpu, unsigned long cr8);
 int vcpu_set_apic_base(struct vcpu *vcpu, u64 value, bool host);
-long vcpu_ioctl(struct vcpu *vcpu, unsigned int cmd, unsigned long arg);
 
 /* Others' way in. vcpu_kick() also wakes it from HLT; both may be called in any context. */
 void vcpu_kick(struct vcpu *vcpu);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The ioctls of a vCPU's descriptor. Each runs under vcpu->mutex with the vCPU loaded.
+ * The ioctls of a vCPU's descriptor, but for KVM_RUN's way, which vcpu.c shortens. Each runs under
+ * vcpu->mutex, and with the vCPU loaded unless its row says that it may stay parked.
  */
 #include <linux/mm.h>
 #include <linux/signal.h>
@@ -17,6 +18,11 @@
 #include "vmx/irqchip/irqchip.h"
 #include "vmx/list_ioctl.h"
 #include "vmx/vcpu.h"
+
+static int run(void *vcpu, void *arg)
+{
+	return arg ? -EINVAL : vcpu_run(vcpu);
+}
 
 static int get_regs(void *vcpu, void *data)
 {
@@ -48,9 +54,9 @@ static int set_fpu(void *vcpu, void *data)
 	return xstate_set_fpu(vcpu, data);
 }
 
-static int get_xsave(void *vcpu, void *data)
+static int get_xsave(void *vcpu, void __user *arg)
 {
-	return xstate_get_xsave(vcpu, data);
+	return xstate_get_xsave(vcpu, arg);
 }
 
 static int set_xsave(void *vcpu, void *data)
@@ -81,8 +87,7 @@ static int set_debugregs(void *vcpu, void *data)
 
 static int get_events(void *vcpu, void *data)
 {
-	event_get(vcpu, data);
-	return 0;
+	return event_get(vcpu, data);
 }
 
 static int set_events(void *vcpu, void *data)
@@ -95,11 +100,11 @@ static int set_guest_debug(void *vcpu, void *data)
 	return debugger_set(vcpu, data);
 }
 
-static int get_lapic(void *object, void *data)
+static int get_lapic(void *object, void __user *arg)
 {
 	struct vcpu *vcpu = object;
 
-	return vcpu->lapic ? lapic_get_state(vcpu, data) : -EINVAL;
+	return vcpu->lapic ? lapic_get_state(vcpu, arg) : -EINVAL;
 }
 
 static int set_lapic(void *object, void *data)
@@ -115,7 +120,11 @@ static int get_mp_state(void *object, void *data)
 	struct kvm_mp_state *mp = data;
 
 	/* A wake-up that nobody has seen yet counts. */
-	vcpu_settle(vcpu);
+	if (vcpu->lapic || vcpu->mp_state != KVM_MP_STATE_RUNNABLE) {
+		vcpu_load(vcpu);
+		vcpu_settle(vcpu);
+		vcpu_put(vcpu);
+	}
 	mp->mp_state = vcpu->mp_state;
 	return 0;
 }
@@ -241,70 +250,40 @@ static int set_cpuid2(void *vcpu, void __user *arg)
 	return list_set_cpuid2(vcpu, arg);
 }
 
-static const struct ioctl_op vcpu_ops[] = {
-	{ KVM_GET_REGS, get_regs },
-	{ KVM_SET_REGS, set_regs },
-	{ KVM_GET_SREGS, get_sregs },
-	{ KVM_SET_SREGS, set_sregs },
-	{ KVM_GET_MSRS, .list = get_msrs },
-	{ KVM_SET_MSRS, .list = set_msrs },
-	{ KVM_INTERRUPT, interrupt },
-	{ KVM_NMI, nmi },
-	{ KVM_GET_MP_STATE, get_mp_state },
-	{ KVM_SET_MP_STATE, set_mp_state },
-	{ KVM_GET_VCPU_EVENTS, get_events },
-	{ KVM_SET_VCPU_EVENTS, set_events },
-	{ KVM_GET_FPU, get_fpu },
-	{ KVM_SET_FPU, set_fpu },
-	{ KVM_GET_XSAVE, get_xsave },
-	{ KVM_SET_XSAVE, set_xsave },
-	{ KVM_GET_XCRS, get_xcrs },
-	{ KVM_SET_XCRS, set_xcrs },
-	{ KVM_GET_DEBUGREGS, get_debugregs },
-	{ KVM_SET_DEBUGREGS, set_debugregs },
-	{ KVM_SET_GUEST_DEBUG, set_guest_debug },
-	{ KVM_GET_LAPIC, get_lapic },
-	{ KVM_SET_LAPIC, set_lapic },
-	{ KVM_SET_CPUID2, .list = set_cpuid2 },
-	{ KVM_GET_CPUID2, .list = get_cpuid2 },
-	{ KVM_SET_SIGNAL_MASK, .list = set_signal_mask },
-	{ KVM_GET_TSC_KHZ, get_tsc_khz },
-	{ KVM_SET_TSC_KHZ, set_tsc_khz },
-	{ KVM_KVMCLOCK_CTRL, kvmclock_ctrl },
-	{ KVM_X86_SETUP_MCE, setup_mce },
-	{ KVM_X86_SET_MCE, set_mce },
-	{ KVM_GET_STATS_FD, get_stats_fd },
+static const struct ioctl_op set_tsc_khz_row = { .cmd = KVM_SET_TSC_KHZ, .fn = set_tsc_khz };
+
+/* Of each ioctl; see vcpu_ioctl() in vcpu.c. */
+const struct ioctl_op vcpu_ops[IOCTL_ROWS] = {
+	IOCTL(KVM_RUN, .fn = run),
+	IOCTL(KVM_GET_REGS, .fn = get_regs, .whole = true),
+	IOCTL(KVM_SET_REGS, .fn = set_regs),
+	IOCTL(KVM_GET_SREGS, .fn = get_sregs),
+	IOCTL(KVM_SET_SREGS, .fn = set_sregs),
+	IOCTL(KVM_GET_MSRS, .list = get_msrs),
+	IOCTL(KVM_SET_MSRS, .list = set_msrs),
+	IOCTL(KVM_INTERRUPT, .fn = interrupt),
+	IOCTL(KVM_NMI, .fn = nmi),
+	IOCTL(KVM_GET_MP_STATE, .fn = get_mp_state, .parked = true),
+	IOCTL(KVM_SET_MP_STATE, .fn = set_mp_state, .parked = true),
+	IOCTL(KVM_GET_VCPU_EVENTS, .fn = get_events, .whole = true),
+	IOCTL(KVM_SET_VCPU_EVENTS, .fn = set_events),
+	IOCTL(KVM_GET_FPU, .fn = get_fpu, .whole = true, .parked = true),
+	IOCTL(KVM_SET_FPU, .fn = set_fpu, .parked = true),
+	IOCTL(KVM_GET_XSAVE, .list = get_xsave, .parked = true),
+	IOCTL(KVM_SET_XSAVE, .fn = set_xsave, .parked = true),
+	IOCTL(KVM_GET_XCRS, .fn = get_xcrs, .parked = true),
+	IOCTL(KVM_SET_XCRS, .fn = set_xcrs),
+	IOCTL(KVM_GET_DEBUGREGS, .fn = get_debugregs),
+	IOCTL(KVM_SET_DEBUGREGS, .fn = set_debugregs, .twin = &set_tsc_khz_row),
+	IOCTL(KVM_SET_GUEST_DEBUG, .fn = set_guest_debug),
+	IOCTL(KVM_GET_LAPIC, .list = get_lapic, .parked = true),
+	IOCTL(KVM_SET_LAPIC, .fn = set_lapic),
+	IOCTL(KVM_SET_CPUID2, .list = set_cpuid2),
+	IOCTL(KVM_GET_CPUID2, .list = get_cpuid2),
+	IOCTL(KVM_SET_SIGNAL_MASK, .list = set_signal_mask),
+	IOCTL(KVM_GET_TSC_KHZ, .fn = get_tsc_khz),
+	IOCTL(KVM_KVMCLOCK_CTRL, .fn = kvmclock_ctrl),
+	IOCTL(KVM_X86_SETUP_MCE, .fn = setup_mce),
+	IOCTL(KVM_X86_SET_MCE, .fn = set_mce),
+	IOCTL(KVM_GET_STATS_FD, .fn = get_stats_fd),
 };
-
-static long call(struct vcpu *vcpu, unsigned int cmd, unsigned long arg)
-{
-	if (cmd == KVM_RUN)
-		return arg ? -EINVAL : vcpu_run(vcpu);
-	return ioctl_call(vcpu_ops, ARRAY_SIZE(vcpu_ops), vcpu, cmd, arg, -EINVAL);
-}
-
-/**
- * vcpu_ioctl() - an ioctl on a vCPU's descriptor
- * @vcpu: the vCPU
- * @cmd: ioctl number
- * @arg: ioctl argument
- *
- * Return: the ioctl's result; -EIO from another process than the VM's owner, -EINTR if a
- * signal came while another thread held the vCPU, -EINVAL for an unknown number.
- */
-long vcpu_ioctl(struct vcpu *vcpu, unsigned int cmd, unsigned long arg)
-{
-	long r;
-
-	if (vcpu->vm->mm != current->mm || READ_ONCE(vcpu->vm->dead))
-		return -EIO;
-	if (_IOC_TYPE(cmd) != KVMIO)
-		return -EINVAL;
-	if (mutex_lock_killable(&vcpu->mutex))
-		return -EINTR;
-	vcpu_load(vcpu);
-	r = call(vcpu, cmd, arg);
-	vcpu_put(vcpu);
-	mutex_unlock(&vcpu->mutex);
-	return r;
-}

@@ -267,33 +267,34 @@ static int get_stats_fd(void *vm, void *data)
 	return stats_vm_fd(vm);
 }
 
-static const struct ioctl_op vm_ops[] = {
-	{ KVM_IRQ_LINE, irq_line_status },
-	{ KVM_IRQ_LINE_STATUS, irq_line_status },
-	{ KVM_SIGNAL_MSI, signal_msi },
-	{ KVM_SET_USER_MEMORY_REGION, set_region },
-	{ KVM_CHECK_EXTENSION, check_extension },
-	{ KVM_CREATE_VCPU, create_vcpu },
-	{ KVM_CREATE_IRQCHIP, create_irqchip },
-	{ KVM_GET_IRQCHIP, get_irqchip },
-	{ KVM_SET_IRQCHIP, set_irqchip, .takes = true },
-	{ KVM_SET_TSS_ADDR, set_tss_addr },
-	{ KVM_SET_IDENTITY_MAP_ADDR, set_identity_map_addr },
-	{ KVM_SET_BOOT_CPU_ID, set_boot_cpu_id },
-	{ KVM_GET_CLOCK, get_clock },
-	{ KVM_SET_CLOCK, set_clock },
-	{ KVM_X86_SET_MSR_FILTER, set_msr_filter },
-	{ KVM_ENABLE_CAP, enable_cap },
-	{ KVM_GET_STATS_FD, get_stats_fd },
+static const struct ioctl_op vm_ops[IOCTL_ROWS] = {
+	IOCTL(KVM_IRQ_LINE, .fn = irq_line_status),
+	IOCTL(KVM_IRQ_LINE_STATUS, .fn = irq_line_status),
+	IOCTL(KVM_SIGNAL_MSI, .fn = signal_msi),
+	IOCTL(KVM_SET_USER_MEMORY_REGION, .fn = set_region),
+	IOCTL(KVM_CHECK_EXTENSION, .fn = check_extension),
+	IOCTL(KVM_CREATE_VCPU, .fn = create_vcpu),
+	IOCTL(KVM_CREATE_IRQCHIP, .fn = create_irqchip),
+	IOCTL(KVM_GET_IRQCHIP, .fn = get_irqchip),
+	IOCTL(KVM_SET_IRQCHIP, .fn = set_irqchip, .takes = true),
+	IOCTL(KVM_SET_TSS_ADDR, .fn = set_tss_addr),
+	IOCTL(KVM_SET_IDENTITY_MAP_ADDR, .fn = set_identity_map_addr),
+	IOCTL(KVM_SET_BOOT_CPU_ID, .fn = set_boot_cpu_id),
+	IOCTL(KVM_GET_CLOCK, .fn = get_clock),
+	IOCTL(KVM_SET_CLOCK, .fn = set_clock),
+	IOCTL(KVM_X86_SET_MSR_FILTER, .fn = set_msr_filter),
+	IOCTL(KVM_ENABLE_CAP, .fn = enable_cap),
+	IOCTL(KVM_GET_STATS_FD, .fn = get_stats_fd),
 };
 
 static long vm_file_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
+	const struct ioctl_op *op = ioctl_find(vm_ops, cmd);
 	struct vm *vm = file->private_data;
 
 	if (vm->mm != current->mm || READ_ONCE(vm->dead))
 		return -EIO;
-	return ioctl_call(vm_ops, ARRAY_SIZE(vm_ops), vm, cmd, arg, -ENOTTY);
+	return op ? ioctl_call(op, vm, arg) : -ENOTTY;
 }
 
 static int vm_release(struct inode *inode, struct file *file)

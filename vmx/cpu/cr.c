@@ -78,7 +78,25 @@ unsigned long cr4_get(struct vcpu *vcpu)
  */
 unsigned long cr3_get(struct vcpu *vcpu)
 {
-	return vmcs_readl(GUEST_CR3);
+	if (!(vcpu->vmcs->cached & VMCS_CACHED_CR3)) {
+		vcpu->cr3 = vmcs_readl(GUEST_CR3);
+		vcpu->vmcs->cached |= VMCS_CACHED_CR3;
+	}
+	return vcpu->cr3;
+}
+
+static void write_cr3_field(struct vcpu *vcpu, unsigned long value)
+{
+	vmcs_writel(GUEST_CR3, value);
+	vcpu->cr3 = value;
+	vcpu->vmcs->cached |= VMCS_CACHED_CR3;
+}
+
+static void write_mask(unsigned long field, unsigned long *known, unsigned long mask)
+{
+	if (*known != mask)
+		vmcs_writel(field, mask);
+	*known = mask;
 }
 
 static void write_cr0_fields(struct vcpu *vcpu)
@@ -91,7 +109,7 @@ static void write_cr0_fields(struct vcpu *vcpu)
 	hw &= ~(X86_CR0_CD | X86_CR0_NW) & vmx_caps.cr0_fixed1;
 	vmcs_writel(GUEST_CR0, hw);
 	vmcs_writel(CR0_READ_SHADOW, vcpu->cr0);
-	vmcs_writel(CR0_GUEST_HOST_MASK, ~CR0_GUEST_OWNED);
+	write_mask(CR0_GUEST_HOST_MASK, &vcpu->vmcs->cr0_mask, ~CR0_GUEST_OWNED);
 	vcpu->vmcs->cached |= VMCS_CACHED_CR0;
 }
 
@@ -103,7 +121,7 @@ static void write_cr4_fields(struct vcpu *vcpu)
 	cr4 |= cr4_read_shadow() & X86_CR4_MCE;
 	vmcs_writel(GUEST_CR4, (cr4 | vmx_caps.cr4_fixed0) & vmx_caps.cr4_fixed1);
 	vmcs_writel(CR4_READ_SHADOW, vcpu->cr4);
-	vmcs_writel(CR4_GUEST_HOST_MASK, ~cr4_guest_owned(vcpu));
+	write_mask(CR4_GUEST_HOST_MASK, &vcpu->vmcs->cr4_mask, ~cr4_guest_owned(vcpu));
 	vcpu->vmcs->cached |= VMCS_CACHED_CR4;
 }
 
@@ -121,28 +139,37 @@ static void write_efer_fields(struct vcpu *vcpu)
 }
 
 /**
- * cr_force() - set CR0, CR4 and EFER together, unchecked
+ * cr_force() - set CR0, CR3, CR4 and EFER together, unchecked
  * @vcpu: loaded
  * @cr0: new value
+ * @cr3: new value
  * @cr4: new value
  * @efer: new value
  *
  * For a reset, and for KVM_SET_SREGS after cr_sregs_valid().
  */
-void cr_force(struct vcpu *vcpu, unsigned long cr0, unsigned long cr4, u64 efer)
+void cr_force(struct vcpu *vcpu, unsigned long cr0, unsigned long cr3, unsigned long cr4,
+	      u64 efer)
 {
 	bool scx_changed = (vcpu->efer ^ efer) & EFER_SCE;
+	bool changed;
 
-	vcpu->cr0 = (cr0 & CR0_DEFINED) | X86_CR0_ET;
+	cr0 = (cr0 & CR0_DEFINED) | X86_CR0_ET;
+	changed = cr0 != cr0_get(vcpu) || cr3 != cr3_get(vcpu) || cr4 != cr4_get(vcpu) ||
+		  efer != vcpu->efer;
+	vcpu->cr0 = cr0;
 	vcpu->cr4 = cr4;
 	vcpu->efer = efer;
 	if (scx_changed)
 		switch_reload_msrs(vcpu);
 	write_cr0_fields(vcpu);
+	write_cr3_field(vcpu, cr3);
 	write_cr4_fields(vcpu);
 	write_efer_fields(vcpu);
-	tlb_flush_guest(vcpu);
-	cpuid_update_dynamic(vcpu);
+	if (changed) {
+		tlb_flush_guest(vcpu);
+		cpuid_update_dynamic(vcpu);
+	}
 }
 
 /**
@@ -247,9 +274,9 @@ int cr3_set(struct vcpu *vcpu, unsigned long value)
 
 	if ((vcpu->efer & EFER_LMA) && (value >> vcpu->cpuid.maxphyaddr))
 		return 1;
-	vmcs_writel(GUEST_CR3, value);
+	write_cr3_field(vcpu, value);
 	if (pae_paging(vcpu->cr0, vcpu->cr4, vcpu->efer) && cr_load_pdptrs(vcpu)) {
-		vmcs_writel(GUEST_CR3, old);
+		write_cr3_field(vcpu, old);
 		return 1;
 	}
 	tlb_flush_guest(vcpu);

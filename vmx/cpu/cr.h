@@ -17,7 +17,8 @@ int cr3_set(struct vcpu *vcpu, unsigned long value);
 int cr4_set(struct vcpu *vcpu, unsigned long value);
 int cr_set_efer(struct vcpu *vcpu, u64 value);
 bool cr_sregs_valid(struct vcpu *vcpu, const struct kvm_sregs *sregs);
-void cr_force(struct vcpu *vcpu, unsigned long cr0, unsigned long cr4, u64 efer);
+void cr_force(struct vcpu *vcpu, unsigned long cr0, unsigned long cr3, unsigned long cr4,
+	      u64 efer);
 void cr_clear_ts(struct vcpu *vcpu);
 void cr_cpuid_changed(struct vcpu *vcpu);
 int cr_load_pdptrs(struct vcpu *vcpu);

@@ -465,13 +465,15 @@ void event_set_interrupt(struct vcpu *vcpu, int vector)
 /**
  * event_get() - KVM_GET_VCPU_EVENTS
  * @vcpu: loaded
- * @events: filled in, zeroed by the caller
+ * @events: filled in, all of it
  *
  * An exception that is pending is shown as injected: without KVM_CAP_EXCEPTION_PAYLOAD the
  * structure has no other way, so its payload is delivered to DR6 or CR2 now. Not so a #DB that
  * is the debugger's.
+ *
+ * Return: 0.
  */
-void event_get(struct vcpu *vcpu, struct kvm_vcpu_events *events)
+int event_get(struct vcpu *vcpu, struct kvm_vcpu_events *events)
 {
 	bool pending = vcpu->ev.exception.pending && !debugger_takes(vcpu);
 	u32 blocked = interruptibility(vcpu);
@@ -484,6 +486,7 @@ void event_get(struct vcpu *vcpu, struct kvm_vcpu_events *events)
 			debug_deliver(vcpu, vcpu->ev.exception.payload);
 		vcpu->ev.exception.has_payload = false;
 	}
+	memset(events, 0, sizeof(*events));
 	events->exception.injected = vcpu->ev.exception.injected || pending;
 	events->exception.nr = vcpu->ev.exception.vector;
 	events->exception.has_error_code = vcpu->ev.exception.has_error;
@@ -499,6 +502,7 @@ void event_get(struct vcpu *vcpu, struct kvm_vcpu_events *events)
 	events->nmi.pending = atomic_read(&vcpu->ev.nmi.pending) != 0;
 	events->nmi.masked = !!(blocked & GUEST_INTR_STATE_NMI);
 	events->flags = KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SHADOW;
+	return 0;
 }
 
 static void set_interruptibility(struct vcpu *vcpu, const struct kvm_vcpu_events *events)

@@ -47,10 +47,12 @@ static void load_pdptrs(struct walk_env *env)
 static void note_fetch(struct vcpu *vcpu, unsigned long address, unsigned int access,
 		       const struct walk_env *env, const struct walk_result *result)
 {
+	struct linear_fetch *f = &vcpu->fetch[linear_place(address)];
 	const struct walk_trail *trail = &result->trail;
-	struct linear_fetch *f = &vcpu->fetch;
 	unsigned int i;
 
+	f->noted = false;
+	f->watch.nr = 0;
 	f->rip = address;
 	f->access = access;
 	f->cr3 = env->cr3;
@@ -62,9 +64,9 @@ static void note_fetch(struct vcpu *vcpu, unsigned long address, unsigned int ac
 			break;
 }
 
-static bool watch_code(struct vcpu *vcpu, const u8 *bytes, unsigned int offset)
+static bool watch_code(struct vcpu *vcpu, struct linear_fetch *f, const u8 *bytes,
+		       unsigned int offset)
 {
-	struct linear_fetch *f = &vcpu->fetch;
 	u64 value;
 
 	memcpy(&value, bytes + offset, sizeof(value));
@@ -72,19 +74,23 @@ static bool watch_code(struct vcpu *vcpu, const u8 *bytes, unsigned int offset)
 }
 
 /**
- * linear_note_code() - the instruction that was fetched last has been decoded
- * @vcpu: loaded
+ * linear_note_code() - an instruction that was fetched has been decoded
+ * @vcpu: loaded, in 64-bit mode
+ * @rip: where it is
  * @bytes: from its start, 15 of them, all in one page
  * @len: its length
  *
  * linear_same_code() will tell whether it is still the same.
  */
-void linear_note_code(struct vcpu *vcpu, const u8 *bytes, unsigned int len)
+void linear_note_code(struct vcpu *vcpu, unsigned long rip, const u8 *bytes, unsigned int len)
 {
-	if (!vcpu->fetch.watch.nr)
+	struct linear_fetch *f = &vcpu->fetch[linear_place(rip)];
+
+	/* The entries of the page tables could be watched, all of them. */
+	if (f->rip != rip || !f->watch.nr)
 		return;
-	if (watch_code(vcpu, bytes, 0) && len > sizeof(u64))
-		watch_code(vcpu, bytes, len - sizeof(u64));
+	f->noted = watch_code(vcpu, f, bytes, 0) &&
+		   (len <= sizeof(u64) || watch_code(vcpu, f, bytes, len - sizeof(u64)));
 }
 
 /**
@@ -99,9 +105,9 @@ void linear_note_code(struct vcpu *vcpu, const u8 *bytes, unsigned int len)
  */
 bool linear_same_code(struct vcpu *vcpu, unsigned long rip, unsigned int access)
 {
-	const struct linear_fetch *f = &vcpu->fetch;
+	const struct linear_fetch *f = &vcpu->fetch[linear_place(rip)];
 
-	return f->rip == rip && f->access == access && f->efer == vcpu->efer &&
+	return f->noted && f->rip == rip && f->access == access && f->efer == vcpu->efer &&
 	       f->cr4 == (vcpu->cr4 & FETCH_CR4) && f->cr3 == cr3_get(vcpu) &&
 	       mmu_unchanged(&vcpu->vm->mmu, &f->watch);
 }
@@ -137,11 +143,8 @@ int linear_to_gpa(struct vcpu *vcpu, unsigned long address, unsigned int access,
 	if (cr_paging(vcpu) && (env.cr4 & X86_CR4_PAE) && !(vcpu->efer & EFER_LMA))
 		load_pdptrs(&env);
 	r = guest_walk(&env, address, access, &result);
-	if (access & WALK_FETCH) {
-		vcpu->fetch.watch.nr = 0;
-		if (r == WALK_OK && (vcpu->efer & EFER_LMA))
-			note_fetch(vcpu, address, access, &env, &result);
-	}
+	if ((access & WALK_FETCH) && r == WALK_OK && (vcpu->efer & EFER_LMA))
+		note_fetch(vcpu, address, access, &env, &result);
 	*gpa = result.gpa;
 	*error_code = result.error_code;
 	return r;

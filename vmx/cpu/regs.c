@@ -11,27 +11,26 @@
 #include "vmx/cpu/segment.h"
 #include "vmx/irqchip/irqchip.h"
 
-/* Where struct kvm_regs keeps the register that instructions number so. */
-static const u8 kvm_regs_offset[NR_GPRS] = {
-#define AT(reg)	offsetof(struct kvm_regs, reg)
-	AT(rax), AT(rcx), AT(rdx), AT(rbx), AT(rsp), AT(rbp), AT(rsi), AT(rdi),
-	AT(r8), AT(r9), AT(r10), AT(r11), AT(r12), AT(r13), AT(r14), AT(r15),
-#undef AT
-};
+/* struct kvm_regs has another order than instructions. */
+#define EACH_GPR(X)								\
+	X(rax, GPR_RAX) X(rbx, GPR_RBX) X(rcx, GPR_RCX) X(rdx, GPR_RDX)		\
+	X(rsi, GPR_RSI) X(rdi, GPR_RDI) X(rsp, GPR_RSP) X(rbp, GPR_RBP)		\
+	X(r8, GPR_R8) X(r9, GPR_R9) X(r10, GPR_R10) X(r11, GPR_R11)		\
+	X(r12, GPR_R12) X(r13, GPR_R13) X(r14, GPR_R14) X(r15, GPR_R15)
 
 /**
  * regs_get() - KVM_GET_REGS
  * @vcpu: loaded
- * @regs: filled in
+ * @regs: filled in, all of it
  *
  * Return: 0.
  */
 int regs_get(struct vcpu *vcpu, struct kvm_regs *regs)
 {
-	unsigned int i;
-
-	for (i = 0; i < NR_GPRS; i++)
-		*(u64 *)((char *)regs + kvm_regs_offset[i]) = vcpu_gpr(vcpu, i);
+	vcpu_gpr(vcpu, GPR_RSP);
+#define GET(name, nr)	regs->name = vcpu->gpr[nr];
+	EACH_GPR(GET)
+#undef GET
 	regs->rip = vcpu_rip(vcpu);
 	regs->rflags = vcpu_rflags(vcpu);
 	/* A debugger's steps are not the guest's business, nor the monitor's. */
@@ -49,10 +48,10 @@ int regs_get(struct vcpu *vcpu, struct kvm_regs *regs)
  */
 int regs_set(struct vcpu *vcpu, const struct kvm_regs *regs)
 {
-	unsigned int i;
-
-	for (i = 0; i < NR_GPRS; i++)
-		vcpu_set_gpr(vcpu, i, *(const u64 *)((const char *)regs + kvm_regs_offset[i]));
+#define SET(name, nr)	vcpu->gpr[nr] = regs->name;
+	EACH_GPR(SET)
+#undef SET
+	vcpu_set_gpr(vcpu, GPR_RSP, regs->rsp);
 	vcpu_set_rip(vcpu, regs->rip);
 	vcpu_set_rflags(vcpu, regs->rflags);
 	vcpu->ev.exception.pending = false;
@@ -129,9 +128,8 @@ int sregs_set(struct vcpu *vcpu, const struct kvm_sregs *sregs)
 	dtable_set(vcpu, false, &sregs->gdt);
 	dtable_set(vcpu, true, &sregs->idt);
 	vcpu->cr2 = sregs->cr2;
-	vmcs_writel(GUEST_CR3, sregs->cr3);
 	vcpu_set_cr8(vcpu, sregs->cr8);
-	cr_force(vcpu, sregs->cr0, sregs->cr4, sregs->efer);
+	cr_force(vcpu, sregs->cr0, sregs->cr3, sregs->cr4, sregs->efer);
 	for (i = 0; i < ARRAY_SIZE(kvm_segments); i++)
 		segment_set(vcpu, kvm_segments[i].nr, segment_in(sregs, i));
 	if (vcpu->efer & EFER_LMA)

@@ -48,7 +48,6 @@ static void reset_registers(struct vcpu *vcpu)
 	vcpu_set_rip(vcpu, RESET_RIP);
 	vcpu_set_rflags(vcpu, X86_EFLAGS_FIXED);
 	vcpu->cr2 = 0;
-	vmcs_writel(GUEST_CR3, 0);
 	for (i = 0; i < NR_SEGMENTS; i++)
 		segment_set(vcpu, i, &reset_segments[i]);
 	dtable_set(vcpu, false, &reset_dtable);
@@ -67,7 +66,7 @@ void reset_vcpu(struct vcpu *vcpu, bool init)
 	if (init)
 		cr0 = X86_CR0_ET | (cr0_get(vcpu) & (X86_CR0_CD | X86_CR0_NW));
 	reset_registers(vcpu);
-	cr_force(vcpu, cr0, 0, 0);
+	cr_force(vcpu, cr0, 0, 0, 0);
 	debug_reset(vcpu);
 	vmcs_write32(GUEST_INTERRUPTIBILITY_INFO, 0);
 	vmcs_write32(GUEST_ACTIVITY_STATE, GUEST_ACTIVITY_ACTIVE);

@@ -7,6 +7,7 @@
  * vcpu->mutex, vCPU loaded. SDM vol. 3C, 24.4.1 (fields), 26.3.1.2 (what an entry accepts).
  */
 #include <linux/nospec.h>
+#include <linux/string.h>
 #include "vmx/cpu/cr.h"
 #include "vmx/cpu/regs.h"
 #include "vmx/cpu/segment.h"
@@ -41,13 +42,7 @@ static const struct segment_fields *fields_of(unsigned int nr)
 	return &segment_fields[array_index_nospec(nr, NR_SEGMENTS)];
 }
 
-/**
- * segment_get() - read a segment register
- * @vcpu: loaded
- * @nr: SEG_*
- * @seg: filled in
- */
-void segment_get(struct vcpu *vcpu, unsigned int nr, struct kvm_segment *seg)
+static void read_fields(unsigned int nr, struct kvm_segment *seg)
 {
 	const struct segment_fields *f = fields_of(nr);
 	u32 ar = vmcs_read32(f->ar);
@@ -68,6 +63,22 @@ void segment_get(struct vcpu *vcpu, unsigned int nr, struct kvm_segment *seg)
 	};
 }
 
+/**
+ * segment_get() - read a segment register
+ * @vcpu: loaded
+ * @nr: SEG_*
+ * @seg: filled in
+ */
+void segment_get(struct vcpu *vcpu, unsigned int nr, struct kvm_segment *seg)
+{
+	nr = array_index_nospec(nr, NR_SEGMENTS);
+	if (!(vcpu->vmcs->cached & VMCS_CACHED_SEGMENT(nr))) {
+		read_fields(nr, &vcpu->segment[nr]);
+		vcpu->vmcs->cached |= VMCS_CACHED_SEGMENT(nr);
+	}
+	*seg = vcpu->segment[nr];
+}
+
 static u32 ar_of(const struct kvm_segment *seg)
 {
 	/* Also of an unusable one: SS has the CPL (SDM 24.4.1). */
@@ -86,8 +97,13 @@ static u32 ar_of(const struct kvm_segment *seg)
 void segment_set(struct vcpu *vcpu, unsigned int nr, const struct kvm_segment *seg)
 {
 	const struct segment_fields *f = fields_of(nr);
-	u32 ar = ar_of(seg);
+	u32 ar;
 
+	nr = array_index_nospec(nr, NR_SEGMENTS);
+	if ((vcpu->vmcs->cached & VMCS_CACHED_SEGMENT(nr)) &&
+	    !memcmp(seg, &vcpu->segment[nr], sizeof(*seg)))
+		return;
+	ar = ar_of(seg);
 	/* Loading a code or data segment accesses it; an entry insists on the bit. */
 	if (nr < SEG_LDTR && !(ar & SEG_AR_UNUSABLE))
 		ar |= 1;
@@ -95,8 +111,7 @@ void segment_set(struct vcpu *vcpu, unsigned int nr, const struct kvm_segment *s
 	vmcs_writel(f->base, seg->base);
 	vmcs_write32(f->limit, seg->limit);
 	vmcs_write32(f->ar, ar);
-	if (nr == SEG_SS)
-		vcpu->vmcs->cached &= ~VMCS_CACHED_SS;
+	vcpu->vmcs->cached &= ~(VMCS_CACHED_SEGMENT(nr) | (nr == SEG_SS ? VMCS_CACHED_SS : 0));
 }
 
 /**
@@ -119,10 +134,15 @@ unsigned long segment_base(struct vcpu *vcpu, unsigned int nr)
  */
 void dtable_get(struct vcpu *vcpu, bool idt, struct kvm_dtable *table)
 {
-	*table = (struct kvm_dtable) {
-		.base	= vmcs_readl(idt ? GUEST_IDTR_BASE : GUEST_GDTR_BASE),
-		.limit	= vmcs_read32(idt ? GUEST_IDTR_LIMIT : GUEST_GDTR_LIMIT),
-	};
+	u32 cached = idt ? VMCS_CACHED_IDTR : VMCS_CACHED_GDTR;
+	struct kvm_dtable *known = idt ? &vcpu->idtr : &vcpu->gdtr;
+
+	if (!(vcpu->vmcs->cached & cached)) {
+		known->base = vmcs_readl(idt ? GUEST_IDTR_BASE : GUEST_GDTR_BASE);
+		known->limit = vmcs_read32(idt ? GUEST_IDTR_LIMIT : GUEST_GDTR_LIMIT);
+		vcpu->vmcs->cached |= cached;
+	}
+	*table = *known;
 }
 
 /**
@@ -133,8 +153,15 @@ void dtable_get(struct vcpu *vcpu, bool idt, struct kvm_dtable *table)
  */
 void dtable_set(struct vcpu *vcpu, bool idt, const struct kvm_dtable *table)
 {
+	u32 cached = idt ? VMCS_CACHED_IDTR : VMCS_CACHED_GDTR;
+	const struct kvm_dtable *known = idt ? &vcpu->idtr : &vcpu->gdtr;
+
+	if ((vcpu->vmcs->cached & cached) && known->base == table->base &&
+	    known->limit == table->limit)
+		return;
 	vmcs_writel(idt ? GUEST_IDTR_BASE : GUEST_GDTR_BASE, table->base);
 	vmcs_write32(idt ? GUEST_IDTR_LIMIT : GUEST_GDTR_LIMIT, table->limit);
+	vcpu->vmcs->cached &= ~cached;
 }
 
 /**
@@ -183,8 +210,11 @@ bool segment_cs_32(struct vcpu *vcpu)
  */
 void segment_fix_tr(struct vcpu *vcpu)
 {
-	u32 ar = vmcs_read32(GUEST_TR_AR_BYTES);
+	struct kvm_segment tr;
 
-	if ((ar & SEG_AR_TYPE) != SEG_AR_TYPE_TSS_64_BUSY)
-		vmcs_write32(GUEST_TR_AR_BYTES, (ar & ~SEG_AR_TYPE) | SEG_AR_TYPE_TSS_64_BUSY);
+	segment_get(vcpu, SEG_TR, &tr);
+	if (tr.type == SEG_AR_TYPE_TSS_64_BUSY)
+		return;
+	tr.type = SEG_AR_TYPE_TSS_64_BUSY;
+	segment_set(vcpu, SEG_TR, &tr);
 }

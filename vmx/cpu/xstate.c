@@ -19,6 +19,7 @@
 #include <linux/nospec.h>
 #include <linux/sched.h>
 #include <linux/string.h>
+#include <linux/uaccess.h>
 #include <asm/fpu/api.h>
 #include <asm/fpu/xcr.h>
 #include <asm/fpu/xstate.h>
@@ -230,7 +231,7 @@ int xstate_set_xcr0(struct vcpu *vcpu, u64 value)
 /**
  * xstate_get_fpu() - KVM_GET_FPU
  * @vcpu: its registers are not loaded
- * @fpu: filled in
+ * @fpu: filled in, all of it
  *
  * Return: 0.
  */
@@ -242,10 +243,12 @@ int xstate_get_fpu(struct vcpu *vcpu, struct kvm_fpu *fpu)
 	fpu->fcw = fx->cwd;
 	fpu->fsw = fx->swd;
 	fpu->ftwx = fx->twd;
+	fpu->pad1 = 0;
 	fpu->last_opcode = fx->fop;
 	fpu->last_ip = fx->rip;
 	fpu->last_dp = fx->rdp;
 	fpu->mxcsr = fx->mxcsr;
+	fpu->pad2 = 0;
 	memcpy(fpu->xmm, fx->xmm_space, sizeof(fpu->xmm));
 	return 0;
 }
@@ -330,17 +333,20 @@ void xstate_write_vex(struct vcpu *vcpu, unsigned int nr, const void *value)
  * @vcpu: its registers are not loaded
  * @xsave: filled in
  *
- * Return: 0.
+ * Return: 0 or -EFAULT.
  */
-int xstate_get_xsave(struct vcpu *vcpu, struct kvm_xsave *xsave)
+int xstate_get_xsave(struct vcpu *vcpu, struct kvm_xsave __user *xsave)
 {
-	struct xregs_state *state = (void *)xsave->region;
+	const struct xregs_state *state = vcpu->fpu.guest;
+	u64 has = state->header.xfeatures | XFEATURE_MASK_PKRU;
+	void __user *to = xsave->region;
 
-	memcpy(state, vcpu->fpu.guest, sizeof(*xsave));
-	if (host_xcr0 & XFEATURE_MASK_PKRU) {
-		state->header.xfeatures |= XFEATURE_MASK_PKRU;
-		memcpy((void *)state + place[XFEATURE_PKRU].offset, &vcpu->fpu.pkru, sizeof(u32));
-	}
+	if (copy_to_user(to, state, sizeof(*xsave)))
+		return -EFAULT;
+	if ((host_xcr0 & XFEATURE_MASK_PKRU) &&
+	    (copy_to_user(to + place[XFEATURE_PKRU].offset, &vcpu->fpu.pkru, sizeof(u32)) ||
+	     copy_to_user(to + offsetof(struct xregs_state, header.xfeatures), &has, sizeof(has))))
+		return -EFAULT;
 	return 0;
 }
 

@@ -379,6 +379,14 @@ static void reset_insn(struct emul_insn *i)
 	*i = fresh;
 }
 
+static void begin(struct emul *e)
+{
+	e->stop = false;
+	e->single_step = false;
+	e->shadow = 0;
+	e->rip = e->ops->get_rip(e);
+}
+
 /**
  * emul_decode() - decode the instruction at RIP
  * @e: after emul_init(); insn.bytes and insn.nr_bytes may have been filled in by a caller that
@@ -394,10 +402,7 @@ int emul_decode(struct emul *e)
 	int r;
 
 	reset_insn(i);
-	e->stop = false;
-	e->single_step = false;
-	e->shadow = 0;
-	e->rip = e->ops->get_rip(e);
+	begin(e);
 	r = decode_prefixes(e);
 	if (r != EMUL_OK)
 		return r;
@@ -412,6 +417,17 @@ int emul_decode(struct emul *e)
 	if (i->override != NONE)
 		i->seg = i->override;
 	return r == EMUL_OK ? check_form(e) : r;
+}
+
+/**
+ * emul_decoded() - in place of emul_decode(), with what that found here before
+ * @e: see emul_init()
+ * @insn: what it found; the code and how it is translated are the same now
+ */
+void emul_decoded(struct emul *e, const struct emul_insn *insn)
+{
+	begin(e);
+	e->insn = *insn;
 }
 
 /**

@@ -20,12 +20,11 @@
 #define IO_PORT(qual)		((u16)((qual) >> 16))
 
 /* AL and AX leave the rest of RAX; EAX clears its upper half. */
-static void set_rax(struct vcpu *vcpu, const void *data, unsigned int size)
+static void set_rax(struct vcpu *vcpu, u32 value, unsigned int size)
 {
-	u64 rax = size == 4 ? 0 : vcpu->gpr[GPR_RAX];
+	u32 mask = U32_MAX >> (32 - 8 * size);
 
-	memcpy(&rax, data, size);
-	vcpu->gpr[GPR_RAX] = rax;
+	vcpu->gpr[GPR_RAX] = (size == 4 ? 0 : vcpu->gpr[GPR_RAX] & ~(u64)mask) | (value & mask);
 }
 
 static int done(struct vcpu *vcpu, unsigned int size)
@@ -54,7 +53,7 @@ static int complete_in(struct vcpu *vcpu)
 	if (trace_pio_enabled())
 		trace_pio(vcpu, true, IO_PORT(vmcs_readl(EXIT_QUALIFICATION)), vcpu->io_size, 1,
 			  vcpu->pio_data);
-	set_rax(vcpu, vcpu->pio_data, vcpu->io_size);
+	set_rax(vcpu, READ_ONCE(*(u32 *)vcpu->pio_data), vcpu->io_size);
 	return done(vcpu, vcpu->io_size);
 }
 
@@ -87,7 +86,7 @@ static bool in_kernel(struct vcpu *vcpu, u16 port, unsigned int size, bool in)
 		return false;
 	trace_pio(vcpu, in, port, size, 1, &data);
 	if (in)
-		set_rax(vcpu, &data, size);
+		set_rax(vcpu, data, size);
 	done(vcpu, size);
 	return true;
 }

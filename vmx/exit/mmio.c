@@ -594,25 +594,32 @@ static int execute(struct vcpu *vcpu)
 	return finish(vcpu, emul_execute(&m->emul));
 }
 
-/* Fetches and decodes, unless this is the instruction that was emulated last. */
+/* Fetches and decodes, unless this is an instruction that was emulated lately. */
 static int decode(struct vcpu *vcpu)
 {
+	unsigned long rip = vcpu_rip(vcpu);
+	struct emul_insn *known = &vcpu->mmio.known[linear_place(rip)];
 	struct emul *e = &vcpu->mmio.emul;
 	enum emul_mode mode = mode_of(vcpu);
 	unsigned int cpl = segment_cpl(vcpu);
 	int r;
 
-	if (mode == EMUL_LONG && e->mode == mode && e->cpl == cpl && e->rip == vcpu_rip(vcpu) &&
-	    linear_same_code(vcpu, e->rip, EMUL_FETCH | (cpl == 3 ? EMUL_USER : 0)))
+	if (mode == EMUL_LONG &&
+	    linear_same_code(vcpu, rip, EMUL_FETCH | (cpl == 3 ? EMUL_USER : 0))) {
+		if (e->mode == mode && e->cpl == cpl && e->rip == rip)
+			return EMUL_OK;
+		emul_init(e, &emul_ops, vcpu, mode, cpl);
+		emul_decoded(e, known);
 		return EMUL_OK;
+	}
 	emul_init(e, &emul_ops, vcpu, mode, cpl);
-	vcpu->fetch.watch.nr = 0;
 	r = emul_decode(e);
-	/* Code in two pages was fetched in two pieces. */
-	if (r == EMUL_OK && e->insn.nr_bytes == EMUL_MAX_INSN)
-		linear_note_code(vcpu, e->insn.bytes, e->insn.len);
-	else
-		vcpu->fetch.watch.nr = 0;
+	/* Code that may be in two pages was fetched in two pieces. */
+	if (mode == EMUL_LONG && r == EMUL_OK && e->insn.nr_bytes == EMUL_MAX_INSN &&
+	    offset_in_page(rip) + EMUL_MAX_INSN <= PAGE_SIZE) {
+		linear_note_code(vcpu, rip, e->insn.bytes, e->insn.len);
+		*known = e->insn;
+	}
 	return r;
 }
 

@@ -9,6 +9,7 @@
 
 #include <linux/kvm_types.h>
 #include <linux/types.h>
+#include "vmx/cpu/linear.h"
 #include "vmx/emulate/emulate.h"
 
 struct vcpu;
@@ -31,6 +32,7 @@ struct mmio_pio {
 
 struct mmio_state {
 	struct emul emul;
+	struct emul_insn known[LINEAR_FETCHES];		/* decoded from vcpu->fetch */
 	struct mmio_part reads[MMIO_MAX_PARTS];		/* answered, in order of the access */
 	struct mmio_part writes[MMIO_MAX_PARTS];	/* to be handed out */
 	u8 nr_reads, next_read;				/* answered; used by this replay */

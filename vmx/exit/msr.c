@@ -53,27 +53,27 @@ static int complete_wrmsr(struct vcpu *vcpu)
 	return READ_ONCE(vcpu->run->msr.error) ? fault(vcpu, true) : done_write(vcpu);
 }
 
-static int refuse(struct vcpu *vcpu, u32 reason, bool write)
+/* @reason: KVM_MSR_EXIT_REASON_INVAL also for an MSR that is not there. */
+static noinline int refuse(struct vcpu *vcpu, u32 reason, bool write)
 {
+	u32 exits = READ_ONCE(vcpu->vm->msr_exits), index = vcpu->gpr[GPR_RCX];
 	struct kvm_run *run = vcpu->run;
 
-	if (likely(!(READ_ONCE(vcpu->vm->msr_exits) & reason)))
+	if (likely(!exits))
+		return fault(vcpu, write);
+	if (reason == KVM_MSR_EXIT_REASON_INVAL && !msr_known(vcpu, index))
+		reason = KVM_MSR_EXIT_REASON_UNKNOWN;
+	if (!(exits & reason))
 		return fault(vcpu, write);
 	run->exit_reason = write ? KVM_EXIT_X86_WRMSR : KVM_EXIT_X86_RDMSR;
 	run->msr.error = 0;
 	memset(run->msr.pad, 0, sizeof(run->msr.pad));
 	run->msr.reason = reason;
-	run->msr.index = vcpu->gpr[GPR_RCX];
+	run->msr.index = index;
 	run->msr.data = write ? vcpu_edx_eax(vcpu) : 0;
 	vcpu->io_rip = vcpu_rip(vcpu);
 	vcpu->complete = write ? complete_wrmsr : complete_rdmsr;
 	return 0;
-}
-
-static u32 why_refused(struct vcpu *vcpu)
-{
-	return msr_known(vcpu, vcpu->gpr[GPR_RCX]) ? KVM_MSR_EXIT_REASON_INVAL :
-						     KVM_MSR_EXIT_REASON_UNKNOWN;
 }
 
 /**
@@ -90,7 +90,7 @@ int exit_rdmsr(struct vcpu *vcpu)
 	if (!msr_filter_allows(vcpu->vm, index, false))
 		return refuse(vcpu, KVM_MSR_EXIT_REASON_FILTER, false);
 	if (msr_get(vcpu, index, &value, false))
-		return refuse(vcpu, why_refused(vcpu), false);
+		return refuse(vcpu, KVM_MSR_EXIT_REASON_INVAL, false);
 	return done_read(vcpu, value);
 }
 
@@ -117,6 +117,6 @@ int exit_wrmsr(struct vcpu *vcpu)
 	if (!msr_filter_allows(vcpu->vm, index, true))
 		return refuse(vcpu, KVM_MSR_EXIT_REASON_FILTER, true);
 	if (msr_set(vcpu, index, vcpu_edx_eax(vcpu), false))
-		return refuse(vcpu, why_refused(vcpu), true);
+		return refuse(vcpu, KVM_MSR_EXIT_REASON_INVAL, true);
 	return done_write(vcpu);
 }

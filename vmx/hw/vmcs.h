@@ -37,7 +37,13 @@ enum vmcs_cached {
 	VMCS_CACHED_CR4		= BIT(5),
 	VMCS_CACHED_SS		= BIT(6),
 	VMCS_CACHED_SHADOW	= BIT(7),
+	VMCS_CACHED_GDTR	= BIT(8),
+	VMCS_CACHED_IDTR	= BIT(9),
+	VMCS_CACHED_CR3		= BIT(10),
 };
+
+/* One segment register, SEG_*, all four fields. */
+#define VMCS_CACHED_SEGMENT(nr)	(BIT(16) << (nr))
 
 /*
  * One VMCS and where it is. @cpu, @launched and @link change only on the CPU that has it
@@ -52,6 +58,7 @@ struct vmcs_state {
 	u32 cached, dirty;		/* enum vmcs_cached */
 	u32 pin, proc, proc2, entry, exit;
 	u32 exceptions;
+	unsigned long cr0_mask, cr4_mask;	/* guest/host masks */
 	unsigned long host_rsp, host_cr3, host_cr4, host_fs_base;
 };
 

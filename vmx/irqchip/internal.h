@@ -45,7 +45,8 @@ enum { STARTUP_INIT, STARTUP_SIPI };
  * @deliveries:	how many lowest-priority interrupts it got, to take turns (a, losses allowed)
  * @timer:	its callback posts the interrupt; started and cancelled by (v)
  * @period:	of the periodic timer, ns (v)
- * @deadline:	IA32_TSC_DEADLINE; cleared by the callback (v, callback)
+ * @deadline:	IA32_TSC_DEADLINE as written, valid as long as @due (v)
+ * @due:	when that is, CLOCK_MONOTONIC; 0: none is awaited (-)
  */
 struct lapic {
 	struct vcpu *vcpu;
@@ -60,6 +61,7 @@ struct lapic {
 	struct hrtimer timer;
 	u64 period;
 	u64 deadline;
+	s64 due;
 };
 
 /**

@@ -77,15 +77,12 @@ static int send(struct vm *vm, unsigned int pin, struct kicks *kicks)
 	return r;
 }
 
-static int set_line(struct vm *vm, unsigned int pin, bool level, struct kicks *kicks)
+/* Under the lock. */
+static int rise(struct vm *vm, unsigned int pin, struct kicks *kicks)
 {
 	struct ioapic *io = vm->ioapic;
 	bool was = io->irr & BIT(pin);
 
-	if (!level) {
-		io->irr &= ~BIT(pin);
-		return 1;
-	}
 	io->irr |= BIT(pin);
 	if (!(io->entry[pin] & ENTRY_LEVEL)) {
 		if (was)
@@ -93,6 +90,29 @@ static int set_line(struct vm *vm, unsigned int pin, bool level, struct kicks *k
 		io->sent &= ~BIT(pin);
 	}
 	return send(vm, pin, kicks);
+}
+
+static int raise_line(struct vm *vm, unsigned int pin)
+{
+	struct kicks kicks = { };
+	unsigned long flags;
+	int r;
+
+	raw_spin_lock_irqsave(&vm->ioapic->lock, flags);
+	r = rise(vm, pin, &kicks);
+	raw_spin_unlock_irqrestore(&vm->ioapic->lock, flags);
+	deliver_kick(vm, &kicks, NULL);
+	return r;
+}
+
+static int lower_line(struct ioapic *io, unsigned int pin)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&io->lock, flags);
+	io->irr &= ~BIT(pin);
+	raw_spin_unlock_irqrestore(&io->lock, flags);
+	return 1;
 }
 
 /**
@@ -106,15 +126,7 @@ static int set_line(struct vm *vm, unsigned int pin, bool level, struct kicks *k
  */
 int ioapic_line(struct vm *vm, unsigned int pin, bool level)
 {
-	struct kicks kicks = { };
-	unsigned long flags;
-	int r;
-
-	raw_spin_lock_irqsave(&vm->ioapic->lock, flags);
-	r = set_line(vm, pin, level, &kicks);
-	raw_spin_unlock_irqrestore(&vm->ioapic->lock, flags);
-	deliver_kick(vm, &kicks, NULL);
-	return r;
+	return level ? raise_line(vm, pin) : lower_line(vm->ioapic, pin);
 }
 
 /**
@@ -286,7 +298,7 @@ void ioapic_set(struct vm *vm, const struct kvm_ioapic_state *state)
 		if (!(io->entry[pin] & ENTRY_LEVEL))
 			io->entry[pin] &= ~ENTRY_REMOTE_IRR;
 		if (state->irr & BIT(pin))
-			set_line(vm, pin, true, &kicks);
+			rise(vm, pin, &kicks);
 	}
 	raw_spin_unlock_irqrestore(&io->lock, flags);
 	deliver_kick(vm, &kicks, NULL);

@@ -37,7 +37,7 @@ int irqchip_ack(struct vcpu *vcpu);
 int lapic_create(struct vcpu *vcpu);
 void lapic_destroy(struct vcpu *vcpu);
 void lapic_reset(struct vcpu *vcpu, bool init);
-int lapic_get_state(struct vcpu *vcpu, struct kvm_lapic_state *state);
+int lapic_get_state(struct vcpu *vcpu, struct kvm_lapic_state __user *state);
 int lapic_set_state(struct vcpu *vcpu, const struct kvm_lapic_state *state);
 bool lapic_base_allowed(struct vcpu *vcpu, u64 value, bool host);
 void lapic_set_base(struct vcpu *vcpu, u64 value, bool host);

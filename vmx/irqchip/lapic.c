@@ -56,7 +56,7 @@ static void reset_registers(struct lapic *lapic)
 	if (lapic->vcpu->id == lapic->vcpu->vm->boot_cpu_id)
 		lapic_put(lapic, APIC_LVT0, APIC_DM_EXTINT);
 	atomic_set(&lapic->errors, 0);
-	lapic->deadline = 0;
+	lapic->due = 0;
 	lapic_sync_irq(lapic);
 }
 

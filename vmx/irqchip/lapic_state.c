@@ -5,6 +5,7 @@
  * that a register does not have are dropped, by the table of registers.
  */
 #include <linux/string.h>
+#include <linux/uaccess.h>
 #include "vmx/irqchip/internal.h"
 
 static_assert(sizeof_field(struct kvm_lapic_state, regs) == LAPIC_SIZE);
@@ -12,9 +13,9 @@ static_assert(sizeof_field(struct kvm_lapic_state, regs) == LAPIC_SIZE);
 /* In x2APIC mode too the id is in bits 31:24 here, the form without KVM_CAP_X2APIC_API. */
 #define STATE_ID_SHIFT	24
 
-static void put(struct kvm_lapic_state *state, unsigned int offset, u32 value)
+static int put(struct kvm_lapic_state __user *state, unsigned int offset, u32 value)
 {
-	memcpy(state->regs + offset, &value, sizeof(value));
+	return put_user(value, (u32 __user *)(state->regs + offset));
 }
 
 static u32 get(const struct kvm_lapic_state *state, unsigned int offset)
@@ -30,19 +31,20 @@ static u32 get(const struct kvm_lapic_state *state, unsigned int offset)
  * @vcpu: loaded
  * @state: filled in, all of it
  *
- * Return: 0.
+ * Return: 0 or -EFAULT.
  */
-int lapic_get_state(struct vcpu *vcpu, struct kvm_lapic_state *state)
+int lapic_get_state(struct vcpu *vcpu, struct kvm_lapic_state __user *state)
 {
 	struct lapic *lapic = vcpu->lapic;
 	/* First: if the timer fires after this, its interrupt is in IRR, once or twice. */
 	u32 count = lapic_timer_count(lapic);
+	u32 ppr = lapic_ppr(lapic_get(lapic, APIC_TASKPRI), lapic->isr_top);
 
-	memcpy(state->regs, lapic->page, sizeof(state->regs));
-	put(state, APIC_TMCCT, count);
-	put(state, APIC_PROCPRI, lapic_ppr(lapic_get(lapic, APIC_TASKPRI), lapic->isr_top));
+	if (copy_to_user(state->regs, lapic->page, sizeof(state->regs)) ||
+	    put(state, APIC_TMCCT, count) || put(state, APIC_PROCPRI, ppr))
+		return -EFAULT;
 	if (lapic->mode == LAPIC_X2APIC)
-		put(state, APIC_ID, lapic_get(lapic, APIC_ID) << STATE_ID_SHIFT);
+		return put(state, APIC_ID, lapic_get(lapic, APIC_ID) << STATE_ID_SHIFT);
 	return 0;
 }
 

@@ -5,7 +5,8 @@
  *
  * The vCPU's thread starts and cancels the host's timer, whose callback, in hard interrupt
  * context, posts the interrupt. Whatever the callback uses is changed only while it is
- * cancelled, or is one word. SDM vol. 3A, 10.5.4.
+ * cancelled, or is one word. A TSC deadline is lapic->due: guests put it off again and again, so
+ * the host's timer may be set for an earlier time, and looks there then. SDM vol. 3A, 10.5.4.
  */
 #include <linux/ktime.h>
 #include <linux/math64.h>
@@ -32,16 +33,33 @@ static unsigned int divide_shift(const struct lapic *lapic)
 
 static void expire(struct lapic *lapic)
 {
-	if (mode(lapic) == APIC_LVT_TIMER_TSCDEADLINE)
-		WRITE_ONCE(lapic->deadline, 0);
 	lapic_post_lvt(lapic, APIC_LVTT);
 	vcpu_kick(lapic->vcpu);
+}
+
+static enum hrtimer_restart on_deadline(struct lapic *lapic)
+{
+	s64 due = READ_ONCE(lapic->due);
+
+	while (due) {
+		if (due > ktime_get()) {
+			hrtimer_set_expires(&lapic->timer, due);
+			return HRTIMER_RESTART;
+		}
+		if (try_cmpxchg(&lapic->due, &due, 0)) {
+			expire(lapic);
+			break;
+		}
+	}
+	return HRTIMER_NORESTART;
 }
 
 static enum hrtimer_restart on_timer(struct hrtimer *timer)
 {
 	struct lapic *lapic = container_of(timer, struct lapic, timer);
 
+	if (mode(lapic) == APIC_LVT_TIMER_TSCDEADLINE)
+		return on_deadline(lapic);
 	expire(lapic);
 	if (mode(lapic) != APIC_LVT_TIMER_PERIODIC)
 		return HRTIMER_NORESTART;
@@ -88,15 +106,18 @@ static void start_count(struct lapic *lapic, u32 count)
 
 static void start_deadline(struct lapic *lapic)
 {
-	u64 ns;
+	u64 ns = lapic->deadline ? tsc_ns_until(lapic->vcpu, lapic->deadline) : 0;
+	s64 due = ns ? ktime_add_safe(ktime_get(), min_t(u64, ns, KTIME_MAX)) : 0;
 
-	if (!lapic->deadline)
-		return;
-	ns = tsc_ns_until(lapic->vcpu, lapic->deadline);
-	if (ns)
-		start(lapic, ns);
-	else
+	/* Orders it before the look at the timer, whose callback may find it. */
+	xchg(&lapic->due, due);
+	if (lapic->deadline && !ns)
 		expire(lapic);
+	if (!due || (hrtimer_is_queued(&lapic->timer) &&
+		     hrtimer_get_expires(&lapic->timer) <= due))
+		return;
+	hrtimer_cancel(&lapic->timer);
+	hrtimer_start(&lapic->timer, due, HRTIMER_MODE_ABS_HARD);
 }
 
 /**
@@ -162,7 +183,7 @@ void lapic_timer_set_mode(struct lapic *lapic, u32 lvtt)
 	if (mode_of(lvtt) != mode_of(old) && ((lvtt | old) & APIC_LVT_TIMER_TSCDEADLINE)) {
 		hrtimer_cancel(&lapic->timer);
 		lapic_put(lapic, APIC_TMICT, 0);
-		lapic->deadline = 0;
+		lapic->due = 0;
 	}
 	lapic_put(lapic, APIC_LVTT, lvtt);
 }
@@ -177,9 +198,10 @@ void lapic_timer_set_mode(struct lapic *lapic, u32 lvtt)
 void lapic_timer_restore(struct lapic *lapic, u32 count)
 {
 	if (mode(lapic) == APIC_LVT_TIMER_TSCDEADLINE) {
-		start_deadline(lapic);
+		if (lapic->due)
+			start_deadline(lapic);
 	} else {
-		lapic->deadline = 0;
+		lapic->due = 0;
 		start_count(lapic, min(count, lapic_get(lapic, APIC_TMICT)));
 	}
 }
@@ -192,7 +214,7 @@ void lapic_timer_restore(struct lapic *lapic, u32 count)
  */
 u64 lapic_get_tsc_deadline(struct vcpu *vcpu)
 {
-	return READ_ONCE(vcpu->lapic->deadline);
+	return READ_ONCE(vcpu->lapic->due) ? vcpu->lapic->deadline : 0;
 }
 
 /**
@@ -206,7 +228,6 @@ void lapic_set_tsc_deadline(struct vcpu *vcpu, u64 value)
 
 	if (mode(lapic) != APIC_LVT_TIMER_TSCDEADLINE || lapic->mode == LAPIC_DISABLED)
 		return;
-	hrtimer_cancel(&lapic->timer);
 	lapic->deadline = value;
 	start_deadline(lapic);
 }

@@ -122,7 +122,7 @@ void pic_load(struct pic_pair *pair, unsigned int chip, const struct kvm_pic_sta
 int pic_set_line(struct pic_pair *pair, unsigned int line, bool level)
 {
 	struct kvm_pic_state *chip = &pair->chip[line / 8 & 1];
-	u8 bit = BIT(line & 7);
+	u8 bit = BIT(line & 7), irr = chip->irr;
 	bool edge = !(chip->elcr & bit);
 	int r = 1;
 
@@ -135,7 +135,8 @@ int pic_set_line(struct pic_pair *pair, unsigned int line, bool level)
 		chip->irr &= ~bit;
 	}
 	chip->last_irr = level ? chip->last_irr | bit : chip->last_irr & ~bit;
-	update(pair);
+	if (chip->irr != irr)
+		update(pair);
 	return chip->imr & bit ? -1 : r;
 }
 

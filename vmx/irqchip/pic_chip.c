@@ -50,15 +50,15 @@ int pic_line(struct vm *vm, unsigned int line, bool level)
 {
 	struct pic *pic = vm->pic;
 	unsigned long flags;
-	bool before, after;
+	bool rises;
 	int r;
 
 	raw_spin_lock_irqsave(&pic->lock, flags);
-	before = pic->pair.output;
+	rises = !pic->pair.output;
 	r = pic_set_line(&pic->pair, line, level);
-	after = pic->pair.output;
+	rises &= pic->pair.output;
 	raw_spin_unlock_irqrestore(&pic->lock, flags);
-	if (after && !before)
+	if (rises)
 		raise(vm, NULL);
 	return r;
 }
@@ -94,21 +94,22 @@ void pic_io(struct vcpu *vcpu, u16 port, unsigned int len, u8 *data, bool write)
 {
 	struct pic *pic = vcpu->vm->pic;
 	unsigned long flags;
-	bool before, after;
+	bool rises;
 
-	if (!write)
-		memset(data, 0, len);
-	if (len != 1)
+	if (len != 1) {
+		if (!write)
+			memset(data, 0, len);
 		return;
+	}
 	raw_spin_lock_irqsave(&pic->lock, flags);
-	before = pic->pair.output;
+	rises = !pic->pair.output;
 	if (write)
 		pic_write(&pic->pair, port, *data);
 	else
 		*data = pic_read(&pic->pair, port);
-	after = pic->pair.output;
+	rises &= pic->pair.output;
 	raw_spin_unlock_irqrestore(&pic->lock, flags);
-	if (after && !before)
+	if (rises)
 		raise(vcpu->vm, vcpu);
 }
 

@@ -54,18 +54,12 @@ struct irq_routes *routes_create(void)
 	return routes;
 }
 
-/* A copy of a GSI's row; one without targets if there is no such GSI. */
-static struct irq_row find_row(struct vm *vm, u32 gsi)
+/* A GSI's row, NULL if there is no such GSI. Under RCU. */
+static const struct irq_row *find_row(struct vm *vm, u32 gsi)
 {
-	struct irq_row row = { .nr = 0 };
-	const struct irq_routes *routes;
+	const struct irq_routes *routes = rcu_dereference(vm->routes);
 
-	rcu_read_lock();
-	routes = rcu_dereference(vm->routes);
-	if (gsi < routes->nr)
-		row = routes->row[array_index_nospec(gsi, routes->nr)];
-	rcu_read_unlock();
-	return row;
+	return gsi < routes->nr ? &routes->row[array_index_nospec(gsi, routes->nr)] : NULL;
 }
 
 /**
@@ -79,17 +73,20 @@ static struct irq_row find_row(struct vm *vm, u32 gsi)
  */
 int irqchip_irq_line(struct vm *vm, u32 gsi, int level)
 {
-	struct irq_row row = find_row(vm, gsi);
+	const struct irq_row *row;
 	unsigned int i;
 	int status = -1;
 
-	for (i = 0; i < row.nr; i++) {
-		int r = row.target[i].chip == KVM_IRQCHIP_IOAPIC ?
-				ioapic_line(vm, row.target[i].pin, level) :
-				pic_line(vm, row.target[i].pin, level);
+	rcu_read_lock();
+	row = find_row(vm, gsi);
+	for (i = 0; row && i < row->nr; i++) {
+		int r = row->target[i].chip == KVM_IRQCHIP_IOAPIC ?
+				ioapic_line(vm, row->target[i].pin, level) :
+				pic_line(vm, row->target[i].pin, level);
 
 		if (r >= 0)
 			status = max(status, 0) + r;
 	}
+	rcu_read_unlock();
 	return status;
 }
