@@ -83,7 +83,7 @@ def judge(outcome, expected_failures):
     if outcome.load_error:
         return Verdict(NO_DRIVER, [outcome.load_error])
     failures = entry_failures(outcome.bochs_log)
-    if len(failures) != expected_failures:
+    if expected_failures not in (None, len(failures)):
         return Verdict(ENTRY, [f"failed VM entries: expected {expected_failures}, "
                                f"found {len(failures)}"] + sorted(set(failures))[:8])
     if bad:

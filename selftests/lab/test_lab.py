@@ -180,6 +180,7 @@ def verdicts(tap, temp, results):
     check("entry", labverdict.ENTRY, "VMENTER FAIL: VMCS guest TR invalid",
           "a failed VM entry has its status and the emulator's reason")
     check("expected", 0, "", "a failed VM entry that is expected is none")
+    check("any", 0, "", "nor is it where any number is")
     check("warning", labverdict.WARNING, "BUG: made up", "a complaint of the host has its status")
     check("missing", labverdict.NO_FILE, "/nothing: No such file",
           "a file of --get that is not there has its status")
@@ -202,6 +203,8 @@ def start_verdicts(pool, temp):
         "entry": ("run", "--driver", "kvm", "--add", entry, "--", "entryfail"),
         "expected": ("run", "--driver", "kvm", "--expect", "entry-failure=1", "--add", entry, "--",
                      "entryfail"),
+        "any": ("run", "--driver", "kvm", "--expect", "entry-failure=any", "--add", entry, "--",
+                "entryfail"),
         "warning": none + ("--", "sh", "-c", "echo '<4>BUG: made up' >/dev/kmsg"),
         "missing": none + ("--get", "/nothing", "--", "true"),
         "absent": none + ("--", "nosuch"),
