@@ -62,7 +62,7 @@ void debug_reset(struct vcpu *vcpu)
 
 /**
  * debug_access() - does an access that is emulated meet a breakpoint, as the processor's would?
- * @vcpu: loaded
+ * @vcpu: loaded; callers see first that any is set, DR7_ARMED in its armed_dr7
  * @at: linear address, or port
  * @len: bytes
  * @kinds: DEBUG_*, as DR7.RW tells them: those that would match
@@ -76,8 +76,7 @@ unsigned long debug_access(struct vcpu *vcpu, unsigned long at, unsigned int len
 	unsigned long dr7 = vcpu->armed_dr7, first, hits = 0;
 	unsigned int n, size;
 
-	if (likely(!(dr7 & DR7_ARMED)) ||
-	    (kinds == DEBUG_PORT && !(cr4_get(vcpu) & X86_CR4_DE)))
+	if (kinds == DEBUG_PORT && !(cr4_get(vcpu) & X86_CR4_DE))
 		return 0;
 	for (n = 0; n < 4; n++) {
 		size = bytes[dr7 >> (18 + 4 * n) & 3];

@@ -158,8 +158,10 @@ static void note_access(struct emul *e, u64 at, unsigned int len, u8 kinds)
 {
 	struct vcpu *vcpu = vcpu_of(e);
 
+	if (likely(!(vcpu->armed_dr7 & DR7_ARMED)))
+		return;
 	vcpu->mmio.hits |= debug_access(vcpu, at, len, kinds);
-	if (unlikely(vcpu->mmio.hits))
+	if (vcpu->mmio.hits)
 		e->stop = true;
 }
 
