@@ -13,7 +13,8 @@
 
 #define SLOT_GPA	0x40000000UL
 #define SLOT_PAGES	64
-#define VECTORS		2		/* entries of the lists below */
+#define FEW		2		/* entries of a list that needs no allocation, */
+#define MANY		20		/* and of one that does */
 
 static const char *path;
 static struct vm vm;
@@ -22,8 +23,8 @@ static void *memory;
 
 static struct {
 	struct kvm_msrs head;
-	struct kvm_msr_entry entries[VECTORS];
-} msrs = { { .nmsrs = VECTORS }, { { .index = 0x10a }, { .index = 0x277 } } };
+	struct kvm_msr_entry entries[MANY];
+} msrs = { .entries = { { .index = 0x10a }, [1 ... MANY - 1] = { .index = 0x277 } } };
 
 static struct {
 	struct kvm_msr_list head;
@@ -292,10 +293,14 @@ static void lists(void)
 	msrs.head.nmsrs = 1;
 	check(&(struct swept) { "KVM_GET_MSRS of features", request, NULL, &r }, 1, 2);
 	r.fd = vcpu.fd;
-	msrs.head.nmsrs = VECTORS;
-	check(&(struct swept) { "KVM_GET_MSRS", request, NULL, &r }, VECTORS, 2);
+	msrs.head.nmsrs = FEW;
+	check(&(struct swept) { "KVM_GET_MSRS", request, NULL, &r }, FEW, 2);
 	r.cmd = KVM_SET_MSRS;
-	check(&(struct swept) { "KVM_SET_MSRS", request, NULL, &r }, VECTORS, 2);
+	check(&(struct swept) { "KVM_SET_MSRS", request, NULL, &r }, FEW, 1);
+	msrs.head.nmsrs = MANY;
+	check(&(struct swept) { "KVM_SET_MSRS of many", request, NULL, &r }, MANY, 2);
+	r.cmd = KVM_GET_MSRS;
+	check(&(struct swept) { "KVM_GET_MSRS of many", request, NULL, &r }, MANY, 3);
 	r = (struct request) { vcpu.fd, KVM_SET_SIGNAL_MASK, &mask };
 	check(&(struct swept) { "KVM_SET_SIGNAL_MASK", request, NULL, &r }, 0, 1);
 	call(vcpu.fd, KVM_SET_SIGNAL_MASK, 0);

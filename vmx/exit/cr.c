@@ -44,7 +44,7 @@ static int guest_cr8(struct vcpu *vcpu, unsigned long value)
 static int mov_to_cr(struct vcpu *vcpu, unsigned int cr, unsigned long value)
 {
 	/* Outside 64-bit mode only the low half of the register is the operand. */
-	if (!segment_cs_long(vcpu))
+	if (value != (u32)value && !segment_cs_long(vcpu))
 		value = (u32)value;
 	switch (cr) {
 	case 0:

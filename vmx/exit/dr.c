@@ -28,7 +28,7 @@ static int read_dr(struct vcpu *vcpu, unsigned int dr, unsigned int gpr)
 
 static int write_dr(struct vcpu *vcpu, unsigned int dr, unsigned long value)
 {
-	if (!segment_cs_long(vcpu))
+	if (value != (u32)value && !segment_cs_long(vcpu))
 		value = (u32)value;
 	switch (debug_set_dr(vcpu, dr, value)) {
 	case 0:

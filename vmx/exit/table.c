@@ -263,7 +263,9 @@ int skip_instruction(struct vcpu *vcpu)
 	unsigned long old = vcpu_rip(vcpu);
 	unsigned long rip = old + vmcs_read32(VM_EXIT_INSTRUCTION_LEN);
 
-	vcpu_set_rip(vcpu, rip);
+	/* As vcpu_set_rip(), where it has been read. */
+	vcpu->rip = rip;
+	vcpu->vmcs->dirty |= VMCS_CACHED_RIP;
 	if (unlikely(((old ^ rip) & BIT_ULL(32)) || (blocked & SHADOWS) ||
 		     (vcpu_rflags(vcpu) & (X86_EFLAGS_TF | X86_EFLAGS_RF))))
 		return skip_carefully(vcpu, blocked);

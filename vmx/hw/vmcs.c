@@ -19,7 +19,7 @@
 #include "vmx/hw/vmcs.h"
 
 static DEFINE_PER_CPU(struct list_head, active_vmcs);
-static DEFINE_PER_CPU(struct vmcs_state *, current_vmcs);
+DEFINE_PER_CPU(struct vmcs_state *, current_vmcs);
 
 static bool asm_vmclear(struct vmcs_region *region)
 {
@@ -103,7 +103,16 @@ void vmcs_free(struct vmcs_state *vmcs)
 	vmcs->region = NULL;
 }
 
-static noinline bool load_anew(struct vmcs_state *vmcs, int cpu)
+/**
+ * vmcs_load_anew() - make a VMCS current on this CPU, where another one is
+ * @vmcs: its state
+ * @cpu: this CPU
+ *
+ * Context: preemption off, interrupts on.
+ * Return: true if it was not active here before, so that the fields which name this CPU
+ * must be written.
+ */
+bool vmcs_load_anew(struct vmcs_state *vmcs, int cpu)
 {
 	bool moved = vmcs->cpu != cpu;
 
@@ -122,21 +131,6 @@ static noinline bool load_anew(struct vmcs_state *vmcs, int cpu)
 	if (!asm_vmptrld(vmcs->region) && !enable_rebooting())
 		pr_warn_once("VMPTRLD of %#lx failed\n", __pa(vmcs->region));
 	return moved;
-}
-
-/**
- * vmcs_load() - make a VMCS current on this CPU
- * @vmcs: its state
- * @cpu: this CPU
- *
- * Context: preemption off, interrupts on.
- * Return: true if it was not active here before, so that the fields which name this CPU
- * must be written.
- */
-bool vmcs_load(struct vmcs_state *vmcs, int cpu)
-{
-	/* Whoever makes it active elsewhere clears it here first. */
-	return likely(this_cpu_read(current_vmcs) == vmcs) ? false : load_anew(vmcs, cpu);
 }
 
 /**

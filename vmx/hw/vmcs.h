@@ -11,6 +11,7 @@
 #include <linux/bug.h>
 #include <linux/build_bug.h>
 #include <linux/list.h>
+#include <linux/percpu.h>
 #include <linux/types.h>
 #include <asm/asm.h>
 #include <asm/vmx.h>
@@ -156,9 +157,24 @@ static __always_inline void vmcs_writel(unsigned long field, unsigned long value
 
 int vmcs_alloc(struct vmcs_state *vmcs);
 void vmcs_free(struct vmcs_state *vmcs);
-bool vmcs_load(struct vmcs_state *vmcs, int cpu);
+bool vmcs_load_anew(struct vmcs_state *vmcs, int cpu);
 void vmcs_clear(struct vmcs_state *vmcs);
 void vmcs_clear_all_local(void);
 void vmcs_cpu_init(int cpu);
+
+DECLARE_PER_CPU(struct vmcs_state *, current_vmcs);	/* for vmcs_load() */
+
+/**
+ * vmcs_load() - make a VMCS current on this CPU
+ * @vmcs: its state
+ * @cpu: this CPU
+ *
+ * Context: preemption off. Return: see vmcs_load_anew().
+ */
+static inline bool vmcs_load(struct vmcs_state *vmcs, int cpu)
+{
+	/* Whoever makes it active elsewhere clears it here first. */
+	return unlikely(this_cpu_read(current_vmcs) != vmcs) && vmcs_load_anew(vmcs, cpu);
+}
 
 #endif

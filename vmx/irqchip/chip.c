@@ -100,10 +100,7 @@ int irqchip_set(struct vm *vm, const struct kvm_irqchip *chip)
  */
 bool irqchip_pio(struct vcpu *vcpu, u16 port, unsigned int len, void *data, bool write)
 {
-	if (!vcpu->vm->pic || !pic_has_port(port))
-		return false;
-	pic_io(vcpu, port, len, data, write);
-	return true;
+	return vcpu->vm->pic && pic_has_port(port) && pic_io(vcpu, port, len, data, write);
 }
 
 /**

@@ -158,7 +158,7 @@ void deliver_ipi(struct lapic *lapic, u32 icr, u32 dest);
 struct pic *pic_create(void);
 int pic_line(struct vm *vm, unsigned int line, bool level);
 int pic_take(struct vcpu *vcpu);
-void pic_io(struct vcpu *vcpu, u16 port, unsigned int len, u8 *data, bool write);
+bool pic_io(struct vcpu *vcpu, u16 port, unsigned int len, u8 *data, bool write);
 void pic_get(struct vm *vm, unsigned int chip, struct kvm_pic_state *state);
 void pic_set(struct vm *vm, unsigned int chip, const struct kvm_pic_state *state);
 

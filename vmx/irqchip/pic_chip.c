@@ -89,8 +89,10 @@ int pic_take(struct vcpu *vcpu)
  * @len: 1, 2 or 4 bytes; only bytes are decoded
  * @data: read or written
  * @write: OUT
+ *
+ * Return: true.
  */
-void pic_io(struct vcpu *vcpu, u16 port, unsigned int len, u8 *data, bool write)
+bool pic_io(struct vcpu *vcpu, u16 port, unsigned int len, u8 *data, bool write)
 {
 	struct pic *pic = vcpu->vm->pic;
 	unsigned long flags;
@@ -99,7 +101,7 @@ void pic_io(struct vcpu *vcpu, u16 port, unsigned int len, u8 *data, bool write)
 	if (len != 1) {
 		if (!write)
 			memset(data, 0, len);
-		return;
+		return true;
 	}
 	raw_spin_lock_irqsave(&pic->lock, flags);
 	rises = !pic->pair.output;
@@ -111,6 +113,7 @@ void pic_io(struct vcpu *vcpu, u16 port, unsigned int len, u8 *data, bool write)
 	raw_spin_unlock_irqrestore(&pic->lock, flags);
 	if (rises)
 		raise(vcpu->vm, vcpu);
+	return true;
 }
 
 /**
