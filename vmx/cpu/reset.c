@@ -65,6 +65,8 @@ void reset_vcpu(struct vcpu *vcpu, bool init)
 
 	if (init)
 		cr0 = X86_CR0_ET | (cr0_get(vcpu) & (X86_CR0_CD | X86_CR0_NW));
+	else	/* Nothing is in the VMCS yet. */
+		vcpu->vmcs->cached |= VMCS_CACHED_CR0 | VMCS_CACHED_CR3 | VMCS_CACHED_CR4;
 	reset_registers(vcpu);
 	cr_force(vcpu, cr0, 0, 0, 0);
 	debug_reset(vcpu);

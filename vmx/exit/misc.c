@@ -57,6 +57,9 @@ int exit_rdpmc(struct vcpu *vcpu)
 int exit_hlt(struct vcpu *vcpu)
 {
 	skip_instruction(vcpu);
+	/* The shadow of STI is over: what waited for its window needs none. */
+	if (vcpu->vmcs->proc & (CPU_BASED_INTR_WINDOW_EXITING | CPU_BASED_NMI_WINDOW_EXITING))
+		vcpu_request(vcpu, REQ_EVENT);
 	if (vcpu->lapic) {
 		vcpu->mp_state = KVM_MP_STATE_HALTED;
 		return 1;
