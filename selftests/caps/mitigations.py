@@ -152,7 +152,7 @@ def caller_cases(build, ok):
     way = build.code("flush_l1d", "FLUSH_L1D").path()
     ok(places(way, FLUSH_CMD, "wrmsr") and returns(way),
        "FLUSH_L1D: the processor flushes its L1D cache", way)
-    way, bare = (build.code("load_anew", *f).reached() for f in (("USE_IBPB",), ()))
+    way, bare = (build.code("vmcs_load_anew", *f).reached() for f in (("USE_IBPB",), ()))
     ok(places(way, PRED_CMD, "wrmsr", "vmptrld") and not has_any(bare, "wrmsr"),
        "USE_IBPB: another VMCS is loaded after a branch prediction barrier", way)
     way, bare = (build.code("mitigate_left", *f).reached() for f in (("IBPB_EXIT_TO_USER",), ()))
