@@ -62,6 +62,7 @@ class Row:
     def __init__(self, total, to_user=0.0):
         self.total, self.to_user = total, to_user
         self.counts, self.flushes = None, 0.0
+        self.once = False               # recorded once: a tick, and who runs then, may be in it
         self.net = total
 
 
@@ -247,6 +248,7 @@ def take_counts(traced, sections, result):
                                         if s.flush_loop() == loop)
         for t, mine in group:
             row = result.rows[t.driver][t.key]
+            row.once = t.times == 1
             row.counts = {n: median_low(s.counts[n] for s in mine) / t.ops for n in COUNTED}
             row.flushes = median_low(s.flushes(loop) for s in mine) / t.ops
 

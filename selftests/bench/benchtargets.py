@@ -63,7 +63,8 @@ def check_totals(result, case):
 def check_counts(result, case):
     for name in COUNTED:
         more = [f"{c.key}: {number(ours.counts[name])}, upstream {number(theirs.counts[name])}"
-                for c, ours, theirs in pairs(result) if ours.counts[name] > theirs.counts[name]]
+                for c, ours, theirs in pairs(result) if ours.counts[name] > theirs.counts[name]
+                and not (ours.once and name == "rdmsr")]
         what = {"inv": "INVEPT and INVVPID", "enter": "VM entries"}.get(name, name.upper())
         case(not more, f"no class takes more {what} than upstream", more)
     counts = result.rows["kvmlet"]["cpuid"].counts
@@ -83,7 +84,8 @@ def flushed_enough(ours, theirs):
 
 def check_flushes(result, case):
     other = [f"{c.key}: {number(ours.flushes)}, upstream {number(theirs.flushes)}"
-             for c, ours, theirs in pairs(result) if not flushed_enough(ours, theirs)]
+             for c, ours, theirs in pairs(result)
+             if not (ours.once or flushed_enough(ours, theirs))]
     case(not other, "every class takes as many L1D flushes as upstream, or one at each entry",
          other)
 
