@@ -17,7 +17,7 @@ def text(path):
 def known(source):
     """The numbers that a dispatcher has: rows of its table, and their twins."""
     tables = re.findall(r"struct ioctl_op \w+\[IOCTL_ROWS\] = \{\n(.*?)\n\};", source, re.S)
-    rows = [n for t in tables for n in re.findall(r"^\tIOCTL\((KVM_\w+),", t, re.M)]
+    rows = [n for t in tables for n in re.findall(r"^\tIOCTL\((KVM_\w+)\b", t, re.M)]
     return rows + re.findall(r"\.cmd = (KVM_\w+)", source)
 
 

@@ -19,11 +19,6 @@
 #include "vmx/list_ioctl.h"
 #include "vmx/vcpu.h"
 
-static int run(void *vcpu, void *arg)
-{
-	return arg ? -EINVAL : vcpu_run(vcpu);
-}
-
 static int get_regs(void *vcpu, void *data)
 {
 	return regs_get(vcpu, data);
@@ -254,7 +249,7 @@ static const struct ioctl_op set_tsc_khz_row = { .cmd = KVM_SET_TSC_KHZ, .fn = s
 
 /* Of each ioctl; see vcpu_ioctl() in vcpu.c. */
 const struct ioctl_op vcpu_ops[IOCTL_ROWS] = {
-	IOCTL(KVM_RUN, .fn = run),
+	IOCTL(KVM_RUN),			/* vcpu.c has what it does */
 	IOCTL(KVM_GET_REGS, .fn = get_regs, .whole = true),
 	IOCTL(KVM_SET_REGS, .fn = set_regs),
 	IOCTL(KVM_GET_SREGS, .fn = get_sregs),
