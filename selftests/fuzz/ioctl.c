@@ -722,18 +722,26 @@ static void begin(void)
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 }
 
+/* The first sessions warm the host's caches up; what the others use they give back. */
 static unsigned int fuzz(unsigned long count)
 {
-	unsigned int n = count / SESSION_CALLS, bad;
+	const char *name = "no memory is left behind";
+	unsigned int n = count > SESSION_CALLS ? count / SESSION_CALLS : 1;
+	unsigned int warm = n < 2 * WARM_UP ? n / 2 : WARM_UP, bad;
 	long before, after;
 
 	session_calls = count < SESSION_CALLS ? count : SESSION_CALLS;
-	bad = sessions(base_seed, n < WARM_UP ? n : WARM_UP);
+	bad = sessions(base_seed, warm);
 	before = memory_in_use();
-	bad += sessions(base_seed + WARM_UP, n < WARM_UP ? !n : n - WARM_UP);
+	bad += sessions(base_seed + warm, n - warm);
 	after = memory_in_use();
 	printf("# %ld KiB in use before, %ld after\n", before, after);
-	tap_ok(after - before < TOLERANCE_KIB, "no memory is left behind");
+	if (debug_host)
+		tap_skip(name, "KASAN keeps what is freed; kmemleak looks instead");
+	else if (!warm)
+		tap_skip(name, "a single session warms the host's caches up");
+	else
+		tap_ok(after - before < TOLERANCE_KIB, name);
 	return bad;
 }
 
