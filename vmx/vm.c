@@ -255,11 +255,22 @@ static int enable_cap(void *object, void *data)
 	struct kvm_enable_cap *cap = data;
 	struct vm *vm = object;
 
-	if (cap->flags || cap->cap != KVM_CAP_X86_USER_SPACE_MSR ||
-	    (cap->args[0] & ~(u64)MSR_EXIT_REASONS))
+	if (cap->flags)
 		return -EINVAL;
-	WRITE_ONCE(vm->msr_exits, cap->args[0]);
-	return 0;
+	switch (cap->cap) {
+	case KVM_CAP_X86_USER_SPACE_MSR:
+		if (cap->args[0] & ~(u64)MSR_EXIT_REASONS)
+			return -EINVAL;
+		WRITE_ONCE(vm->msr_exits, cap->args[0]);
+		return 0;
+	case KVM_CAP_EXCEPTION_PAYLOAD:
+		WRITE_ONCE(vm->exception_payload, cap->args[0]);
+		return 0;
+	case KVM_CAP_X86_TRIPLE_FAULT_EVENT:
+		WRITE_ONCE(vm->triple_fault_event, cap->args[0]);
+		return 0;
+	}
+	return -EINVAL;
 }
 
 static int get_stats_fd(void *vm, void *data)

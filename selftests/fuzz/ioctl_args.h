@@ -171,7 +171,7 @@ static void fill_events(void *p)
 
 	for (i = 0; i < sizeof(*events); i++)
 		bytes[i] = one_in(3) ? odd_value() : below(2);
-	events->flags = one_in(4) ? odd_value() : below(16);
+	events->flags = one_in(4) ? odd_value() : below(64);
 }
 
 static void fill_xcrs(void *p)
@@ -197,10 +197,14 @@ static void fill_signal_mask(void *p)
 
 static void fill_enable_cap(void *p)
 {
+	static const uint32_t caps[] = {
+		KVM_CAP_X86_USER_SPACE_MSR, KVM_CAP_EXCEPTION_PAYLOAD,
+		KVM_CAP_X86_TRIPLE_FAULT_EVENT,
+	};
 	struct kvm_enable_cap *cap = p;
 
 	fill_words(p);
-	cap->cap = one_in(4) ? odd_value() : KVM_CAP_X86_USER_SPACE_MSR;
+	cap->cap = one_in(4) ? odd_value() : ONE_OF(caps);
 	cap->flags = one_in(8) ? odd_value() : 0;
 	cap->args[0] = one_in(4) ? odd_value() : below(8);
 }
