@@ -12,7 +12,10 @@
 #include "mmu/compat.h"
 #include "mmu/internal.h"
 
-/* The host address of @gpa; false if no slot backs it, or a read-only one a write. */
+/*
+ * The host address of @gpa, about to be read or written; false if no slot backs it, or a
+ * read-only one a write.
+ */
 static bool gpa_to_hva(struct mmu *mmu, u8 as_id, gpa_t gpa, bool write, unsigned long *hva)
 {
 	struct slot *slot = mmu_find_slot(mmu, as_id, gpa >> PAGE_SHIFT);
@@ -23,6 +26,8 @@ static bool gpa_to_hva(struct mmu *mmu, u8 as_id, gpa_t gpa, bool write, unsigne
 	/* The guest chose the address; speculation may be past the search already. */
 	gfn = slot->gfn + array_index_nospec((gpa >> PAGE_SHIFT) - slot->gfn, slot->npages);
 	*hva = slot_hva(slot, gfn) + offset_in_page(gpa);
+	if (write)
+		mmu_mark_dirty(slot, gfn);
 	return true;
 }
 
@@ -267,11 +272,12 @@ int mmu_cmpxchg(struct mmu *mmu, u8 as_id, gpa_t gpa, void *old, const void *new
  */
 bool mmu_is_ram(struct mmu *mmu, u8 as_id, gpa_t gpa, bool write)
 {
-	unsigned long hva;
+	const struct slot *slot;
 	bool ram;
 
 	down_read(&mmu->slots_lock);
-	ram = gpa_to_hva(mmu, as_id, gpa, write, &hva);
+	slot = mmu_find_slot(mmu, as_id, gpa >> PAGE_SHIFT);
+	ram = slot && !(write && slot->flags & KVM_MEM_READONLY);
 	up_read(&mmu->slots_lock);
 	return ram;
 }

@@ -1,9 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Extended page tables: the walk. It owns nothing: the caller keeps the tables from being
- * freed (mmu->lock). SDM volume 3, "EPT Translation Mechanism".
+ * Extended page tables: the walk, and what a huge leaf is made of. It owns nothing: the caller
+ * keeps the tables from being freed (mmu->lock). SDM volume 3, "EPT Translation Mechanism".
  */
 #include "mmu/ept.h"
+
+/**
+ * ept_split() - fill a table so that it maps what a huge leaf maps, with the same rights
+ * @table: empty, not linked yet
+ * @leaf: the huge leaf
+ * @level: the leaf's, above EPT_4K
+ */
+void ept_split(u64 *table, u64 leaf, int level)
+{
+	u64 step = ept_pages(level - 1) << 12;
+	int i;
+
+	if (level - 1 == EPT_4K)
+		leaf &= ~EPT_HUGE;
+	for (i = 0; i < EPT_ENTRIES; i++)
+		table[i] = leaf + i * step;
+}
 
 static void ept_iter_load(struct ept_iter *it)
 {

@@ -29,6 +29,7 @@ enum ept_level { EPT_4K = 1, EPT_2M, EPT_1G, EPT_ROOT };
 #define EPT_ACCESSED		BIT_ULL(8)
 #define EPT_DIRTY		BIT_ULL(9)
 #define EPT_ADDRESS		GENMASK_ULL(51, 12)
+#define EPT_SPLIT		BIT_ULL(52)	/* ours, of a link: a fetch has split a huge page */
 
 #ifdef __KERNEL__
 #include <asm/page.h>
@@ -106,6 +107,7 @@ struct ept_iter {
 	u64 *table[EPT_ROOT + 1];	/* by the level of its entries */
 };
 
+void ept_split(u64 *table, u64 leaf, int level);
 struct ept_iter *ept_iter_start(struct ept_iter *it, u64 *table, int level, u64 start, u64 end);
 void ept_iter_next(struct ept_iter *it);
 

@@ -70,6 +70,7 @@ bool host_lookup(unsigned long hva, bool write, struct host_page *host)
 		return false;
 	host->pfn = (entry & PTE_PFN_MASK & ~(BIT_ULL(shift) - 1)) >> PAGE_SHIFT;
 	host->pfn += (hva & (BIT_ULL(shift) - 1)) >> PAGE_SHIFT;
+	host->shift = shift;
 	host->writable = write || __pte_access_permitted(entry, true);
 	host->ram = is_ram(host->pfn, entry, shift);
 	host->page = host->ram && !(entry & NO_BOOK) ? pfn_to_page(host->pfn) : NULL;

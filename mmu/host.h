@@ -10,6 +10,7 @@ struct page;
 struct host_page {
 	unsigned long pfn;
 	struct page *page;	/* NULL: not one whose use the host keeps book on */
+	u8 shift;		/* of the bytes that the host maps as one page */
 	bool writable;
 	bool ram;
 };

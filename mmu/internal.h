@@ -8,6 +8,7 @@
 
 #include <linux/interval_tree.h>
 #include <linux/lockdep.h>
+#include <linux/nospec.h>
 #include "mmu/ept.h"
 #include "mmu/mmu.h"
 
@@ -17,6 +18,12 @@ struct region {
 	struct interval_tree_node hva;	/* its host addresses, in mmu->hva_tree */
 };
 
+/* Of the largest leaf. */
+static inline int mmu_max_level(const struct mmu *mmu)
+{
+	return mmu->format.level_1g ? EPT_1G : mmu->format.level_2m ? EPT_2M : EPT_4K;
+}
+
 /* For slots_find()'s callers: either lock keeps the set and its slots. */
 static inline struct slot *mmu_find_slot(struct mmu *mmu, u8 as_id, u64 gfn)
 {
@@ -24,6 +31,29 @@ static inline struct slot *mmu_find_slot(struct mmu *mmu, u8 as_id, u64 gfn)
 	return slots_find(&mmu->slots[as_id], gfn);
 }
 
+/* slots_lock keeps the slots. @id: below SLOT_IDS or not. */
+static inline struct slot *mmu_slot_by_id(struct mmu *mmu, u8 as_id, u16 id)
+{
+	unsigned int nr = mmu->nr_ids[as_id];
+
+	return id < nr ? mmu->slot_by_id[as_id][array_index_nospec(id, nr)] : NULL;
+}
+
+/* The guest or the hypervisor writes to a frame of the slot; see dirty.c about locks. */
+static inline void mmu_mark_dirty(struct slot *slot, u64 gfn)
+{
+	unsigned long *dirty = slot->dirty;
+
+	if (dirty && !test_bit(gfn - slot->gfn, dirty))
+		set_bit(gfn - slot->gfn, dirty);
+}
+
+int mmu_alloc_log(struct mmu *mmu, struct slot *slot);
+void mmu_begin_log(struct mmu *mmu, const struct slot *slot);
+void mmu_end_log(struct mmu *mmu);
+void mmu_recover_init(struct mmu *mmu);
+void mmu_recover_later(struct mmu *mmu);
+void mmu_rejoin(struct mmu *mmu, const struct slot *slot);
 bool mmu_zap(struct mmu *mmu, u8 as_id, u64 start, u64 end, struct list_head *cut);
 void mmu_free_cut(struct list_head *cut, bool may_sleep);
 void mmu_free_regions(struct mmu *mmu);

@@ -21,6 +21,7 @@
 #include <linux/rwlock.h>
 #include <linux/rwsem.h>
 #include <linux/types.h>
+#include <linux/workqueue.h>
 #include "mmu/slots.h"
 
 #define MMU_ADDRESS_SPACES	1	/* 2 once there is SMM */
@@ -35,11 +36,18 @@ struct mmu_ops {
 	 * processors but not sleep, and takes no lock that is held around a call into mmu/.
 	 */
 	void (*flush)(struct mmu *mmu);
+	/*
+	 * Writes that set a dirty bit have to be logged, or need not be any more, as
+	 * mmu->nr_logs says. Once this returns, all vCPUs do. Called as flush is.
+	 */
+	void (*log_writes)(struct mmu *mmu);
 };
 
 /* What the processor's EPT can do; filled from IA32_VMX_EPT_VPID_CAP by the caller. */
 struct mmu_format {
-	bool exec_only, level_2m, level_1g, accessed_dirty;
+	bool level_2m, level_1g, accessed_dirty;
+	bool pml;		/* writes that set a dirty bit are logged; see mmu_mark_gpas() */
+	bool nx_huge;		/* a huge page must not be executable: ITLB multihit */
 	u8 maxphyaddr;		/* bits of a host-physical address */
 };
 
@@ -49,6 +57,7 @@ struct mmu_root {
 	u64 *table;		/* (c) the top table; entries change by cmpxchg under mmu->lock */
 	u64 hpa;		/* (c) host-physical address of the top table */
 	unsigned int users;	/* (m) */
+	u64 recover_gfn;	/* (m) see rejoin.c */
 	u8 as_id;		/* (c) address space */
 	u8 role;		/* (c) what else makes its entries differ; 0 today */
 };
@@ -67,11 +76,14 @@ struct mmu {
 	u64 generation;					/* (s) counts the changes of slots */
 	struct slot **slot_by_id[MMU_ADDRESS_SPACES];	/* (s) */
 	unsigned int nr_ids[MMU_ADDRESS_SPACES];	/* (s) entries of it */
+	u64 log_mode;				/* (s) KVM_DIRTY_LOG_* */
+	unsigned int nr_logs;			/* (s) slots whose writes are logged */
 	rwlock_t lock;				/* page tables, roots, and what follows */
 	struct list_head roots;			/* (m) */
 	struct rb_root_cached hva_tree;		/* (m) slots by host address */
 	unsigned int invalidate_count;		/* (m) invalidations going on, in this range */
 	unsigned long invalidate_start, invalidate_end;
+	struct delayed_work recovery;		/* (-) */
 	bool maps_devices;			/* (-) something that is not RAM was mapped, once */
 };
 
@@ -89,6 +101,13 @@ void mmu_destroy(struct mmu *mmu);
 struct mmu_root *mmu_root_get(struct mmu *mmu, u8 as_id, u8 role);
 void mmu_root_put(struct mmu *mmu, struct mmu_root *root);
 int mmu_set_region(struct mmu *mmu, const struct kvm_userspace_memory_region *region);
+
+#define MMU_LOG_MODES	(KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE | KVM_DIRTY_LOG_INITIALLY_SET)
+
+int mmu_set_log_mode(struct mmu *mmu, u64 mode);
+int mmu_get_dirty_log(struct mmu *mmu, const struct kvm_dirty_log *log);
+int mmu_clear_dirty_log(struct mmu *mmu, const struct kvm_clear_dirty_log *log);
+void mmu_mark_gpas(struct mmu *mmu, u8 as_id, const u64 *gpa, unsigned int n);
 
 /*
  * enum mmu_fault_result, or -EFAULT (no host page), -EINTR (a fatal signal), -ENOMEM, -EIO

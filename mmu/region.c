@@ -16,13 +16,6 @@ static struct region *to_region(struct slot *slot)
 	return container_of(slot, struct region, slot);
 }
 
-static struct slot *slot_by_id(struct mmu *mmu, u8 as_id, u16 id)
-{
-	unsigned int nr = mmu->nr_ids[as_id];
-
-	return id < nr ? mmu->slot_by_id[as_id][array_index_nospec(id, nr)] : NULL;
-}
-
 /* Makes the array of ids reach @id. */
 static int reserve_id(struct mmu *mmu, u8 as_id, u16 id)
 {
@@ -75,6 +68,10 @@ static int region_create(struct mmu *mmu, const struct slot *new)
 	if (!region)
 		return -ENOMEM;
 	region->slot = *new;
+	if (new->flags & KVM_MEM_LOG_DIRTY_PAGES && mmu_alloc_log(mmu, &region->slot)) {
+		kfree(region);
+		return -ENOMEM;
+	}
 	region->hva.start = new->hva;
 	region->hva.last = new->hva + (new->npages << PAGE_SHIFT) - 1;
 	write_lock(&mmu->lock);
@@ -82,6 +79,8 @@ static int region_create(struct mmu *mmu, const struct slot *new)
 	interval_tree_insert(&region->hva, &mmu->hva_tree);
 	write_unlock(&mmu->lock);
 	mmu->slot_by_id[new->as_id][new->id] = &region->slot;
+	if (region->slot.dirty)
+		mmu_begin_log(mmu, &region->slot);
 	return 0;
 }
 
@@ -104,6 +103,9 @@ static void region_delete(struct mmu *mmu, struct slot *slot)
 	write_unlock(&mmu->lock);
 	mmu_free_cut(&cut, true);
 	mmu->slot_by_id[slot->as_id][slot->id] = NULL;
+	if (slot->dirty)
+		mmu_end_log(mmu);
+	kvfree(slot->dirty);
 	kfree(to_region(slot));
 }
 
@@ -119,9 +121,35 @@ static void region_move(struct mmu *mmu, struct slot *slot, u64 gfn)
 	mmu_free_cut(&cut, true);
 }
 
+/* Writes to a slot are logged from now on, or not any more. */
+static int region_set_flags(struct mmu *mmu, struct slot *slot, u32 flags)
+{
+	bool log = flags & KVM_MEM_LOG_DIRTY_PAGES;
+	struct slot next = *slot;
+	int r;
+
+	if (flags == slot->flags)
+		return 0;
+	r = log ? mmu_alloc_log(mmu, &next) : 0;
+	if (r)
+		return r;
+	write_lock(&mmu->lock);
+	slot->flags = flags;
+	slot->dirty = log ? next.dirty : NULL;
+	write_unlock(&mmu->lock);
+	if (log) {
+		mmu_begin_log(mmu, slot);
+		return 0;
+	}
+	mmu_end_log(mmu);
+	kvfree(next.dirty);
+	mmu_rejoin(mmu, slot);
+	return 0;
+}
+
 static int region_change(struct mmu *mmu, const struct slot *new)
 {
-	struct slot *old = slot_by_id(mmu, new->as_id, new->id);
+	struct slot *old = mmu_slot_by_id(mmu, new->as_id, new->id);
 	unsigned int gpa_bits = min_t(unsigned int, mmu->format.maxphyaddr, EPT_GPA_BITS);
 	int change = slot_classify(&mmu->slots[new->as_id], old, new,
 				   (1ULL << (gpa_bits - PAGE_SHIFT)) - 1);
@@ -133,8 +161,11 @@ static int region_change(struct mmu *mmu, const struct slot *new)
 		region_delete(mmu, old);
 		return 0;
 	case SLOT_MOVE:
-		region_move(mmu, old, new->gfn);
-		return 0;
+	case SLOT_FLAGS:
+		change = region_set_flags(mmu, old, new->flags);
+		if (!change && new->gfn != old->gfn)
+			region_move(mmu, old, new->gfn);
+		return change;
 	default:
 		return change;	/* SLOT_NONE is 0 */
 	}
@@ -190,8 +221,12 @@ void mmu_free_regions(struct mmu *mmu)
 	unsigned int as_id, i;
 
 	for (as_id = 0; as_id < MMU_ADDRESS_SPACES; as_id++) {
-		for (i = 0; i < mmu->slots[as_id].nr; i++)
-			kfree(to_region(mmu->slots[as_id].slot[i]));
+		for (i = 0; i < mmu->slots[as_id].nr; i++) {
+			struct slot *slot = mmu->slots[as_id].slot[i];
+
+			kvfree(slot->dirty);
+			kfree(to_region(slot));
+		}
 		kvfree(mmu->slots[as_id].slot);
 		kvfree(mmu->slot_by_id[as_id]);
 	}

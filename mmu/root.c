@@ -199,6 +199,7 @@ int mmu_init(struct mmu *mmu, const struct mmu_ops *ops, const struct mmu_format
 	rwlock_init(&mmu->lock);
 	INIT_LIST_HEAD(&mmu->roots);
 	mmu->hva_tree = RB_ROOT_CACHED;
+	mmu_recover_init(mmu);
 	mmu->notifier.ops = &mmu_notifier_ops;
 	/* Holds a reference on the mm, as long as it is registered. */
 	return mmu_notifier_register(&mmu->notifier, mmu->mm);
@@ -213,6 +214,7 @@ int mmu_init(struct mmu *mmu, const struct mmu_ops *ops, const struct mmu_format
  */
 void mmu_stop(struct mmu *mmu)
 {
+	cancel_delayed_work_sync(&mmu->recovery);
 	mmu_notifier_unregister(&mmu->notifier, mmu->mm);
 }
 

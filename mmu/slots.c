@@ -21,7 +21,7 @@ int slot_check_region(const struct kvm_userspace_memory_region *region, unsigned
 {
 	u64 size = region->memory_size;
 
-	if (region->flags & ~(u32)KVM_MEM_READONLY)
+	if (region->flags & ~(u32)(KVM_MEM_READONLY | KVM_MEM_LOG_DIRTY_PAGES))
 		return -EINVAL;
 	if ((size | region->guest_phys_addr | region->userspace_addr) & PAGE_OFFSET_BITS)
 		return -EINVAL;
@@ -42,7 +42,7 @@ int slot_check_region(const struct kvm_userspace_memory_region *region, unsigned
  * @max_gfn: last guest frame that can be mapped
  *
  * A slot may be created, deleted and moved within guest-physical space; its size, host
- * address and writability last as long as it does.
+ * address and writability last as long as it does; whether its writes are logged may change.
  *
  * Return: enum slot_change, -EINVAL, or -EEXIST if another slot is in the way.
  */
@@ -56,7 +56,7 @@ int slot_classify(const struct slot_set *set, const struct slot *old, const stru
 		    (new->flags ^ old->flags) & KVM_MEM_READONLY)
 			return -EINVAL;
 		if (new->gfn == old->gfn)
-			return SLOT_NONE;
+			return new->flags == old->flags ? SLOT_NONE : SLOT_FLAGS;
 	}
 	if (slots_overlap(set, new->gfn, new->npages, old))
 		return -EEXIST;

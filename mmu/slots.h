@@ -19,6 +19,7 @@ struct slot {
 	u64 gfn;		/* first guest frame */
 	u64 npages;		/* never 0 */
 	unsigned long hva;	/* host virtual address of the first frame */
+	unsigned long *dirty;	/* with KVM_MEM_LOG_DIRTY_PAGES: a bit a frame, written or not */
 	u32 flags;		/* KVM_MEM_* */
 	u16 id;
 	u8 as_id;
@@ -32,7 +33,7 @@ struct slot_set {
 };
 
 /* Kinds of change that KVM_SET_USER_MEMORY_REGION may ask for. */
-enum slot_change { SLOT_NONE, SLOT_CREATE, SLOT_DELETE, SLOT_MOVE };
+enum slot_change { SLOT_NONE, SLOT_CREATE, SLOT_DELETE, SLOT_MOVE, SLOT_FLAGS };
 
 int slot_check_region(const struct kvm_userspace_memory_region *region, unsigned int spaces);
 int slot_classify(const struct slot_set *set, const struct slot *old, const struct slot *new,
@@ -46,6 +47,15 @@ void slots_remove(struct slot_set *set, struct slot *slot);
 static inline bool slot_contains(const struct slot *slot, u64 gfn)
 {
 	return gfn - slot->gfn < slot->npages;
+}
+
+/* Does the slot hold all of the aligned block of @pages around @gfn, at an address as aligned? */
+static inline bool slot_holds_block(const struct slot *slot, u64 gfn, u64 pages)
+{
+	u64 first = ALIGN_DOWN(gfn, pages);
+
+	return first >= slot->gfn && first + pages <= slot->gfn + slot->npages &&
+	       !((slot->gfn ^ (slot->hva >> SLOT_PAGE_SHIFT)) & (pages - 1));
 }
 
 static inline unsigned long slot_hva(const struct slot *slot, u64 gfn)

@@ -27,6 +27,7 @@
 #include "vmx/hw/controls.h"
 #include "vmx/hw/enable.h"
 #include "vmx/hw/mitigate.h"
+#include "vmx/hw/pml.h"
 #include "vmx/hw/switch.h"
 #include "vmx/hw/tlb.h"
 #include "vmx/irqchip/irqchip.h"
@@ -181,6 +182,8 @@ static int enter(struct vcpu *vcpu)
 	r = stay_in_guest(vcpu);
 	local_irq_enable();
 	preempt_enable();
+	if (unlikely(vcpu->pml_on))
+		pml_drain(vcpu);
 	return r == EXIT_LATER ? exit_handle(vcpu) : r;
 }
 
@@ -197,6 +200,8 @@ static noinline int handle_requests(struct vcpu *vcpu)
 		return 0;
 	if (vcpu_test_request(vcpu, REQ_MSR_FILTER))
 		controls_set_msr_bitmap(vcpu);
+	if (vcpu_test_request(vcpu, REQ_PML))
+		pml_update(vcpu);
 	if (vcpu_test_request(vcpu, REQ_CLOCK))
 		clock_update(vcpu);
 	if (vcpu_test_request(vcpu, REQ_TLB_FLUSH)) {

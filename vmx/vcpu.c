@@ -19,6 +19,7 @@
 #include "vmx/cpu/event.h"
 #include "vmx/cpu/reset.h"
 #include "vmx/hw/controls.h"
+#include "vmx/hw/pml.h"
 #include "vmx/hw/switch.h"
 #include "vmx/hw/tlb.h"
 #include "vmx/ioctl.h"
@@ -261,7 +262,8 @@ static int alloc_pages_of(struct vcpu *vcpu)
 
 static int alloc_parts(struct vcpu *vcpu)
 {
-	int err = alloc_pages_of(vcpu) ?: vmcs_alloc(&vcpu->vmcs01) ?: xstate_create(vcpu);
+	int err = alloc_pages_of(vcpu) ?: vmcs_alloc(&vcpu->vmcs01) ?: xstate_create(vcpu) ?:
+		  pml_create(vcpu);
 
 	if (err)
 		return err;
@@ -307,6 +309,7 @@ void vcpu_destroy(struct vcpu *vcpu)
 		mmu_root_put(&vcpu->vm->mmu, vcpu->root);
 	xstate_destroy(vcpu);
 	stats_vcpu_destroy(vcpu);
+	free_page((unsigned long)vcpu->pml);
 	free_page((unsigned long)vcpu->pio_data);
 	free_page((unsigned long)vcpu->run);
 	kfree(vcpu);
@@ -354,6 +357,8 @@ static int publish(struct vm *vm, struct vcpu *vcpu)
 	vm->vcpus[vcpu->index] = vcpu;
 	/* Pairs with vm_nr_vcpus(). */
 	smp_store_release(&vm->nr_vcpus, vcpu->index + 1);
+	/* Whoever has not seen it yet has said before that writes are to be logged. */
+	vcpu_request(vcpu, REQ_PML);
 	stats_vcpu_create(vcpu);
 	fd_install(fd, file);
 	return fd;

@@ -47,6 +47,7 @@ enum vcpu_request {
 	REQ_TLB_FLUSH,		/* EPT entries were removed: INVEPT before the next entry */
 	REQ_CLOCK,		/* rewrite this vCPU's kvm-clock page */
 	REQ_MSR_FILTER,		/* the VM's MSR filter has changed */
+	REQ_PML,		/* the VM's writes are to be logged, or not any more */
 	REQ_DEBUG,		/* a debugger may want an exit, or a single step */
 	REQ_TRIPLE_FAULT,	/* shut the guest down */
 	REQ_DEAD,		/* the VM is gone: leave with -EIO */
@@ -84,6 +85,8 @@ struct vcpu {
 	struct mmu_root *root;			/* (c) */
 	struct switch_state sw;			/* (i) host registers while the guest's are in */
 	u16 vpid;				/* (c) 0: none */
+	u64 *pml;				/* (c) page that logs writes, NULL: none; pml.c */
+	bool pml_on;				/* (i) */
 	bool flush_l1d;				/* (i) the L1D cache may hold the host's data */
 	u32 exit_reason;			/* (i) full reason of the last exit */
 	u32 exit_intr_info;			/* (i) of an exit by exception or NMI */

@@ -17,6 +17,8 @@
 #include "vmx/cap.h"
 #include "vmx/clock/clock.h"
 #include "vmx/hw/enable.h"
+#include "vmx/hw/mitigate.h"
+#include "vmx/hw/pml.h"
 #include "vmx/cpu/msr_filter.h"
 #include "vmx/ioctl.h"
 #include "vmx/irqchip/irqchip.h"
@@ -52,8 +54,6 @@ static void flush_all(struct mmu *mmu)
 	}
 }
 
-static const struct mmu_ops mmu_ops = { .flush = flush_all };
-
 /**
  * vm_request_all() - make a request of every vCPU, and see to it that it is noticed
  * @vm: any
@@ -71,6 +71,14 @@ void vm_request_all(struct vm *vm, unsigned int request)
 		vcpu_kick(vcpu);
 	}
 }
+
+static void log_writes(struct mmu *mmu)
+{
+	vm_request_all(container_of(mmu, struct vm, mmu), REQ_PML);
+	flush_all(mmu);
+}
+
+static const struct mmu_ops mmu_ops = { .flush = flush_all, .log_writes = log_writes };
 
 /**
  * vm_vcpu_by_id() - find a vCPU
@@ -134,6 +142,20 @@ static int set_region(void *object, void *data)
 	struct vm *vm = object;
 
 	return mmu_set_region(&vm->mmu, data);
+}
+
+static int get_dirty_log(void *object, void *data)
+{
+	struct vm *vm = object;
+
+	return mmu_get_dirty_log(&vm->mmu, data);
+}
+
+static int clear_dirty_log(void *object, void *data)
+{
+	struct vm *vm = object;
+
+	return mmu_clear_dirty_log(&vm->mmu, data);
 }
 
 static int check_extension(void *object, void *data)
@@ -258,6 +280,8 @@ static int enable_cap(void *object, void *data)
 	if (cap->flags)
 		return -EINVAL;
 	switch (cap->cap) {
+	case KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2:
+		return mmu_set_log_mode(&vm->mmu, cap->args[0]);
 	case KVM_CAP_X86_USER_SPACE_MSR:
 		if (cap->args[0] & ~(u64)MSR_EXIT_REASONS)
 			return -EINVAL;
@@ -283,6 +307,8 @@ static const struct ioctl_op vm_ops[IOCTL_ROWS] = {
 	IOCTL(KVM_IRQ_LINE_STATUS, .fn = irq_line_status),
 	IOCTL(KVM_SIGNAL_MSI, .fn = signal_msi),
 	IOCTL(KVM_SET_USER_MEMORY_REGION, .fn = set_region),
+	IOCTL(KVM_GET_DIRTY_LOG, .fn = get_dirty_log),
+	IOCTL(KVM_CLEAR_DIRTY_LOG, .fn = clear_dirty_log, .takes = true),
 	IOCTL(KVM_CHECK_EXTENSION, .fn = check_extension),
 	IOCTL(KVM_CREATE_VCPU, .fn = create_vcpu),
 	IOCTL(KVM_CREATE_IRQCHIP, .fn = create_irqchip),
@@ -325,10 +351,11 @@ static const struct file_operations vm_fops = {
 static int init_mmu(struct vm *vm)
 {
 	const struct mmu_format format = {
-		.exec_only	= caps_has(&vmx_caps, VMX_CAP_EPT_EXEC_ONLY),
 		.level_2m	= caps_has(&vmx_caps, VMX_CAP_EPT_2M),
 		.level_1g	= caps_has(&vmx_caps, VMX_CAP_EPT_1G),
 		.accessed_dirty	= caps_has(&vmx_caps, VMX_CAP_EPT_AD),
+		.pml		= pml_there(),
+		.nx_huge	= mitigate_nx_huge(),
 		.maxphyaddr	= boot_cpu_data.x86_phys_bits,
 	};
 

@@ -12,6 +12,7 @@
 #include "selftests/fault/fault.h"
 
 #define SLOT_GPA	0x40000000UL
+#define LOGGED_GPA	0x50000000UL
 #define SLOT_PAGES	64
 #define FEW		2		/* entries of a list that needs no allocation, */
 #define MANY		20		/* and of one that does */
@@ -306,6 +307,35 @@ static void lists(void)
 	call(vcpu.fd, KVM_SET_SIGNAL_MASK, 0);
 }
 
+static uint8_t logged[64 * PAGE] __attribute__((aligned(4096)));
+
+/* A slot's log begins: no memory for its marks. */
+static int begin_log(void *unused)
+{
+	int r = vm_slot(&vm, 20, KVM_MEM_LOG_DIRTY_PAGES, LOGGED_GPA, sizeof(logged), logged);
+
+	if (!r)
+		r = vm_slot(&vm, 20, 0, LOGGED_GPA, sizeof(logged), logged);
+	return unused ? -1 : r;
+}
+
+static void dirty_log(void)
+{
+	uint64_t marks[sizeof(logged) / PAGE / 64];
+	struct kvm_dirty_log log = { .slot = 20, .dirty_bitmap = marks };
+	struct kvm_clear_dirty_log clear = { .slot = 20, .num_pages = sizeof(logged) / PAGE,
+					     .dirty_bitmap = marks };
+	struct request r = { vm.fd, KVM_GET_DIRTY_LOG, &log };
+
+	vm_slot(&vm, 20, 0, LOGGED_GPA, sizeof(logged), logged);
+	check(&(struct swept) { "a dirty log begins", begin_log, NULL, NULL }, 0, 1);
+	vm_slot(&vm, 20, KVM_MEM_LOG_DIRTY_PAGES, LOGGED_GPA, sizeof(logged), logged);
+	check(&(struct swept) { "KVM_GET_DIRTY_LOG", request, NULL, &r }, 0, 2);
+	r = (struct request) { vm.fd, KVM_CLEAR_DIRTY_LOG, &clear };
+	check(&(struct swept) { "KVM_CLEAR_DIRTY_LOG", request, NULL, &r }, 0, 2);
+	vm_slot(&vm, 20, 0, 0, 0, NULL);
+}
+
 static void small_ones(void)
 {
 	struct kvm_msi msi = { .address_lo = 0xfee00000, .data = 0x31 };
@@ -403,6 +433,7 @@ int main(int argc, char **argv)
 	for (i = 0; i < sizeof(pairs) / sizeof(*pairs); i++)
 		pair(&pairs[i]);
 	lists();
+	dirty_log();
 	small_ones();
 	TAP_EQ(vcpu_sync(&vcpu), 7, "the guest still runs");
 	machine_close(&vm, &vcpu);

@@ -66,12 +66,31 @@ static void fill_region(void *p)
 	unsigned int piece = below(NR_PIECES);
 
 	region->slot = one_in(8) ? ONE_OF(slots) : 1 + below(24);
-	region->flags = one_in(2) ? 0 : one_in(2) ? KVM_MEM_READONLY : odd_value();
+	region->flags = one_in(8) ? odd_value() : below(4);
 	region->guest_phys_addr = one_in(4) ? odd_value() : (uint64_t)below(NR_PIECES + 4) << 16;
 	region->memory_size = one_in(8) ? ONE_OF(sizes) :
 			      one_in(3) ? 0 : (uint64_t)(1 + below(20)) << 12;
 	region->userspace_addr = one_in(6) ? odd_value() : PIECE(piece);
 	region->userspace_addr += one_in(8) ? below(16) << 12 : one_in(16);
+}
+
+static void fill_dirty_log(void *p)
+{
+	struct kvm_dirty_log *log = p;
+
+	log->slot = one_in(8) ? odd_value() : 1 + below(24);
+	log->padding1 = odd_value();
+	log->dirty_bitmap = one_in(8) ? (void *)odd_value() : (void *)PIECE(below(NR_PIECES));
+}
+
+static void fill_clear_dirty_log(void *p)
+{
+	struct kvm_clear_dirty_log *log = p;
+
+	log->slot = one_in(8) ? odd_value() : 1 + below(24);
+	log->num_pages = one_in(8) ? odd_value() : below(24);
+	log->first_page = one_in(8) ? odd_value() : 0;
+	log->dirty_bitmap = one_in(8) ? (void *)odd_value() : (void *)PIECE(below(NR_PIECES));
 }
 
 static void fill_irqchip(void *p)
@@ -199,7 +218,7 @@ static void fill_enable_cap(void *p)
 {
 	static const uint32_t caps[] = {
 		KVM_CAP_X86_USER_SPACE_MSR, KVM_CAP_EXCEPTION_PAYLOAD,
-		KVM_CAP_X86_TRIPLE_FAULT_EVENT,
+		KVM_CAP_X86_TRIPLE_FAULT_EVENT, KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2,
 	};
 	struct kvm_enable_cap *cap = p;
 

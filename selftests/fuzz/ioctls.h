@@ -21,6 +21,8 @@ IOCTL(SYSTEM, KVM_GET_MSRS, struct kvm_msrs, 0, msrs)
 IOCTL(SYSTEM, KVM_X86_GET_MCE_CAP_SUPPORTED, __u64, 0, words)
 
 IOCTL(VM, KVM_SET_USER_MEMORY_REGION, struct kvm_userspace_memory_region, 0, region)
+IOCTL(VM, KVM_GET_DIRTY_LOG, struct kvm_dirty_log, 0, dirty_log)
+IOCTL(VM, KVM_CLEAR_DIRTY_LOG, struct kvm_clear_dirty_log, 0, clear_dirty_log)
 IOCTL(VM, KVM_CHECK_EXTENSION, void, 0, capability)
 IOCTL(VM, KVM_CREATE_VCPU, void, 0, small)
 IOCTL(VM, KVM_CREATE_IRQCHIP, void, 0, mostly_zero)

@@ -190,6 +190,18 @@ static void test_subtree(void)
 	TAP_EQ(c.leaves, 2, "a leaf that the range only touches counts");
 }
 
+static void test_split(void)
+{
+	u64 table[EPT_ENTRIES], leaf = ept_leaf(0x40000, EPT_1G, EPT_READ | EPT_EXEC, true);
+
+	ept_split(table, leaf | EPT_ACCESSED, EPT_1G);
+	TAP_EQ(table[0], leaf | EPT_ACCESSED, "a 1 GiB leaf's first part is a 2 MiB leaf like it");
+	TAP_EQ(table[511], ept_leaf(0x40000 + 511 * 512, EPT_2M, EPT_READ | EPT_EXEC, true) |
+	       EPT_ACCESSED, "so is the last");
+	ept_split(table, ept_leaf(0x200, EPT_2M, EPT_RWX, false), EPT_2M);
+	TAP_EQ(table[7], ept_leaf(0x207, EPT_4K, EPT_RWX, false), "a 2 MiB leaf's are of 4 KiB");
+}
+
 static void test_covered(void)
 {
 	u64 *root = new_root();
@@ -248,6 +260,7 @@ int main(void)
 	test_lookup();
 	test_ranges();
 	test_subtree();
+	test_split();
 	test_covered();
 	test_cut();
 	return tap_end();

@@ -26,7 +26,7 @@ static const struct {
 } regions[] = {
 	{ "a plain region is good", REGION(.slot = 0), 0 },
 	{ "a read-only region is good", REGION(.flags = KVM_MEM_READONLY), 0 },
-	{ "dirty logging is refused", REGION(.flags = KVM_MEM_LOG_DIRTY_PAGES), -EINVAL },
+	{ "so is a logged one", REGION(.flags = KVM_MEM_LOG_DIRTY_PAGES), 0 },
 	{ "an unknown flag is refused", REGION(.flags = 1u << 31), -EINVAL },
 	{ "an odd size is refused", REGION(.memory_size = 0x1001), -EINVAL },
 	{ "size 0 has the right shape", REGION(.memory_size = 0), 0 },
@@ -160,6 +160,17 @@ static bool same_everywhere(struct slot_set *set)
 	return true;
 }
 
+static void test_blocks(void)
+{
+	const struct slot slot = { .gfn = 0x400, .npages = 0x3ff, .hva = 0x7f0000400000 };
+	const struct slot odd = { .gfn = 0x400, .npages = 0x400, .hva = 0x7f0000401000 };
+
+	TAP_EQ(slot_holds_block(&slot, 0x5ff, 0x200), 1, "an aligned block at a slot's beginning");
+	TAP_EQ(slot_holds_block(&slot, 0x600, 0x200), 0, "one that it does not hold as a whole");
+	TAP_EQ(slot_holds_block(&slot, 0x400, 0x40000), 0, "one that begins before it");
+	TAP_EQ(slot_holds_block(&odd, 0x400, 0x200), 0, "one whose host address is not as aligned");
+}
+
 static void test_random(void)
 {
 	static struct slot slots[NR_RANDOM];
@@ -224,6 +235,7 @@ int main(void)
 	test_regions();
 	test_changes();
 	test_find();
+	test_blocks();
 	test_random();
 	test_many();
 	return tap_end();

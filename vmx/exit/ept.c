@@ -26,6 +26,25 @@ static enum mmu_access access_of(unsigned long qual)
 	return qual & EPT_VIOLATION_ACC_INSTR ? MMU_EXEC : MMU_READ;
 }
 
+/* An IRET that was ended here has unblocked NMIs already; it will do so again. */
+static void block_nmi_again(struct vcpu *vcpu, unsigned long qual)
+{
+	if ((qual & QUAL_NMI_UNBLOCKED) && !event_interrupted(vcpu))
+		event_block_nmi(vcpu, true);
+}
+
+/**
+ * exit_pml_full() - the log of writes is full, and was drained after the exit (pml.c)
+ * @vcpu: loaded
+ *
+ * Return: see exit.h.
+ */
+int exit_pml_full(struct vcpu *vcpu)
+{
+	block_nmi_again(vcpu, vmcs_readl(EXIT_QUALIFICATION));
+	return 1;
+}
+
 /**
  * exit_ept_violation() - the guest accessed what EPT does not map, or not so
  * @vcpu: loaded
@@ -38,10 +57,7 @@ int exit_ept_violation(struct vcpu *vcpu)
 	gpa_t gpa = vmcs_read64(GUEST_PHYSICAL_ADDRESS);
 	int r;
 
-	/* An IRET that faulted here has unblocked NMIs already; it will do so again. */
-	if ((qual & QUAL_NMI_UNBLOCKED) && !event_interrupted(vcpu))
-		event_block_nmi(vcpu, true);
-
+	block_nmi_again(vcpu, qual);
 	r = mmu_fault(&vcpu->vm->mmu, vcpu->root, gpa, access_of(qual));
 	trace_ept_fault(vcpu, gpa, qual, r);
 	if (likely(r == MMU_FAULT_MAPPED)) {

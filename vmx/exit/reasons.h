@@ -82,7 +82,7 @@
 	X(59, VMFUNC,              exit_undefined,     0)         /* off: #UD without an exit */ \
 	X(60, ENCLS,               exit_undefined,     0)         /* always, if there is SGX */ \
 	X(61, RDSEED,              exit_undefined,     0)         /* where CPUID hides it */ \
-	X(62, PML_FULL,            exit_unexpected,    VECTORING) /* off */ \
+	X(62, PML_FULL,            exit_pml_full,      VECTORING) /* 512 pages logged */ \
 	X(63, XSAVES,              exit_unexpected,    0)         /* the XSS bitmap is empty */ \
 	X(64, XRSTORS,             exit_unexpected,    0)         /* the XSS bitmap is empty */ \
 	X(65, PCONFIG,             exit_undefined,     0)         /* off: #UD without an exit */ \

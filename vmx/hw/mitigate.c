@@ -7,8 +7,10 @@
  * All state is constant after mitigate_init().
  */
 #include <linux/gfp.h>
+#include <linux/cpu.h>
 #include <linux/jump_label.h>
 #include <linux/mm.h>
+#include <linux/moduleparam.h>
 #include <linux/percpu.h>
 #include <linux/string.h>
 #include <asm/cpufeature.h>
@@ -25,6 +27,10 @@
 #define L1D_ORDER	4
 #define L1D_BYTES	(PAGE_SIZE << L1D_ORDER)
 #define L1D_LINE	64
+
+static int nx_huge = -1;
+module_param(nx_huge, int, 0444);
+MODULE_PARM_DESC(nx_huge, "huge pages not executable: 1, 0, or -1: where ITLB multihit needs it");
 
 static DEFINE_STATIC_KEY_FALSE(l1d_flush);
 static DEFINE_STATIC_KEY_FALSE(l1d_flush_always);
@@ -79,9 +85,18 @@ int mitigate_init(void)
 			static_branch_enable(&l1d_flush_always);
 	}
 	l1tf_vmx_mitigation = policy;
-	/* ITLB multihit takes a large executable page, and there are none in the page tables. */
-	itlb_multihit_kvm_mitigation = true;
+	itlb_multihit_kvm_mitigation = mitigate_nx_huge();
 	return 0;
+}
+
+/**
+ * mitigate_nx_huge() - must a guest have no huge page that is executable (ITLB multihit)?
+ */
+bool mitigate_nx_huge(void)
+{
+	if (nx_huge >= 0)
+		return nx_huge;
+	return boot_cpu_has_bug(X86_BUG_ITLB_MULTIHIT) && !cpu_mitigations_off();
 }
 
 /**

@@ -12,6 +12,7 @@ struct vcpu;
 
 int mitigate_init(void);
 void mitigate_exit(void);
+bool mitigate_nx_huge(void);
 void mitigate_enter(struct vcpu *vcpu);
 void mitigate_left(void);
 

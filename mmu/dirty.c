@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The dirty log: which frames of a slot were written since user space looked last. A frame that
+ * is not marked cannot be written unnoticed: its entry lacks the right to write, so that the
+ * write is an EPT violation, or the processor logs it as it sets the dirty bit (PML).
+ *
+ * Frames are marked with mmu->lock (faults, PML) or slots_lock (access.c) held for read, and
+ * the marks taken with both held for write: whoever marks is never in between. A write that a
+ * stale translation lets through meanwhile comes before the flush, hence before user space
+ * reads the page. SDM volume 3, "Page-Modification Logging".
+ */
+#include <linux/mm.h>
+#include <linux/nospec.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include "mmu/internal.h"
+
+/* Between two chances to reschedule: words of a bitmap, on the stack, and frames of a slot. */
+#define CHUNK		32
+#define CHUNK_FRAMES	BIT_ULL(18)
+
+static u64 nr_words(const struct slot *slot)
+{
+	return DIV_ROUND_UP_ULL(slot->npages, 64);
+}
+
+/* A mask of ones goes for a range of any length, others for 64 frames. */
+static bool in_mask(u64 mask, u64 i)
+{
+	return !~mask || mask >> i & 1;
+}
+
+/*
+ * Makes the next write to each frame of [start, end) in @mask an event again. A huge leaf is
+ * protected as a whole, and split by the first write.
+ */
+static bool protect(struct mmu *mmu, u8 as_id, u64 start, u64 end, u64 mask)
+{
+	struct mmu_root *root;
+	struct ept_iter it;
+	bool any = false;
+
+	lockdep_assert_held_write(&mmu->lock);
+	list_for_each_entry(root, &mmu->roots, link) {
+		if (root->as_id != as_id)
+			continue;
+		ept_for_each(&it, root->table, start, end) {
+			bool huge = it.level > EPT_4K;
+			u64 right = mmu->format.pml && !huge ? EPT_DIRTY : EPT_WRITE;
+
+			if (!ept_present(it.old) || !ept_is_leaf(it.old, it.level) ||
+			    !(it.old & right) || (!huge && !in_mask(mask, it.gfn - start)))
+				continue;
+			clear_bit(__ffs64(right), (unsigned long *)it.entry);
+			any = true;
+		}
+	}
+	return any;
+}
+
+static void flush(struct mmu *mmu)
+{
+	write_lock(&mmu->lock);
+	mmu->ops->flush(mmu);
+	write_unlock(&mmu->lock);
+}
+
+/* Nobody may write to the slot unnoticed any more. */
+static void protect_slot(struct mmu *mmu, const struct slot *slot)
+{
+	u64 end = slot->gfn + slot->npages, start, stop;
+	bool any = false;
+
+	for (start = slot->gfn; start < end; start = stop) {
+		stop = min(end, start + CHUNK_FRAMES);
+		write_lock(&mmu->lock);
+		any |= protect(mmu, slot->as_id, start, stop, ~0ULL);
+		write_unlock(&mmu->lock);
+		cond_resched();
+	}
+	if (any)
+		flush(mmu);
+}
+
+/* The bits of a slot's last word that stand for frames. */
+static u64 valid_bits(const struct slot *slot, u64 word)
+{
+	u64 n = slot->npages - word * 64;
+
+	return n < 64 ? BIT_ULL(n) - 1 : ~0ULL;
+}
+
+/**
+ * mmu_alloc_log() - memory for the marks of a slot
+ * @mmu: guest memory, slots_lock held
+ * @slot: with its length
+ *
+ * Return: 0, or -ENOMEM.
+ */
+int mmu_alloc_log(struct mmu *mmu, struct slot *slot)
+{
+	u64 i, n = nr_words(slot);
+
+	slot->dirty = kvcalloc(n, sizeof(*slot->dirty), GFP_KERNEL_ACCOUNT);
+	if (!slot->dirty)
+		return -ENOMEM;
+	if (mmu->log_mode & KVM_DIRTY_LOG_INITIALLY_SET)
+		for (i = 0; i < n; i++)
+			slot->dirty[i] = valid_bits(slot, i);
+	return 0;
+}
+
+/* The first log begins, or the last has ended. */
+static void tell_processors(struct mmu *mmu)
+{
+	if (!mmu->format.pml)
+		return;
+	write_lock(&mmu->lock);
+	mmu->ops->log_writes(mmu);
+	write_unlock(&mmu->lock);
+}
+
+/**
+ * mmu_begin_log() - writes to a slot that had no log are noticed from now on
+ * @mmu: guest memory, slots_lock held for write
+ * @slot: with its marks; faults see its flags already
+ */
+void mmu_begin_log(struct mmu *mmu, const struct slot *slot)
+{
+	/* The processors must log before the first dirty bit is cleared. */
+	if (mmu->nr_logs++ == 0)
+		tell_processors(mmu);
+	/* All marked: each frame is protected as its mark is taken. */
+	if (!(mmu->log_mode & KVM_DIRTY_LOG_INITIALLY_SET))
+		protect_slot(mmu, slot);
+}
+
+/**
+ * mmu_end_log() - a slot's writes need not be noticed any more
+ * @mmu: guest memory, slots_lock held for write; faults see the slot's flags already
+ *
+ * What is protected stays so until it is written.
+ */
+void mmu_end_log(struct mmu *mmu)
+{
+	if (--mmu->nr_logs == 0)
+		tell_processors(mmu);
+}
+
+/* Moves the marks of @n words from @first on to @to, as far as @to has them set. */
+static bool take_marks(struct mmu *mmu, struct slot *slot, u64 first, u64 n, u64 *to)
+{
+	bool any = false;
+	u64 i;
+
+	write_lock(&mmu->lock);
+	for (i = 0; i < n; i++) {
+		unsigned long *word = &slot->dirty[first + i];
+		u64 gfn = slot->gfn + (first + i) * 64;
+
+		to[i] &= *word;
+		if (!to[i])
+			continue;
+		*word &= ~to[i];
+		any |= protect(mmu, slot->as_id, gfn, min(gfn + 64, slot->gfn + slot->npages),
+			       to[i]);
+	}
+	write_unlock(&mmu->lock);
+	return any;
+}
+
+/* They could not be told: what was written counts as written. One mark too many does no harm. */
+static void mark_again(struct slot *slot, u64 words)
+{
+	while (words--)
+		slot->dirty[words] = valid_bits(slot, words);
+}
+
+static int get_log(struct mmu *mmu, struct slot *slot, u64 __user *to)
+{
+	u64 marks[CHUNK], i, n, words = nr_words(slot);
+	bool any = false;
+	int r = 0;
+
+	if (mmu->log_mode)
+		return copy_to_user(to, slot->dirty, words * sizeof(u64)) ? -EFAULT : 0;
+	for (i = 0; i < words && !r; i += n) {
+		n = min_t(u64, CHUNK, words - i);
+		memset(marks, 0xff, sizeof(marks));
+		any |= take_marks(mmu, slot, i, n, marks);
+		if (copy_to_user(to + i, marks, n * sizeof(u64))) {
+			mark_again(slot, i + n);
+			r = -EFAULT;
+		}
+		cond_resched();
+	}
+	if (any)
+		flush(mmu);
+	return r;
+}
+
+static int clear_log(struct mmu *mmu, struct slot *slot, const struct kvm_clear_dirty_log *log)
+{
+	u64 marks[CHUNK], first = log->first_page / 64, i, n;
+	u64 words = DIV_ROUND_UP(log->num_pages, 64);
+	u64 __user *from = log->dirty_bitmap;
+	bool any = false;
+	int r = 0;
+
+	if (log->first_page % 64 || log->first_page > slot->npages ||
+	    log->num_pages > slot->npages - log->first_page ||
+	    (log->num_pages % 64 && log->num_pages < slot->npages - log->first_page))
+		return -EINVAL;
+	for (i = 0; i < words && !r; i += n) {
+		n = min_t(u64, CHUNK, words - i);
+		if (copy_from_user(marks, from + i, n * sizeof(u64)))
+			r = -EFAULT;
+		else
+			any |= take_marks(mmu, slot, first + i, n, marks);
+		cond_resched();
+	}
+	if (any)
+		flush(mmu);
+	return r;
+}
+
+/* The slot that an ioctl names, if it has a log. */
+static struct slot *logged_slot(struct mmu *mmu, u32 slot, int *err)
+{
+	u16 as_id = slot >> 16;
+	struct slot *found;
+
+	*err = -EINVAL;
+	if (as_id >= MMU_ADDRESS_SPACES || (u16)slot >= SLOT_IDS)
+		return NULL;
+	*err = -ENOENT;
+	found = mmu_slot_by_id(mmu, array_index_nospec(as_id, MMU_ADDRESS_SPACES), slot);
+	return found && found->dirty ? found : NULL;
+}
+
+/**
+ * mmu_get_dirty_log() - KVM_GET_DIRTY_LOG
+ * @mmu: guest memory
+ * @log: a copy of what user space passed
+ *
+ * Tells the marks, and takes them unless that is left to KVM_CLEAR_DIRTY_LOG
+ * (KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2). Those that could not be told stay, perhaps with others.
+ *
+ * Context: the process that created the VM; may sleep.
+ * Return: 0, -EINVAL no such slot number, -ENOENT no slot or no log, -EFAULT, -EINTR, -EIO.
+ */
+int mmu_get_dirty_log(struct mmu *mmu, const struct kvm_dirty_log *log)
+{
+	struct slot *slot;
+	int r;
+
+	if (current->mm != mmu->mm)
+		return -EIO;
+	if (down_write_killable(&mmu->slots_lock))
+		return -EINTR;
+	slot = logged_slot(mmu, log->slot, &r);
+	if (slot)
+		r = get_log(mmu, slot, log->dirty_bitmap);
+	up_write(&mmu->slots_lock);
+	return r;
+}
+
+/**
+ * mmu_clear_dirty_log() - KVM_CLEAR_DIRTY_LOG
+ * @mmu: guest memory
+ * @log: a copy of what user space passed
+ *
+ * Takes the marks that are set in the caller's bitmap.
+ *
+ * Context: the process that created the VM; may sleep.
+ * Return: as mmu_get_dirty_log(), -EINVAL also for frames that are not the slot's, or not
+ * whole words of its bitmap.
+ */
+int mmu_clear_dirty_log(struct mmu *mmu, const struct kvm_clear_dirty_log *log)
+{
+	struct slot *slot;
+	int r;
+
+	if (current->mm != mmu->mm)
+		return -EIO;
+	if (down_write_killable(&mmu->slots_lock))
+		return -EINTR;
+	slot = logged_slot(mmu, log->slot, &r);
+	if (slot)
+		r = clear_log(mmu, slot, log);
+	up_write(&mmu->slots_lock);
+	return r;
+}
+
+/**
+ * mmu_set_log_mode() - KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2
+ * @mmu: guest memory
+ * @mode: KVM_DIRTY_LOG_*
+ *
+ * Return: 0, -EINVAL for a bit that is unknown or makes no sense alone, -EINTR.
+ */
+int mmu_set_log_mode(struct mmu *mmu, u64 mode)
+{
+	if (mode & ~(u64)MMU_LOG_MODES || mode == KVM_DIRTY_LOG_INITIALLY_SET)
+		return -EINVAL;
+	if (down_write_killable(&mmu->slots_lock))
+		return -EINTR;
+	mmu->log_mode = mode;
+	up_write(&mmu->slots_lock);
+	return 0;
+}
+
+/**
+ * mmu_mark_gpas() - frames that the processor says were written
+ * @mmu: guest memory
+ * @as_id: address space
+ * @gpa: guest-physical addresses
+ * @n: their number
+ *
+ * Context: may wait for mmu->lock: interrupts on.
+ */
+void mmu_mark_gpas(struct mmu *mmu, u8 as_id, const u64 *gpa, unsigned int n)
+{
+	read_lock(&mmu->lock);
+	while (n--) {
+		struct slot *slot = mmu_find_slot(mmu, as_id, gpa[n] >> PAGE_SHIFT);
+
+		if (slot)
+			mmu_mark_dirty(slot, gpa[n] >> PAGE_SHIFT);
+	}
+	read_unlock(&mmu->lock);
+}

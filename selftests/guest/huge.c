@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Huge pages of the host are mapped as such where that is right: exits by EPT violation tell how
+ * many entries had to be made. A further run forbids executable ones (nx_huge).
+ *
+ * lab:
+ * lab: --param nx_huge=1 --param recover_ms=300
+ * only: kvmlet
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include "selftests/lib/vm.h"
+
+#define AREA		0x20000000UL
+#define HUGE		0x200000UL
+#define AREA_SIZE	(2 * HUGE)
+#define SLOT		7
+#define RET		0xc3
+
+static struct vm vm;
+static struct vcpu vcpu;
+static uint8_t *area;
+static volatile uint64_t from, to, step, sum, fetch_at;
+
+static void write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY);
+
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		printf("# %s: %m\n", path);
+	close(fd);
+}
+
+static bool parameter_is(const char *name, char value)
+{
+	char path[128], c = 0;
+	int fd;
+
+	snprintf(path, sizeof(path), "/sys/module/kvmlet/parameters/%s", name);
+	fd = open(path, O_RDONLY);
+	if (read(fd, &c, 1) != 1)
+		c = 0;
+	close(fd);
+	return c == value;
+}
+
+/* --- the guest -------------------------------------------------------------------------- */
+
+static void toucher(void)
+{
+	uint64_t at;
+
+	sum = 0;
+	for (at = from; at < to; at += step)
+		sum += *(volatile uint64_t *)at;
+	guest_sync(1);
+}
+
+static void writer(void)
+{
+	uint64_t at;
+
+	for (at = from; at < to; at += step)
+		*(volatile uint64_t *)at = at;
+	guest_sync(2);
+}
+
+static void nothing(void)
+{
+}
+
+static void caller(void)
+{
+	((void (*)(void))fetch_at)();
+	guest_sync(3);
+}
+
+/* --- the monitor ------------------------------------------------------------------------ */
+
+/* Exits that it takes the guest to do this; -1 if it did not. */
+static long exits_of(void (*guest)(void), uint32_t sync)
+{
+	long before = vcpu_exits(&vcpu, "EPT_VIOLATION");
+
+	vcpu_long_mode(&vcpu, guest, 0);
+	if (vcpu_sync(&vcpu) != sync)
+		return -1;
+	return vcpu_exits(&vcpu, "EPT_VIOLATION") - before;
+}
+
+static long exits_of_reading(uint64_t first, uint64_t bytes)
+{
+	from = first;
+	to = first + bytes;
+	step = PAGE;
+	return exits_of(toucher, 1);
+}
+
+/* What was taken apart once stays so in the host. */
+static void new_area(void)
+{
+	area = (uint8_t *)(((uintptr_t)pages(AREA_SIZE + HUGE) + HUGE - 1) & ~(HUGE - 1));
+	madvise(area, AREA_SIZE, MADV_HUGEPAGE);
+	memset(area, 1, AREA_SIZE);
+}
+
+static int set_slot(uint64_t gpa, uint64_t offset, uint64_t size)
+{
+	vm_slot(&vm, SLOT, 0, 0, 0, NULL);
+	return vm_slot(&vm, SLOT, 0, gpa, size, area + offset);
+}
+
+static void transparent(void)
+{
+	set_slot(AREA, 0, AREA_SIZE);
+	TAP_EQ(exits_of_reading(AREA, AREA_SIZE), 2, "two huge pages are two entries");
+	TAP_EQ(exits_of_reading(AREA, AREA_SIZE), 0, "which stay");
+	from = AREA;
+	to = AREA + AREA_SIZE;
+	TAP_EQ(exits_of(writer, 2), 0, "and may be written");
+	TAP_EQ(*(uint64_t *)(area + HUGE + 5 * PAGE), AREA + HUGE + 5 * PAGE,
+	       "the process sees what was written");
+	set_slot(AREA + PAGE, 0, AREA_SIZE);
+	TAP_EQ(exits_of_reading(AREA + PAGE, AREA_SIZE), 1024,
+	       "at an address not as aligned as the host's: an entry a page");
+	set_slot(AREA, 0, HUGE + 3 * PAGE);
+	TAP_EQ(exits_of_reading(AREA, HUGE + 3 * PAGE), 1 + 3,
+	       "a slot that ends within a huge page: small entries there");
+	set_slot(AREA + PAGE, PAGE, AREA_SIZE - PAGE);
+	TAP_EQ(exits_of_reading(AREA + PAGE, AREA_SIZE - PAGE), 511 + 1,
+	       "and one that begins within one");
+}
+
+static void taken_apart(void)
+{
+	uint64_t *page = (uint64_t *)(area + 7 * PAGE);
+
+	set_slot(AREA, 0, AREA_SIZE);
+	memset(area, 1, AREA_SIZE);
+	exits_of_reading(AREA, AREA_SIZE);
+	madvise(page, PAGE, MADV_DONTNEED);
+	exits_of_reading(AREA + 7 * PAGE, PAGE);
+	TAP_EQ(sum, 0,
+	       "a page is taken out of a huge one: the guest reads zeroes");
+	exits_of_reading(AREA + 8 * PAGE, PAGE);
+	TAP_EQ(sum, 0x0101010101010101, "its neighbour is as it was");
+	TAP_EQ(exits_of_reading(AREA + HUGE, HUGE), 0, "and the other huge page");
+	mprotect(area + HUGE, HUGE, PROT_READ);
+	TAP_EQ(exits_of_reading(AREA + HUGE, HUGE), 1, "read-only: one entry");
+	mprotect(area + HUGE, HUGE, PROT_READ | PROT_WRITE);
+	from = AREA + HUGE;
+	to = AREA + AREA_SIZE;
+	TAP_EQ(exits_of(writer, 2), 1, "writable again: one exit gives it the right");
+}
+
+/* A page of code in the middle of a huge one. */
+static void executed(bool nx)
+{
+	long exits;
+
+	new_area();
+	memset(area, RET, AREA_SIZE);
+	set_slot(AREA, 0, AREA_SIZE);
+	exits_of_reading(AREA, AREA_SIZE);
+	fetch_at = AREA + 9 * PAGE;
+	TAP_EQ(exits_of(caller, 3), nx, nx ? "a fetch splits a huge page" :
+					     "a huge page is executable");
+	TAP_EQ(exits_of(caller, 3), 0, "executed again: no exit");
+	fetch_at = AREA + 10 * PAGE;
+	TAP_EQ(exits_of(caller, 3), 0, "nor for the page after it");
+	TAP_EQ(exits_of_reading(AREA, AREA_SIZE), 0, "and all is still readable");
+	if (!nx)
+		return;
+	fetch_at = AREA + HUGE;
+	TAP_EQ(exits_of(caller, 3), 1, "the other huge page is not executable yet");
+	usleep(1500000);
+	exits = exits_of_reading(AREA, AREA_SIZE);
+	TAP_EQ(exits, 2, "after a while both are joined again");
+	fetch_at = AREA;
+	TAP_EQ(exits_of(caller, 3), 1, "and not executable");
+}
+
+static void hugetlbfs(void)
+{
+	uint8_t *memory;
+
+	write_file("/proc/sys/vm/nr_hugepages", "2");
+	memory = mmap(NULL, AREA_SIZE, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+	if (memory == MAP_FAILED) {
+		tap_skip("two pages of hugetlbfs are two entries", "the host has none to give");
+		return;
+	}
+	memset(memory, 1, AREA_SIZE);
+	TAP_EQ(vm_slot(&vm, 9, 0, AREA + 8 * HUGE, AREA_SIZE, memory), 0, "a slot of hugetlbfs");
+	TAP_EQ(exits_of_reading(AREA + 8 * HUGE, AREA_SIZE), 2, "two of its pages are two entries");
+	munmap(memory, AREA_SIZE);
+	vm_slot(&vm, 9, 0, 0, 0, NULL);
+	write_file("/proc/sys/vm/nr_hugepages", "0");
+}
+
+int main(int argc, char **argv)
+{
+	tap_begin();
+	machine(&vm, &vcpu, device_path(argc, argv), false, toucher);
+	write_file("/sys/kernel/mm/transparent_hugepage/enabled", "madvise");
+	new_area();
+	/* So that the guest's own pages are there. */
+	fetch_at = (uintptr_t)nothing;
+	exits_of(toucher, 1);
+	exits_of(writer, 2);
+	exits_of(caller, 3);
+	transparent();
+	taken_apart();
+	executed(parameter_is("nx_huge", '1'));
+	hugetlbfs();
+	write_file("/sys/kernel/mm/transparent_hugepage/enabled", "never");
+	machine_close(&vm, &vcpu);
+	return tap_end();
+}
