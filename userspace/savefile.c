@@ -177,10 +177,20 @@ static enum page_kind kind_of(const struct ram *ram, const u64 *dirty, u64 page)
 	return dirty ? PAGE_ZERO : PAGE_SKIP;
 }
 
+/* A running guest changes pages while they are written: what is summed must be what is sent. */
+static int put_run(struct save_stream *s, const struct save_memory *run, const u8 *pages, u8 *copy)
+{
+	size_t len = pages ? run->count * SAVE_PAGE : 0;
+
+	if (len)
+		memcpy(copy, pages, len);
+	return save_put_named(s, SAVE_MEMORY, run, sizeof(*run), copy, len);
+}
+
 /**
  * save_ram() - write guest memory
  * @s:		the stream
- * @ram:	the memory, nobody changes it, or @dirty will tell of it again
+ * @ram:	the memory; what changes meanwhile is to be written again
  * @dirty:	a bit for each page to be written; NULL: all that are not zero
  * @pages:	how many were written are added here
  *
@@ -189,11 +199,14 @@ static enum page_kind kind_of(const struct ram *ram, const u64 *dirty, u64 page)
 int save_ram(struct save_stream *s, const struct ram *ram, const u64 *dirty, u64 *pages)
 {
 	u64 end = ram->size / SAVE_PAGE, page, next, limit;
+	u8 *copy = malloc(SAVE_RUN_PAGES * SAVE_PAGE);
 	struct save_memory run;
 	enum page_kind kind;
-	size_t len;
+	int err = 0;
 
-	for (page = 0; page < end; page = next) {
+	if (!copy)
+		return fail(s, "no memory");
+	for (page = 0; !err && page < end; page = next) {
 		kind = kind_of(ram, dirty, page);
 		limit = kind == PAGE_DATA ? min_t(u64, end, page + SAVE_RUN_PAGES) : end;
 		for (next = page + 1; next < limit && kind_of(ram, dirty, next) == kind; next++)
@@ -201,13 +214,11 @@ int save_ram(struct save_stream *s, const struct ram *ram, const u64 *dirty, u64
 		if (kind == PAGE_SKIP)
 			continue;
 		run = (struct save_memory) { page, next - page };
-		len = kind == PAGE_DATA ? run.count * SAVE_PAGE : 0;
-		if (save_put_named(s, SAVE_MEMORY, &run, sizeof(run), ram->base + page * SAVE_PAGE,
-				   len))
-			return -1;
+		err = put_run(s, &run, kind == PAGE_DATA ? ram->base + page * SAVE_PAGE : NULL, copy);
 		*pages += run.count;
 	}
-	return 0;
+	free(copy);
+	return err;
 }
 
 /**

@@ -6,32 +6,13 @@
  *
  * lab: --add build/userspace/kvmlet:/bin/kvmlet
  */
-#include <elf.h>
-#include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <pty.h>
-#include <signal.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/wait.h>
 #include <termios.h>
-#include <unistd.h>
 
-#include "selftests/lib/tap.h"
+#include "selftests/runner/runner.h"
 
-#define LOAD		0x1000000
-#define KERNEL		"/tmp/runner.elf"
-#define TIMEOUT		60000		/* ms until a runner is a hang */
-
-static const char *device;
-
-/* --- guests: 64-bit code, interrupts off, rsi = boot parameters ------------------------------ */
-
-#define GUEST(name, code)							\
-	extern const uint8_t name[], name##_end[];				\
-	asm(".pushsection .rodata\n" #name ": " code "\n" #name "_end:\n.popsection")
+/* --- guests ----------------------------------------------------------------------------------- */
 
 #define OUTB(port, value)	"mov $" #value ", %al; mov $" #port ", %dx; out %al, %dx;"
 #define FINISH			"mov $0xf4, %dx; out %al, %dx; 9: hlt; jmp 9b;"
@@ -59,109 +40,33 @@ GUEST(echoes,
       "1: mov $0x3fd, %dx; in %dx, %al; test $1, %al; jz 1b; mov $0x3f8, %dx; in %dx, %al;"
       "out %al, %dx; cmp $'q', %al; jne 1b;" OUTB(0xf4, 4) "hlt");
 
-#define WRITE_GUEST(name)	write_guest(name, name##_end - name)
-
-static void write_guest(const uint8_t *code, size_t size)
-{
-	struct {
-		Elf64_Ehdr eh;
-		Elf64_Phdr ph;
-	} elf = {
-		.eh = {
-			.e_ident = ELFMAG "\2\1\1", .e_type = ET_EXEC, .e_machine = EM_X86_64,
-			.e_entry = LOAD, .e_phoff = sizeof(Elf64_Ehdr),
-			.e_phentsize = sizeof(Elf64_Phdr), .e_phnum = 1,
-		},
-		.ph = {
-			.p_type = PT_LOAD, .p_offset = sizeof(elf), .p_filesz = size,
-			.p_memsz = 0x1000, .p_paddr = LOAD,
-		},
-	};
-	FILE *f = fopen(KERNEL, "w");
-
-	if (!f || fwrite(&elf, sizeof(elf), 1, f) != 1 || fwrite(code, size, 1, f) != 1 ||
-	    fclose(f)) {
-		printf("Bail out! %s: %s\n", KERNEL, strerror(errno));
-		exit(1);
-	}
-}
-
 /* --- the runner ------------------------------------------------------------------------------- */
 
-static struct {
-	pid_t pid;
-	int in, out;		/* the runner's standard input, its output and errors */
-	char text[65536];
-	size_t n;
-} runner;
+static struct runner runner;
 
-/* Start it; tty is a terminal for its standard input, -1 for a pipe. */
 static void start(int tty, const char *option, const char *value)
 {
 	const char * const argv[] = {
 		"kvmlet", "run", "--device", device, "--kernel", KERNEL, "--mem", "32M", option,
 		value, NULL
 	};
-	int in[2], out[2];
 
-	if (pipe(in) || pipe(out)) {
-		printf("Bail out! pipe: %s\n", strerror(errno));
-		exit(1);
-	}
-	runner.pid = fork();
-	if (!runner.pid) {
-		dup2(tty < 0 ? in[0] : tty, 0);
-		dup2(out[1], 1);
-		dup2(out[1], 2);
-		close(in[1]);
-		close(out[0]);
-		execvp(argv[0], (char **)argv);
-		_exit(127);
-	}
-	close(in[0]);
-	close(out[1]);
-	runner.in = in[1];
-	runner.out = out[0];
-	runner.n = 0;
-	runner.text[0] = 0;
+	runner_start(&runner, tty, argv);
 }
 
-/* Read its output until words come; false at its end. */
 static bool read_until(const char *words)
 {
-	struct pollfd p = { .fd = runner.out, .events = POLLIN };
-	ssize_t n;
-
-	while (!words || !strstr(runner.text, words)) {
-		if (poll(&p, 1, TIMEOUT) <= 0) {
-			kill(runner.pid, SIGKILL);
-			return false;
-		}
-		n = read(runner.out, runner.text + runner.n, sizeof(runner.text) - 1 - runner.n);
-		if (n <= 0)
-			return false;
-		runner.n += n;
-		runner.text[runner.n] = 0;
-	}
-	return true;
+	return runner_read(&runner, words);
 }
 
-/* Its exit status, negative if a signal killed it. */
 static int finish(void)
 {
-	int status;
-
-	read_until(NULL);
-	waitpid(runner.pid, &status, 0);
-	close(runner.in);
-	close(runner.out);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+	return runner_end(&runner);
 }
 
 static void has(const char *words, const char *name)
 {
-	if (!tap_ok(strstr(runner.text, words), "%s", name))
-		printf("# expected \"%s\" in: %.600s\n", words, runner.text);
+	runner_said(&runner, words, name);
 }
 
 /* --- cases ------------------------------------------------------------------------------------ */

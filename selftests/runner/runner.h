@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * For tests of `kvmlet run`: guests of a few instructions, wrapped into ELF files on the spot, and
+ * runners as child processes, whose words are read.
+ */
+#ifndef KVMLET_TEST_RUNNER_H
+#define KVMLET_TEST_RUNNER_H
+
+#include <elf.h>
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "selftests/lib/tap.h"
+
+#define LOAD		0x1000000
+#define KERNEL		"/tmp/runner.elf"
+#define TIMEOUT		60000		/* ms until a runner is a hang */
+
+static const char *device;
+
+/* 64-bit code, interrupts off, rsi = boot parameters. */
+#define GUEST(name, code)							\
+	extern const uint8_t name[], name##_end[];				\
+	asm(".pushsection .rodata\n" #name ": " code "\n" #name "_end:\n.popsection")
+
+#define WRITE_GUEST(name)	write_guest(name, name##_end - name)
+
+static void write_guest(const uint8_t *code, size_t size)
+{
+	struct {
+		Elf64_Ehdr eh;
+		Elf64_Phdr ph;
+	} elf = {
+		.eh = {
+			.e_ident = ELFMAG "\2\1\1", .e_type = ET_EXEC, .e_machine = EM_X86_64,
+			.e_entry = LOAD, .e_phoff = sizeof(Elf64_Ehdr),
+			.e_phentsize = sizeof(Elf64_Phdr), .e_phnum = 1,
+		},
+		.ph = {
+			.p_type = PT_LOAD, .p_offset = sizeof(elf), .p_filesz = size,
+			.p_memsz = 0x1000, .p_paddr = LOAD,
+		},
+	};
+	FILE *f = fopen(KERNEL, "w");
+
+	if (!f || fwrite(&elf, sizeof(elf), 1, f) != 1 || fwrite(code, size, 1, f) != 1 ||
+	    fclose(f)) {
+		printf("Bail out! %s: %s\n", KERNEL, strerror(errno));
+		exit(1);
+	}
+}
+
+struct runner {
+	pid_t pid;
+	int in, out;		/* the runner's standard input, its output and errors */
+	char text[65536];
+	size_t n;
+};
+
+/* Start one; tty is a terminal for its standard input, -1 for a pipe. */
+static void runner_start(struct runner *r, int tty, const char * const *argv)
+{
+	int in[2], out[2];
+
+	if (pipe(in) || pipe(out)) {
+		printf("Bail out! pipe: %s\n", strerror(errno));
+		exit(1);
+	}
+	r->pid = fork();
+	if (!r->pid) {
+		dup2(tty < 0 ? in[0] : tty, 0);
+		dup2(out[1], 1);
+		dup2(out[1], 2);
+		close(in[1]);
+		close(out[0]);
+		execvp(argv[0], (char **)argv);
+		_exit(127);
+	}
+	close(in[0]);
+	close(out[1]);
+	r->in = in[1];
+	r->out = out[0];
+	r->n = 0;
+	r->text[0] = 0;
+}
+
+/* Read its output until words come; false at its end. */
+static bool runner_read(struct runner *r, const char *words)
+{
+	struct pollfd p = { .fd = r->out, .events = POLLIN };
+	ssize_t n;
+
+	while (!words || !strstr(r->text, words)) {
+		if (poll(&p, 1, TIMEOUT) <= 0) {
+			kill(r->pid, SIGKILL);
+			return false;
+		}
+		n = read(r->out, r->text + r->n, sizeof(r->text) - 1 - r->n);
+		if (n <= 0)
+			return false;
+		r->n += n;
+		r->text[r->n] = 0;
+	}
+	return true;
+}
+
+/* Its exit status, negative if a signal killed it. */
+static int runner_end(struct runner *r)
+{
+	int status;
+
+	runner_read(r, NULL);
+	waitpid(r->pid, &status, 0);
+	close(r->in);
+	close(r->out);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+static void runner_said(const struct runner *r, const char *words, const char *name)
+{
+	if (!tap_ok(strstr(r->text, words), "%s", name))
+		printf("# expected \"%s\" in: %.600s\n", words, r->text);
+}
+
+#endif
