@@ -22,6 +22,8 @@ static struct cmos {
 	u8 memory[CMOS_SIZE];
 } cmos;
 
+_Static_assert(sizeof(struct cmos) == 129, "as Documentation/save-format.rst has it");
+
 static u8 bcd(int n)
 {
 	return n / 10 % 10 << 4 | n % 10;

@@ -19,6 +19,8 @@ static struct {
 	u8 reserved;
 } power;
 
+_Static_assert(sizeof(power) == 4, "as Documentation/save-format.rst has it");
+
 static u64 pm_read(void *dev, u64 offset, unsigned int size)
 {
 	switch (offset) {

@@ -46,6 +46,8 @@ struct serial {
 	} r;
 };
 
+_Static_assert(sizeof(struct serial_state) == 84, "as Documentation/save-format.rst has it");
+
 static struct serial com1 = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static u8 interrupt_id(const struct serial *s)
