@@ -62,7 +62,8 @@ static int parse(const char *text, union address *a)
 	if (colon && !strchr(text, '/'))
 		return parse_tcp(text, colon, a);
 	if (!*text || strlen(text) >= sizeof(a->local.sun_path)) {
-		report("%s: a socket's path has 1 to %zu bytes", text, sizeof(a->local.sun_path) - 1);
+		report("%s: a socket's path has 1 to %zu bytes", text,
+		       sizeof(a->local.sun_path) - 1);
 		return -1;
 	}
 	a->local.sun_family = AF_UNIX;
@@ -276,7 +277,7 @@ int moving_begin(struct moving *m, struct vm *vm, const char *address)
 		return refused(m);
 	m->logged = !vm_log_memory(vm, true);
 	if (!m->logged)
-		report("--live: the driver keeps no dirty log, so the guest stops for the whole copy");
+		report("--live: the driver keeps no dirty log: the guest stops for the whole copy");
 	else if (copy_ahead(m, vm))
 		return refused(m);
 	m->stopped = now_ns();
@@ -308,7 +309,7 @@ int moving_end(struct moving *m, struct vm *vm)
 
 	if (send_rest(m, vm))
 		return refused(m);
-	/* What is not sent does not arrive. What is sent may: from then on the guest is not ours. */
+	/* What is not sent does not arrive. What is sent may: then the guest is not ours. */
 	if (save_put(&m->out, SAVE_GO, NULL, 0))
 		return refused(m);
 	report("--live: moved to %s: %llu pages in %u rounds, then %llu; paused for %.1f ms", m->to,

@@ -59,7 +59,8 @@ static const struct argp_option option_list[] = {
 	  "at most 12 bytes", 0 },
 	{ "save", OPTION_SAVE, "FILE", 0, "Save the guest and end, when SIGUSR1 comes or the guest "
 	  "writes to port 0xf5", 0 },
-	{ "restore", OPTION_RESTORE, "FILE", 0, "Go on with a saved guest, instead of --kernel", 0 },
+	{ "restore", OPTION_RESTORE, "FILE", 0, "Go on with a saved guest, instead of --kernel",
+	  0 },
 	{ "live", OPTION_LIVE, "SOCKET", 0, "Move the running guest to another runner then: to the "
 	  "path of its socket, or localhost:PORT", 0 },
 	{ "incoming", OPTION_INCOMING, "SOCKET", 0, "Wait there for a guest to be moved here, "
@@ -163,8 +164,8 @@ static void check_options(const struct options *o, struct argp_state *state)
 	if (o->restore && o->incoming)
 		argp_error(state, "--restore and --incoming: a guest comes one way");
 	if (o->boots && (o->restore || o->incoming))
-		argp_error(state, "a guest that is restored or comes in has its kernel, command line, "
-			   "memory and processor: no --kernel, --initrd, --append, --mem, --cpu, "
+		argp_error(state, "a guest that is restored or comes in has its kernel, memory and "
+			   "processor: no --kernel, --initrd, --append, --mem, --cpu, "
 			   "--vendor-leaf");
 	if (o->save && o->live)
 		argp_error(state, "--save and --live: a guest leaves one way");

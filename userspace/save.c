@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * --save and --restore: a guest whose vCPU has stopped into a file, and back into a new machine. The
- * file has its name only when it is whole. Of a guest that comes nothing runs before all of it is
- * there and the driver has taken it.
+ * --save and --restore: a guest whose vCPU has stopped into a file, and back into a new machine.
+ * The file has its name only when it is whole. Of a guest that comes nothing runs before all of it
+ * is there and the driver has taken it.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Guests that leave this runner and guests that come to it, by a file (save.c) or while they run, by
- * a socket (live.c).
+ * Guests that leave this runner and guests that come to it: by a file (save.c) or, while they run,
+ * by a socket (live.c).
  */
 #ifndef KVMLET_USERSPACE_SAVE_H
 #define KVMLET_USERSPACE_SAVE_H

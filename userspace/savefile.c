@@ -214,7 +214,8 @@ int save_ram(struct save_stream *s, const struct ram *ram, const u64 *dirty, u64
 		if (kind == PAGE_SKIP)
 			continue;
 		run = (struct save_memory) { page, next - page };
-		err = put_run(s, &run, kind == PAGE_DATA ? ram->base + page * SAVE_PAGE : NULL, copy);
+		err = put_run(s, &run, kind == PAGE_ZERO ? NULL : ram->base + page * SAVE_PAGE,
+			      copy);
 		*pages += run.count;
 	}
 	free(copy);

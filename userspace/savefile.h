@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The save format (Documentation/save-format.rst): a header and a sequence of checked sections, in a
- * file or on a socket, and a guest's state as it was read from one. Pure: nothing here knows a
+ * The save format (Documentation/save-format.rst): a header and a sequence of checked sections, in
+ * a file or on a socket, and a guest's state as it was read from one. Pure: nothing here knows a
  * driver. Nothing that is read is trusted.
  */
 #ifndef KVMLET_USERSPACE_SAVEFILE_H

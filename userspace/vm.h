@@ -23,7 +23,7 @@ struct vcpu {
 	pthread_t thread;
 };
 
-/* What is saved of a device. loaded() gets @dev when state has come from a file: it may be anything. */
+/* What is saved of a device. loaded() gets @dev when the state has come: it may be anything. */
 struct kept {
 	char name[SAVE_NAME];
 	void *state;

@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A guest in the middle of work is saved and restored, at its own request, by a signal and after some
- * time, or moved to another runner while it runs, again and again, and does not notice: its answer,
- * registers, timer and clock are right. Files that are damaged, and targets that are not there, are
- * refused with words. argv[1] is the driver's device, argv[2] how often (3 unless told, at most 70),
- * argv[3] one test's name.
+ * A guest in the middle of work is saved and restored, at its own request, by a signal and after
+ * some time, or moved to another runner while it runs, again and again, and does not notice: its
+ * answer, registers, timer and clock are right. Files that are damaged, and targets that are not
+ * there, are refused with words. argv[1] is the driver's device, argv[2] how often (3 unless told, at
+ * most 70), argv[3] one test's name.
  *
  * lab: --add build/userspace/kvmlet:/bin/kvmlet
  */
 #include <fcntl.h>
+#include <net/if.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include "selftests/runner/runner.h"
@@ -27,9 +30,9 @@ static struct runner one, two;
 
 /*
  * Computes with registers and memory for as many requests to leave as the command line's first
- * character says, and looks at each step that its TSC has not gone back. XMM15 waits for the end, and
- * the LAPIC's timer ticks meanwhile. The result is 16 letters. Statuses: 2 the TSC went back, 3 XMM15
- * is wrong, 4 the timer has stopped.
+ * character says, and looks at each step that its TSC has not gone back. XMM15 waits for the end,
+ * and the LAPIC's timer ticks meanwhile. The result is 16 letters. Statuses: 2 the TSC went back,
+ * 3 XMM15 is wrong, 4 the timer has stopped.
  */
 GUEST(worker,
       "movzbl 0x20000, %ebp; sub $'0', %ebp; imul $" "0x4000" ", %ebp;"
@@ -69,8 +72,8 @@ GUEST(echoes,
 GUEST(asks, "out %al, $0xf5; in $0xf5, %al; add $7, %al; out %al, $0xf4; hlt");
 
 /*
- * Adds one to each of 1024 pages, again and again, until it was moved as often as the command line's
- * first character says. Status 6: a page has missed something.
+ * Adds one to each of 1024 pages, again and again, until it was moved as often as the command
+ * line's first character says. Status 6: a page has missed something.
  */
 GUEST(scribbles,
       "movzbl 0x20000, %ebp; sub $'0', %ebp; mov $'s', %al; mov $0x3f8, %dx; out %al, %dx;"
@@ -180,7 +183,8 @@ static void test_signal(void)
 	TAP_EQ(runner_end(&one), LEFT, "SIGUSR1 saves it");
 	TAP_EQ(stat(SAVED, &st), 0, "there is a file");
 	TAP_EQ(st.st_mode & 0777, 0600, "that only its owner reads");
-	tap_ok(st.st_size < 200000, "without the pages that are zero (%ld bytes)", (long)st.st_size);
+	tap_ok(st.st_size < 200000, "without the pages that are zero (%ld bytes)",
+	       (long)st.st_size);
 	TAP_EQ(access(SAVED ".new", F_OK), -1, "and no other");
 	RUN(&one, "--restore", SAVED);
 	if (write(one.in, "bq", 2) != 2)
@@ -311,8 +315,20 @@ static void test_moves(void)
 	TAP_EQ(runner_end(old), DONE, "it ends well, and no page has missed a write");
 }
 
+/* A lab's host has none. */
+static void loopback_up(void)
+{
+	struct ifreq lo = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	if (ioctl(fd, SIOCSIFFLAGS, &lo))
+		printf("# lo: %s\n", strerror(errno));
+	close(fd);
+}
+
 static void test_tcp(void)
 {
+	loopback_up();
 	WRITE_GUEST(scribbles);
 	RUN(&one, "--kernel", KERNEL, "--mem", "32M", "--append", length(1), "--live",
 	    "localhost:7001");

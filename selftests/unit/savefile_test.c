@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The save format: what is written is read, and nothing else is: each file that is cut short or has
- * one bit changed is refused with words, and files made up by chance, with checksums that are right,
- * do no harm. With userspace/{savefile,crc32c,memory}.c.
+ * one bit changed is refused with words, and files made up by chance, with right checksums, do no
+ * harm. With userspace/{savefile,crc32c,memory}.c.
  */
 #define _GNU_SOURCE
 #include <stdlib.h>
@@ -402,8 +402,8 @@ static void test_chance(void)
 		}
 		accepted += !try_file();
 	}
-	tap_ok(accepted < RANDOM_ROUNDS, "files by chance do no harm (%u of %u were read)", accepted,
-	       RANDOM_ROUNDS);
+	tap_ok(accepted < RANDOM_ROUNDS, "files by chance do no harm (%u of %u were read)",
+	       accepted, RANDOM_ROUNDS);
 }
 
 int main(void)

@@ -462,6 +462,20 @@ void event_set_interrupt(struct vcpu *vcpu, int vector)
 	vcpu->ev.interrupt.soft = false;
 }
 
+static void get_exception(struct vcpu *vcpu, bool pending, bool payload,
+			  struct kvm_vcpu_events *events)
+{
+	if (!vcpu->ev.exception.soft) {
+		events->exception.injected = vcpu->ev.exception.injected || (pending && !payload);
+		events->exception.pending = pending && payload;
+	}
+	events->exception_has_payload = vcpu->ev.exception.has_payload;
+	events->exception_payload = vcpu->ev.exception.payload;
+	events->exception.nr = vcpu->ev.exception.vector;
+	events->exception.has_error_code = vcpu->ev.exception.has_error;
+	events->exception.error_code = vcpu->ev.exception.error;
+}
+
 /**
  * event_get() - KVM_GET_VCPU_EVENTS
  * @vcpu: loaded
@@ -490,15 +504,7 @@ int event_get(struct vcpu *vcpu, struct kvm_vcpu_events *events)
 		vcpu->ev.exception.has_payload = false;
 	}
 	memset(events, 0, sizeof(*events));
-	if (!vcpu->ev.exception.soft) {
-		events->exception.injected = vcpu->ev.exception.injected || (pending && !payload);
-		events->exception.pending = pending && payload;
-	}
-	events->exception_has_payload = vcpu->ev.exception.has_payload;
-	events->exception_payload = vcpu->ev.exception.payload;
-	events->exception.nr = vcpu->ev.exception.vector;
-	events->exception.has_error_code = vcpu->ev.exception.has_error;
-	events->exception.error_code = vcpu->ev.exception.error;
+	get_exception(vcpu, pending, payload, events);
 	vector = event_interrupt_vector(vcpu);
 	events->interrupt.injected = vector >= 0;
 	events->interrupt.nr = max(vector, 0);
