@@ -192,7 +192,7 @@ static int fault_locked(struct fault *f)
 	decide(f, slot, &host);
 	r = map_page(f, &host);
 	if (r == MMU_FAULT_MAPPED && write)
-		mmu_mark_dirty(slot, f->gfn);
+		mmu_mark_dirty(f->mmu, slot, f->gfn);
 	return r;
 }
 

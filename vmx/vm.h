@@ -50,6 +50,7 @@ struct vm {
 	struct msr_filter __rcu *msr_filter;	/* (L) NULL: none */
 	u32 msr_exits;				/* (-) KVM_MSR_EXIT_REASON_* for user space */
 	struct vm_stats stats;			/* (-) */
+	u32 ring_entries;			/* (L) of each vCPU's dirty ring, 0: none */
 	u32 boot_cpu_id;			/* (l) vCPU id of the bootstrap processor */
 	bool dead;				/* (-) an internal error ended it: -EIO */
 };
