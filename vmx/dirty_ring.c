@@ -24,6 +24,7 @@ static u32 reserved(void)
 
 static u32 used(const struct dirty_ring *ring)
 {
+	/* Pairs with reset_ring(): its entries are empty then. */
 	return ring->filled - smp_load_acquire(&ring->freed);
 }
 
@@ -142,6 +143,7 @@ static unsigned int done_with(struct vcpu *vcpu, struct kvm_dirty_gfn *batch)
 	for (n = 0; n < BATCH && n < most; n++) {
 		struct kvm_dirty_gfn *entry = entry_at(vcpu, first + n);
 
+		/* What user space did with the entry comes before its flag. */
 		if (!(smp_load_acquire(&entry->flags) & KVM_DIRTY_GFN_F_RESET))
 			break;
 		batch[n].slot = READ_ONCE(entry->slot);
