@@ -12,11 +12,13 @@
 #define XSTATE_LEAF	0xd
 #define XSAVE_LEGACY	576	/* bytes: x87, SSE and the header */
 #define NAME_SIZE	64
+#define FEW		8	/* features that one may leave out by hand */
 
 /*
  * Only what a guest can be given, and what each processor of the generation has: no TSX, which
- * microcode took away, and until cascadelake nothing that microcode has added. Self-snoop comes
- * late because Linux does not trust it on earlier ones.
+ * microcode took away, and until cascadelake nothing that microcode has added; no fast strings
+ * (erms, fsrm), which firmware may switch off. Self-snoop comes late because Linux does not trust
+ * it on earlier ones.
  */
 const struct cpu_baseline cpu_baselines[] = {
 	{ "merom", 6, 0x0f, 11, 0xa,
@@ -26,7 +28,7 @@ const struct cpu_baseline cpu_baselines[] = {
 	{ "nehalem", 6, 0x1a, 5, 0xb, "sse4_2 popcnt rdtscp constant_tsc" },
 	{ "westmere", 6, 0x2c, 2, 0xb, "pclmulqdq aes" },
 	{ "sandybridge", 6, 0x2a, 7, 0xd, "pcid xsave avx xsaveopt" },
-	{ "ivybridge", 6, 0x3a, 9, 0xd, "ss f16c rdrand fsgsbase smep erms" },
+	{ "ivybridge", 6, 0x3a, 9, 0xd, "ss f16c rdrand fsgsbase smep" },
 	{ "haswell", 6, 0x3f, 0, 0xd,
 	  "fma movbe abm bmi1 avx2 bmi2 invpcid tsc_adjust zero_fcs_fds pdpe1gb" },
 	{ "broadwell", 6, 0x3d, 4, 0x14, "rdseed adx smap 3dnowprefetch" },
@@ -36,7 +38,7 @@ const struct cpu_baseline cpu_baselines[] = {
 	  "spec_ctrl intel_stibp spec_ctrl_ssbd arch_capabilities" },
 	{ "icelake", 6, 0x6a, 6, 0x1b,
 	  "umip avx512ifma avx512vbmi avx512_vbmi2 gfni vaes vpclmulqdq avx512_bitalg "
-	  "avx512_vpopcntdq rdpid sha_ni fsrm wbnoinvd" },
+	  "avx512_vpopcntdq rdpid sha_ni wbnoinvd" },
 	{ "sapphirerapids", 6, 0x8f, 8, 0x1f,
 	  "avx_vnni avx512_bf16 avx512_fp16 serialize cldemote movdiri movdir64b" },
 };
@@ -258,15 +260,20 @@ static int check_host(const struct cpu_choice *choice, const u32 *host, const u3
 {
 	char names[1024], without[1024];
 	u32 lacking[CPUID_WORD_COUNT];
-	unsigned int i;
+	unsigned int i, n;
 
 	for (i = 0; i < CPUID_WORD_COUNT; i++)
 		lacking[i] = words[i] & ~host[i];
-	if (!cpu_names(lacking, " ", names, sizeof(names)))
+	n = cpu_names(lacking, " ", names, sizeof(names));
+	if (!n)
 		return 0;
 	cpu_names(lacking, ",-", without, sizeof(without));
-	snprintf(why, size, "--cpu %s: this host lacks %s; without: --cpu %s,%s", choice->text,
-		 names, choice->text, without);
+	if (n <= FEW)
+		snprintf(why, size, "--cpu %s: this host lacks %s; without: --cpu %s,%s",
+			 choice->text, names, choice->text, without);
+	else
+		snprintf(why, size, "--cpu %s: this host lacks %s; --cpu-list shows what runs here",
+			 choice->text, names);
 	return -1;
 }
 

@@ -128,17 +128,17 @@ static const struct {
 	ROW("nehalem", 0x982201, 0x078bfbff, 0, 0, 0, 0, 0, 1, 0x28100800, 0x100, 0, 0),
 	ROW("westmere", 0x2982203, 0x078bfbff, 0, 0, 0, 0, 0, 1, 0x28100800, 0x100, 0, 0),
 	ROW("sandybridge", 0x169a2203, 0x078bfbff, 0, 0, 0, 0, 1, 1, 0x28100800, 0x100, 0, 7),
-	ROW("ivybridge", 0x769a2203, 0x0f8bfbff, 0x281, 0, 0, 0, 1, 1, 0x28100800, 0x100, 0, 7),
-	ROW("haswell", 0x76da3203, 0x0f8bfbff, 0x27ab, 0, 0, 0, 1, 0x21, 0x2c100800, 0x100, 0, 7),
-	ROW("broadwell", 0x76da3203, 0x0f8bfbff, 0x1c27ab, 0, 0, 0, 1, 0x121, 0x2c100800, 0x100,
+	ROW("ivybridge", 0x769a2203, 0x0f8bfbff, 0x81, 0, 0, 0, 1, 1, 0x28100800, 0x100, 0, 7),
+	ROW("haswell", 0x76da3203, 0x0f8bfbff, 0x25ab, 0, 0, 0, 1, 0x21, 0x2c100800, 0x100, 0, 7),
+	ROW("broadwell", 0x76da3203, 0x0f8bfbff, 0x1c25ab, 0, 0, 0, 1, 0x121, 0x2c100800, 0x100,
 	    0, 7),
-	ROW("skylake", 0x76da3203, 0x0f8bfbff, 0x9c27ab, 0, 0, 0, 0xf, 0x121, 0x2c100800, 0x100,
+	ROW("skylake", 0x76da3203, 0x0f8bfbff, 0x9c25ab, 0, 0, 0, 0xf, 0x121, 0x2c100800, 0x100,
 	    0, 7),
-	ROW("cascadelake", 0x76da3203, 0x0f8bfbff, 0xd19f27eb, 0x808, 0xac000000, 0, 0xf, 0x121,
+	ROW("cascadelake", 0x76da3203, 0x0f8bfbff, 0xd19f25eb, 0x808, 0xac000000, 0, 0xf, 0x121,
 	    0x2c100800, 0x100, 0, 0x2e7),
-	ROW("icelake", 0x76da3203, 0x0f8bfbff, 0xf1bf27eb, 0x405f4e, 0xac000010, 0, 0xf, 0x121,
+	ROW("icelake", 0x76da3203, 0x0f8bfbff, 0xf1bf25eb, 0x405f4e, 0xac000000, 0, 0xf, 0x121,
 	    0x2c100800, 0x100, 0x200, 0x2e7),
-	ROW("sapphirerapids", 0x76da3203, 0x0f8bfbff, 0xf1bf27eb, 0x1a405f4e, 0xac804010, 0x30, 0xf,
+	ROW("sapphirerapids", 0x76da3203, 0x0f8bfbff, 0xf1bf25eb, 0x1a405f4e, 0xac804000, 0x30, 0xf,
 	    0x121, 0x2c100800, 0x100, 0x200, 0x2e7),
 #undef ROW
 };
@@ -311,7 +311,7 @@ static void test_missing_numbers(void)
 	TAP_EQ(lacks(), 0, "an empty CPUID needs nothing");
 	add(&guest.l, (struct kvm_cpuid_entry2) { .function = 0x80000008, .eax = 0x302e });
 	add(&guest.l, (struct kvm_cpuid_entry2) { .function = 0xa, .eax = 4 });
-	add(&guest.l, (struct kvm_cpuid_entry2) { .function = 7, .index = 1, .edx = 0x4000 });
+	add(&guest.l, (struct kvm_cpuid_entry2) { 7, 1, .edx = 0x4000, INDEXED });
 	add(&guest.l, (struct kvm_cpuid_entry2) { .function = 1, .ecx = BIT(16) | OSXSAVE });
 	TAP_EQ(lacks(), 4,
 	       "wider addresses, a PMU and bits without a name; OSXSAVE is the guest's own");
@@ -336,6 +336,9 @@ static void test_refusals(void)
 	TAP_EQ(apply("haswell,+vmx"), -1, "a feature that the driver does not offer");
 	says("--cpu haswell,+vmx: this host lacks vmx; without: --cpu haswell,+vmx,-vmx", "is so");
 	TAP_EQ(apply("haswell,+vmx,-vmx"), 0, "of two words about a feature the last counts");
+	TAP_EQ(apply("sapphirerapids"), -1, "a baseline that is far off");
+	tap_ok(strstr(why, "avx512f ") && strstr(why, "; --cpu-list shows what runs here"),
+	       "names the features and another way out");
 	TAP_EQ(apply("haswel"), -1, "a name that is none");
 	says("--cpu haswel: 'haswel': no such baseline; --cpu-list shows them", "says so");
 	TAP_EQ(apply(""), -1, "no name at all");
@@ -376,7 +379,8 @@ static void test_features(void)
 	TAP_EQ(apply("haswell,-hypervisor"), 0, "that there is a hypervisor");
 	TAP_EQ(has("hypervisor"), 0, "can be hidden");
 	TAP_EQ(apply("merom"), 0, "the oldest baseline");
-	TAP_EQ(has("x2apic") && has("tsc_deadline_timer") && has("kvmclock"), 1, "has what the driver does by itself");
+	TAP_EQ(has("x2apic") && has("tsc_deadline_timer") && has("kvmclock"), 1,
+	       "has what the driver does by itself");
 	TAP_EQ(has("arch_capabilities") || has("tsc_adjust"), 0, "and no bits of later processors");
 }
 
