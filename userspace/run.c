@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "userspace/console.h"
+#include "userspace/cpu.h"
 #include "userspace/devices/devices.h"
 #include "userspace/loader.h"
 #include "userspace/run.h"
@@ -25,8 +26,12 @@
 struct options {
 	const char *kernel, *initrd, *append, *device;
 	u64 mem;
-	bool trace;
+	struct cpu_choice cpu;
+	const char *vendor;
+	bool trace, cpu_list;
 };
+
+enum { OPTION_CPU_LIST = 0x100, OPTION_VENDOR };
 
 /* --- options -------------------------------------------------------------------------------- */
 
@@ -37,6 +42,12 @@ static const struct argp_option option_list[] = {
 	{ "append", 'a', "STR", 0, "Its command line (console=ttyS0 unless given)", 0 },
 	{ "mem", 'm', "SIZE", 0, "Its memory, with K, M or G (256M)", 0 },
 	{ "device", 'd', "FILE", 0, "The driver's device (/dev/kvmlet); /dev/kvm works too", 0 },
+	{ "cpu", 'c', "NAME", 0, "Its processor: host (all that the driver offers here), or a "
+	  "baseline, then any ,+feature and ,-feature", 0 },
+	{ "cpu-list", OPTION_CPU_LIST, NULL, 0, "Print the baselines, and whether they run here",
+	  0 },
+	{ "vendor-leaf", OPTION_VENDOR, "STR", 0, "The hypervisor's name that CPUID tells it, "
+	  "at most 12 bytes", 0 },
 	{ "trace", 't', NULL, 0, "Print every exit to this program on standard error", 0 },
 	{ 0 }
 };
@@ -65,6 +76,30 @@ static u64 parse_size(const char *arg)
 		end++;
 	}
 	return *end || n < RAM_MIN || n > RAM_MAX || n % 4096 ? 0 : n;
+}
+
+/* Options about the processor. */
+static error_t parse_cpu(int key, char *arg, struct argp_state *state)
+{
+	struct options *o = state->input;
+	char why[512];
+
+	switch (key) {
+	case 'c':
+		if (cpu_parse(arg, &o->cpu, why, sizeof(why)))
+			argp_error(state, "%s", why);
+		return 0;
+	case OPTION_CPU_LIST:
+		o->cpu_list = true;
+		return 0;
+	case OPTION_VENDOR:
+		o->vendor = arg;
+		if (strlen(arg) > CPU_VENDOR_SIZE)
+			argp_error(state, "--vendor-leaf %s: at most %d bytes", arg,
+				   CPU_VENDOR_SIZE);
+		return 0;
+	}
+	return ARGP_ERR_UNKNOWN;
 }
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
@@ -96,11 +131,11 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		argp_error(state, "'%s' is too much; for a kernel: --kernel %s", arg, arg);
 		return 0;
 	case ARGP_KEY_END:
-		if (!o->kernel)
+		if (!o->kernel && !o->cpu_list)
 			argp_error(state, "which kernel? --kernel FILE");
 		return 0;
 	}
-	return ARGP_ERR_UNKNOWN;
+	return parse_cpu(key, arg, state);
 }
 
 static const struct argp command = {
@@ -111,7 +146,8 @@ static const struct argp command = {
 	"Ctrl-A x leaves and Ctrl-A Ctrl-A sends one Ctrl-A.\n\n"
 	"Examples:\n"
 	"  kvmlet run --kernel /boot/vmlinuz-$(uname -r) --initrd initrd.cpio\n"
-	"  kvmlet run -d /dev/kvm -k vmlinux -i initrd.cpio -m 512M\n\n"
+	"  kvmlet run -d /dev/kvm -k vmlinux -i initrd.cpio -m 512M\n"
+	"  kvmlet run -k vmlinux --cpu haswell,-rdrand\n\n"
 	"Exit status:\n"
 	"  0      the guest powered off\n"
 	"  1-99   the guest wrote this byte to port 0xf4 (a larger one counts as 99)\n"
@@ -145,7 +181,10 @@ static int build(struct vm *vm, const struct options *o, struct serial **serial)
 {
 	struct boot boot;
 
-	if (vm_create(vm, o->device, o->mem) || load(o->kernel, load_kernel, &vm->ram, &boot))
+	if (vm_create(vm, o->device, o->mem))
+		return -1;
+	vm->cpuid = cpu_guest(vm->device, vm->sys, &o->cpu, o->vendor);
+	if (!vm->cpuid || load(o->kernel, load_kernel, &vm->ram, &boot))
 		return -1;
 	if (o->initrd && load(o->initrd, load_initrd, &vm->ram, &boot))
 		return -1;
@@ -276,7 +315,8 @@ static int run(struct vm *vm, const struct options *o)
 int cmd_run(int argc, char **argv)
 {
 	struct options o = {
-		.append = DEFAULT_APPEND, .device = DEFAULT_DEVICE, .mem = DEFAULT_MEM
+		.append = DEFAULT_APPEND, .device = DEFAULT_DEVICE, .mem = DEFAULT_MEM,
+		.cpu.text = "host",
 	};
 	struct vm vm = { 0 };
 	int status;
@@ -285,6 +325,10 @@ int cmd_run(int argc, char **argv)
 	argp_err_exit_status = RUN_USAGE;
 	if (argp_parse(&command, argc, argv, 0, NULL, &o))
 		return RUN_USAGE;
+	if (o.cpu_list) {
+		cpu_list(o.device);
+		return 0;
+	}
 	status = run(&vm, &o);
 	vm_destroy(&vm);
 	return status;

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The virtual processor: CPUID, MSRs and registers at its start, its thread and the KVM_RUN loop.
+ * The virtual processor: MSRs and registers at its start, its thread and the KVM_RUN loop.
  * It starts in 64-bit mode, as Linux' boot protocol wants it.
  */
 #include <errno.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -19,7 +18,6 @@
 #define EFER_LME	(1ULL << 8)
 #define EFER_LMA	(1ULL << 10)
 #define RFLAGS_FIXED	2
-#define CPUID_MAX	1024
 #define MSR_MISC_ENABLE	0x1a0
 #define MSR_MTRR_TYPE	0x2ff
 #define SIG_KICK	SIGUSR1
@@ -34,59 +32,6 @@ static int failed(const struct vcpu *vcpu, const char *what)
 {
 	report("%s: %s: %s", vcpu->vm->device, what, strerror(errno));
 	return -1;
-}
-
-/* One processor, whatever the host has: the fields that tell cores and threads apart. */
-static void cpuid_edit(struct kvm_cpuid_entry2 *e, bool deadline)
-{
-	switch (e->function) {
-	case 1:
-		e->ebx = (e->ebx & 0xffff) | 1 << 16;	/* APIC id 0, one logical processor */
-		e->edx &= ~(1u << 28);			/* no more than one in the package */
-		e->ecx |= 1u << 31;			/* a hypervisor is there */
-		if (deadline)
-			e->ecx |= 1u << 24;
-		break;
-	case 4:
-		e->eax &= 0x3fff;
-		break;
-	case 0xb:
-	case 0x1f:
-		e->eax = 0;
-		e->ebx = !e->index;
-		e->edx = 0;
-		break;
-	}
-}
-
-static int set_cpuid(struct vcpu *vcpu)
-{
-	bool deadline = vm_has(vcpu->vm, KVM_CAP_TSC_DEADLINE_TIMER);
-	struct kvm_cpuid2 *cpuid = NULL;
-	unsigned int n, i;
-	int ret = -1;
-
-	for (n = 128; ret && n <= CPUID_MAX; n *= 2) {
-		free(cpuid);
-		cpuid = calloc(1, sizeof(*cpuid) + n * sizeof(cpuid->entries[0]));
-		if (!cpuid)
-			return failed(vcpu, "CPUID");
-		cpuid->nent = n;
-		ret = ioctl(vcpu->vm->sys, KVM_GET_SUPPORTED_CPUID, cpuid);
-		if (ret && errno != E2BIG)
-			break;
-	}
-	if (ret) {
-		failed(vcpu, "KVM_GET_SUPPORTED_CPUID");
-	} else {
-		for (i = 0; i < cpuid->nent; i++)
-			cpuid_edit(&cpuid->entries[i], deadline);
-		ret = ioctl(vcpu->fd, KVM_SET_CPUID2, cpuid);
-		if (ret)
-			failed(vcpu, "KVM_SET_CPUID2");
-	}
-	free(cpuid);
-	return ret;
 }
 
 static int set_msrs(struct vcpu *vcpu)
@@ -153,7 +98,7 @@ static int set_regs(struct vcpu *vcpu, u64 entry)
 /**
  * vcpu_create() - make the VM's processor, ready to start a kernel
  * @vcpu:	filled in
- * @vm:		its VM
+ * @vm:		its VM, with the guest's CPUID
  * @entry:	guest-physical address of the first instruction
  *
  * Return: 0, or -1 with the reason reported.
@@ -170,7 +115,9 @@ int vcpu_create(struct vcpu *vcpu, struct vm *vm, u64 entry)
 	if (run == MAP_FAILED)
 		return failed(vcpu, "mmap of the vCPU");
 	vcpu->run = run;
-	if (set_cpuid(vcpu) || set_msrs(vcpu) || set_sregs(vcpu) || set_regs(vcpu, entry))
+	if (ioctl(vcpu->fd, KVM_SET_CPUID2, vm->cpuid))
+		return failed(vcpu, "KVM_SET_CPUID2");
+	if (set_msrs(vcpu) || set_sregs(vcpu) || set_regs(vcpu, entry))
 		return -1;
 	return 0;
 }

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
@@ -171,6 +172,7 @@ void vm_destroy(struct vm *vm)
 			close(*fd[i]);
 	if (vm->ram.base)
 		ram_free(&vm->ram);
+	free(vm->cpuid);
 }
 
 /**

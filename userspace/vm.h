@@ -30,6 +30,7 @@ struct vm {
 	struct ram ram;
 	struct bus bus;
 	struct vcpu vcpu;
+	struct kvm_cpuid2 *cpuid;	/* the guest's, before vcpu_create() */
 	int wake;		/* eventfd: the main thread shall look again */
 	atomic_int ended;	/* exit status of the first who ended the VM, -1 while it runs */
 };

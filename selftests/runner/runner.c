@@ -6,7 +6,6 @@
  *
  * lab: --add build/userspace/kvmlet:/bin/kvmlet
  */
-#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -20,21 +19,13 @@
 #include <unistd.h>
 
 #include "selftests/lib/tap.h"
+#include "selftests/runner/guest.h"
 
-#define LOAD		0x1000000
-#define KERNEL		"/tmp/runner.elf"
 #define TIMEOUT		60000		/* ms until a runner is a hang */
 
 static const char *device;
 
-/* --- guests: 64-bit code, interrupts off, rsi = boot parameters ------------------------------ */
-
-#define GUEST(name, code)							\
-	extern const uint8_t name[], name##_end[];				\
-	asm(".pushsection .rodata\n" #name ": " code "\n" #name "_end:\n.popsection")
-
-#define OUTB(port, value)	"mov $" #value ", %al; mov $" #port ", %dx; out %al, %dx;"
-#define FINISH			"mov $0xf4, %dx; out %al, %dx; 9: hlt; jmp 9b;"
+/* --- guests ---------------------------------------------------------------------------------- */
 
 GUEST(status_7, OUTB(0xf4, 7) "hlt");
 GUEST(status_200, OUTB(0xf4, 200) "hlt");
@@ -58,33 +49,6 @@ GUEST(echoes,
       OUTB(0x3f9, 1)
       "1: mov $0x3fd, %dx; in %dx, %al; test $1, %al; jz 1b; mov $0x3f8, %dx; in %dx, %al;"
       "out %al, %dx; cmp $'q', %al; jne 1b;" OUTB(0xf4, 4) "hlt");
-
-#define WRITE_GUEST(name)	write_guest(name, name##_end - name)
-
-static void write_guest(const uint8_t *code, size_t size)
-{
-	struct {
-		Elf64_Ehdr eh;
-		Elf64_Phdr ph;
-	} elf = {
-		.eh = {
-			.e_ident = ELFMAG "\2\1\1", .e_type = ET_EXEC, .e_machine = EM_X86_64,
-			.e_entry = LOAD, .e_phoff = sizeof(Elf64_Ehdr),
-			.e_phentsize = sizeof(Elf64_Phdr), .e_phnum = 1,
-		},
-		.ph = {
-			.p_type = PT_LOAD, .p_offset = sizeof(elf), .p_filesz = size,
-			.p_memsz = 0x1000, .p_paddr = LOAD,
-		},
-	};
-	FILE *f = fopen(KERNEL, "w");
-
-	if (!f || fwrite(&elf, sizeof(elf), 1, f) != 1 || fwrite(code, size, 1, f) != 1 ||
-	    fclose(f)) {
-		printf("Bail out! %s: %s\n", KERNEL, strerror(errno));
-		exit(1);
-	}
-}
 
 /* --- the runner ------------------------------------------------------------------------------- */
 
