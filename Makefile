@@ -66,6 +66,12 @@ fuzz:
 	@$(MAKE) --no-print-directory -s $(JOBS) -C $(ROOT)/selftests
 	@$(ROOT)/selftests/fuzz/campaign
 
+campaign-memory:
+	@$(ROOT)/scripts/setup
+	@$(MAKE) --no-print-directory -s module-lab
+	@$(MAKE) --no-print-directory -s $(JOBS) -C $(ROOT)/selftests
+	@$(ROOT)/selftests/memory/campaign
+
 bench:
 	@$(ROOT)/scripts/setup
 	@$(MAKE) --no-print-directory -s module-lab
@@ -133,6 +139,7 @@ help:
 	@echo "  make check DEBUG=1   and on the debug host: KASAN, lockdep, kmemleak once a boot"
 	@echo "  make check-debug     on the debug host alone: kmemleak after each program"
 	@echo "  make fuzz            a million ioctls and a million hostile guests, by chance"
+	@echo "  make campaign-memory  a million pages of guests checked while the host takes them away"
 	@echo "  make bench           what an exit costs, beside upstream; minutes"
 	@echo "  make compare         guest programs on kvmlet and upstream; by chance: SEED=n N=n"
 	@echo "  make style           the rules of form"
@@ -142,4 +149,4 @@ help:
 	@echo "  make clean           remove build/"
 
 .PHONY: all module module-lab module-debug module-for userspace setup demo check check-debug \
-	fuzz bench compare style loc clean install uninstall help
+	fuzz campaign-memory bench compare style loc clean install uninstall help
