@@ -27,7 +27,7 @@ static bool gpa_to_hva(struct mmu *mmu, u8 as_id, gpa_t gpa, bool write, unsigne
 	gfn = slot->gfn + array_index_nospec((gpa >> PAGE_SHIFT) - slot->gfn, slot->npages);
 	*hva = slot_hva(slot, gfn) + offset_in_page(gpa);
 	if (write)
-		mmu_mark_dirty(slot, gfn);
+		mmu_mark_dirty(mmu, slot, gfn);
 	return true;
 }
 

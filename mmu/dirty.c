@@ -102,6 +102,8 @@ int mmu_alloc_log(struct mmu *mmu, struct slot *slot)
 {
 	u64 i, n = nr_words(slot);
 
+	if (mmu->log_by_rings)
+		return 0;
 	slot->dirty = kvcalloc(n, sizeof(*slot->dirty), GFP_KERNEL_ACCOUNT);
 	if (!slot->dirty)
 		return -ENOMEM;
@@ -132,7 +134,7 @@ void mmu_begin_log(struct mmu *mmu, const struct slot *slot)
 	if (mmu->nr_logs++ == 0)
 		tell_processors(mmu);
 	/* All marked: each frame is protected as its mark is taken. */
-	if (!(mmu->log_mode & KVM_DIRTY_LOG_INITIALLY_SET))
+	if (mmu->log_by_rings || !(mmu->log_mode & KVM_DIRTY_LOG_INITIALLY_SET))
 		protect_slot(mmu, slot);
 }
 
@@ -225,18 +227,77 @@ static int clear_log(struct mmu *mmu, struct slot *slot, const struct kvm_clear_
 	return r;
 }
 
-/* The slot that an ioctl names, if it has a log. */
-static struct slot *logged_slot(struct mmu *mmu, u32 slot, int *err)
+/* The slot that user space names, whatever that is. */
+static struct slot *named_slot(struct mmu *mmu, u32 name)
 {
-	u16 as_id = slot >> 16;
-	struct slot *found;
+	u16 as_id = name >> 16;
 
-	*err = -EINVAL;
-	if (as_id >= MMU_ADDRESS_SPACES || (u16)slot >= SLOT_IDS)
+	if (as_id >= MMU_ADDRESS_SPACES)
 		return NULL;
-	*err = -ENOENT;
-	found = mmu_slot_by_id(mmu, array_index_nospec(as_id, MMU_ADDRESS_SPACES), slot);
-	return found && found->dirty ? found : NULL;
+	return mmu_slot_by_id(mmu, array_index_nospec(as_id, MMU_ADDRESS_SPACES), name);
+}
+
+/* The slot that an ioctl names, if it has a log. */
+static struct slot *logged_slot(struct mmu *mmu, u32 name, int *err)
+{
+	struct slot *slot = named_slot(mmu, name);
+
+	if (mmu->log_by_rings)
+		*err = -ENXIO;
+	else if (name >> 16 >= MMU_ADDRESS_SPACES || (u16)name >= SLOT_IDS)
+		*err = -EINVAL;
+	else
+		*err = -ENOENT;
+	return slot && slot->dirty ? slot : NULL;
+}
+
+/**
+ * mmu_log_by_rings() - writes are told one by one from now on
+ * @mmu: guest memory, of no vCPU yet
+ *
+ * Return: 0, -EINVAL if a slot has a log already, -EINTR.
+ */
+int mmu_log_by_rings(struct mmu *mmu)
+{
+	int r = 0;
+
+	if (down_write_killable(&mmu->slots_lock))
+		return -EINTR;
+	if (mmu->nr_logs)
+		r = -EINVAL;
+	else
+		mmu->log_by_rings = true;
+	up_write(&mmu->slots_lock);
+	return r;
+}
+
+/**
+ * mmu_clean() - the next writes to some pages shall be told again
+ * @mmu: guest memory
+ * @page: slots and frames of theirs, as user space says: those that are none do not matter
+ * @n: their number
+ *
+ * Context: may sleep. Return: 0, or -EINTR.
+ */
+int mmu_clean(struct mmu *mmu, const struct kvm_dirty_gfn *page, unsigned int n)
+{
+	bool any = false;
+
+	if (down_write_killable(&mmu->slots_lock))
+		return -EINTR;
+	write_lock(&mmu->lock);
+	for (; n--; page++) {
+		struct slot *slot = named_slot(mmu, page->slot);
+
+		if (slot && slot->flags & KVM_MEM_LOG_DIRTY_PAGES && page->offset < slot->npages)
+			any |= protect(mmu, slot->as_id, slot->gfn + page->offset,
+				       slot->gfn + page->offset + 1, ~0ULL);
+	}
+	if (any)
+		mmu->ops->flush(mmu);
+	write_unlock(&mmu->lock);
+	up_write(&mmu->slots_lock);
+	return 0;
 }
 
 /**
@@ -327,7 +388,7 @@ void mmu_mark_gpas(struct mmu *mmu, u8 as_id, const u64 *gpa, unsigned int n)
 		struct slot *slot = mmu_find_slot(mmu, as_id, gpa[n] >> PAGE_SHIFT);
 
 		if (slot)
-			mmu_mark_dirty(slot, gpa[n] >> PAGE_SHIFT);
+			mmu_mark_dirty(mmu, slot, gpa[n] >> PAGE_SHIFT);
 	}
 	read_unlock(&mmu->lock);
 }

@@ -29,7 +29,9 @@ enum ept_level { EPT_4K = 1, EPT_2M, EPT_1G, EPT_ROOT };
 #define EPT_ACCESSED		BIT_ULL(8)
 #define EPT_DIRTY		BIT_ULL(9)
 #define EPT_ADDRESS		GENMASK_ULL(51, 12)
-#define EPT_SPLIT		BIT_ULL(52)	/* ours, of a link: a fetch has split a huge page */
+/* Ours, which processors ignore. */
+#define EPT_SPLIT		BIT_ULL(52)	/* of a link: a fetch has split a huge page */
+#define EPT_MAY_WRITE		BIT_ULL(53)	/* of a leaf: only a log forbids to write */
 
 #ifdef __KERNEL__
 #include <asm/page.h>
@@ -66,6 +68,18 @@ static inline bool ept_present(u64 entry)
 static inline bool ept_is_leaf(u64 entry, int level)
 {
 	return level == EPT_4K || entry & EPT_HUGE;
+}
+
+/* True for an entry of @level that leads to a table. */
+static inline bool ept_is_link(u64 entry, int level)
+{
+	return ept_present(entry) && !ept_is_leaf(entry, level);
+}
+
+/* The level of what the host maps by pages of @shift. */
+static inline int ept_level_of(unsigned int shift)
+{
+	return EPT_4K + (shift >= 21) + (shift >= 30);
 }
 
 static inline u64 ept_link(u64 table_hpa)

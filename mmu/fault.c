@@ -47,14 +47,14 @@ static int get_tables(struct fault *f)
 }
 
 /*
- * The table behind an entry: if there is none, one is linked there, or a huge leaf split into
- * one. What the processor has cached of the leaf stays true. NULL: no spare table is left.
+ * Puts a table where there is none, or splits a huge leaf into one; what the processor has
+ * cached of the leaf stays true. @old: what stands there. NULL: no spare table is left.
  */
-static u64 *table_behind(struct fault *f, u64 *entry, int level)
+static u64 *link_table(struct fault *f, u64 *entry, u64 old, int level)
 {
-	u64 old = READ_ONCE(*entry), link, *spare;
+	u64 link, *spare;
 
-	while (!ept_present(old) || ept_is_leaf(old, level)) {
+	do {
 		if (!f->nr_spare)
 			return NULL;
 		spare = f->spare[f->nr_spare - 1];
@@ -68,59 +68,57 @@ static u64 *table_behind(struct fault *f, u64 *entry, int level)
 			return spare;
 		}
 		clear_page(spare);
-	}
+	} while (!ept_is_link(old, level));
 	return ept_table_at(old & EPT_ADDRESS);
 }
 
 /*
- * Return: true if the entry lets the access happen now. Another vCPU may have mapped the page
- * meanwhile, perhaps with more rights: none are taken away here.
+ * Return: true if the entry lets the access happen now, false if a table stands there meanwhile.
+ * Another vCPU may have mapped the page, perhaps with more rights: none are taken away here.
  */
-static bool enter_leaf(struct fault *f, u64 *entry, int level, const struct host_page *host)
+static bool set_leaf(struct fault *f, u64 *entry, u64 old, const struct host_page *host)
 {
-	u64 old = READ_ONCE(*entry), new;
+	u64 new = ept_leaf(ALIGN_DOWN(host->pfn, ept_pages(f->level)), f->level, f->rights,
+			   host->ram);
 
-	new = ept_leaf(ALIGN_DOWN(host->pfn, ept_pages(level)), level, f->rights, host->ram);
 	if (f->mmu->format.accessed_dirty)
 		new |= EPT_ACCESSED | (f->access & MMU_WRITE ? EPT_DIRTY : 0);
 	do {
-		if (ept_present(old) && !ept_is_leaf(old, level))
+		if (ept_is_link(old, f->level))
 			return false;
 		if ((old & f->access) == f->access)
 			return true;
-		if (level > f->level)
-			return false;
 	} while (!try_cmpxchg(entry, &old, new));
 	return true;
 }
 
+/* Down to the level that was chosen, or to a leaf that allows the access already. */
 static int map_page(struct fault *f, const struct host_page *host)
 {
-	u64 *table = f->root->table, *entry;
-	int level = EPT_ROOT;
+	u64 *table = f->root->table, *entry, old;
+	int level;
 
-	/* vCPUs in the guest have to leave it before it can reach the device: they look then. */
-	if (!host->ram && !READ_ONCE(f->mmu->maps_devices)) {
-		WRITE_ONCE(f->mmu->maps_devices, true);
-		f->mmu->ops->flush(f->mmu);
-	}
-	for (;; level--) {
+	for (level = EPT_ROOT; ; level--) {
 		entry = &table[ept_index(f->gfn, level)];
-		if (enter_leaf(f, entry, level, host))
-			break;
-		/* Small entries of earlier times are in the way, unless they are for a fetch. */
-		if (level == f->level && !(READ_ONCE(*entry) & EPT_SPLIT))
-			return NEED_ROOM;
-		table = table_behind(f, entry, level);
-		if (!table) {
-			f->tables = level - f->level;
-			return NEED_TABLES;
+		old = READ_ONCE(*entry);
+		if (!ept_is_link(old, level)) {
+			if ((old & f->access) == f->access ||
+			    (level == f->level && set_leaf(f, entry, old, host)))
+				return MMU_FAULT_MAPPED;
+			if (level == f->level)
+				return NEED_ROOM;
+			table = link_table(f, entry, old, level);
+			if (!table) {
+				f->tables = level - f->level;
+				return NEED_TABLES;
+			}
+			continue;
 		}
+		/* Small entries of earlier times are in the way, unless they are for a fetch. */
+		if (level == f->level && !(old & EPT_SPLIT))
+			return NEED_ROOM;
+		table = ept_table_at(old & EPT_ADDRESS);
 	}
-	/* Whoever cleans the page unmaps it first, so once is enough. */
-	if (f->rights & EPT_WRITE && host->page && !PageDirty(host->page))
-		SetPageDirty(host->page);
-	return MMU_FAULT_MAPPED;
 }
 
 /* Is one of @pages at @hva being taken away? */
@@ -137,16 +135,15 @@ static bool being_invalidated(const struct mmu *mmu, unsigned long hva, u64 page
 static int best_level(const struct fault *f, const struct slot *slot,
 		      const struct host_page *host)
 {
-	int level;
+	int level = min(mmu_max_level(f->mmu), ept_level_of(host->shift));
 
 	if (slot->flags & KVM_MEM_LOG_DIRTY_PAGES)
 		return EPT_4K;
-	for (level = mmu_max_level(f->mmu); level > EPT_4K; level--) {
+	for (; level > EPT_4K; level--) {
 		u64 pages = ept_pages(level);
 		unsigned long hva = ALIGN_DOWN(f->hva, pages << PAGE_SHIFT);
 
-		if (host->shift >= PAGE_SHIFT + ept_gfn_shift(level) &&
-		    slot_holds_block(slot, f->gfn, pages) &&
+		if (slot_holds_block(slot, f->gfn, pages) &&
 		    !being_invalidated(f->mmu, hva, pages))
 			break;
 	}
@@ -167,10 +164,50 @@ static void decide(struct fault *f, const struct slot *slot, const struct host_p
 		f->level = EPT_4K;
 	if (f->level == EPT_4K || !f->mmu->format.nx_huge)
 		f->rights |= EPT_EXEC;
+	if (!host->writable || slot->flags & KVM_MEM_READONLY)
+		return;
+	f->rights |= EPT_MAY_WRITE;
 	/* The first write to a logged page must be noticed. */
-	if (host->writable && !(slot->flags & KVM_MEM_READONLY) &&
-	    (write || !logged || f->mmu->format.pml))
+	if (write || !logged || f->mmu->format.pml)
 		f->rights |= EPT_WRITE;
+}
+
+/*
+ * The write that a log is waiting for: the entry is there and lacks nothing but the right. The
+ * host cannot have taken its own away, or the entry would be gone.
+ */
+static bool write_logged(struct fault *f, struct slot *slot)
+{
+	u64 *entry = f->root->table + ept_index(f->gfn, EPT_ROOT), old = READ_ONCE(*entry);
+	int level;
+
+	if (!(f->access & MMU_WRITE) || !(slot->flags & KVM_MEM_LOG_DIRTY_PAGES))
+		return false;
+	for (level = EPT_ROOT; ept_is_link(old, level); old = READ_ONCE(*entry))
+		entry = ept_table_at(old & EPT_ADDRESS) + ept_index(f->gfn, --level);
+	if (level > EPT_4K || !(old & EPT_MAY_WRITE) ||
+	    !try_cmpxchg(entry, &old, old | EPT_WRITE | EPT_ACCESSED | EPT_DIRTY))
+		return false;
+	mmu_mark_dirty(f->mmu, slot, f->gfn);
+	return true;
+}
+
+/* vCPUs in the guest have to leave it before it can reach a device: they look then. */
+static void reach_device(struct mmu *mmu, const struct host_page *host)
+{
+	if (likely(host->ram || READ_ONCE(mmu->maps_devices)))
+		return;
+	WRITE_ONCE(mmu->maps_devices, true);
+	mmu->ops->flush(mmu);
+}
+
+static void mapped(struct fault *f, struct slot *slot, const struct host_page *host)
+{
+	/* Whoever cleans the page unmaps it first, so once is enough. */
+	if (f->rights & EPT_WRITE && host->page && !PageDirty(host->page))
+		SetPageDirty(host->page);
+	if (f->access & MMU_WRITE)
+		mmu_mark_dirty(f->mmu, slot, f->gfn);
 }
 
 static int fault_locked(struct fault *f)
@@ -184,15 +221,18 @@ static int fault_locked(struct fault *f)
 	slot = mmu_find_slot(f->mmu, f->root->as_id, f->gfn);
 	if (!slot || (write && slot->flags & KVM_MEM_READONLY))
 		return MMU_FAULT_MMIO;
+	if (write_logged(f, slot))
+		return MMU_FAULT_MAPPED;
 	f->hva = slot_hva(slot, f->gfn);
 	if (being_invalidated(f->mmu, f->hva, 1))
 		return MMU_FAULT_MAPPED;
 	if (!host_lookup(f->hva, write, &host))
 		return NEED_PAGE;
 	decide(f, slot, &host);
+	reach_device(f->mmu, &host);
 	r = map_page(f, &host);
-	if (r == MMU_FAULT_MAPPED && write)
-		mmu_mark_dirty(slot, f->gfn);
+	if (r == MMU_FAULT_MAPPED)
+		mapped(f, slot, &host);
 	return r;
 }
 

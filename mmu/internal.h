@@ -40,12 +40,16 @@ static inline struct slot *mmu_slot_by_id(struct mmu *mmu, u8 as_id, u16 id)
 }
 
 /* The guest or the hypervisor writes to a frame of the slot; see dirty.c about locks. */
-static inline void mmu_mark_dirty(struct slot *slot, u64 gfn)
+static inline void mmu_mark_dirty(struct mmu *mmu, struct slot *slot, u64 gfn)
 {
-	unsigned long *dirty = slot->dirty;
+	u64 offset = gfn - slot->gfn;
 
-	if (dirty && !test_bit(gfn - slot->gfn, dirty))
-		set_bit(gfn - slot->gfn, dirty);
+	if (!(slot->flags & KVM_MEM_LOG_DIRTY_PAGES))
+		return;
+	if (!slot->dirty)
+		mmu->ops->push_dirty(mmu, slot->as_id << 16 | slot->id, offset);
+	else if (!test_bit(offset, slot->dirty))
+		set_bit(offset, slot->dirty);
 }
 
 int mmu_alloc_log(struct mmu *mmu, struct slot *slot);

@@ -41,6 +41,8 @@ struct mmu_ops {
 	 * mmu->nr_logs says. Once this returns, all vCPUs do. Called as flush is.
 	 */
 	void (*log_writes)(struct mmu *mmu);
+	/* By a vCPU's thread: it wrote to frame @offset of a slot whose writes go to rings. */
+	void (*push_dirty)(struct mmu *mmu, u32 slot, u64 offset);
 };
 
 /* What the processor's EPT can do; filled from IA32_VMX_EPT_VPID_CAP by the caller. */
@@ -77,6 +79,7 @@ struct mmu {
 	struct slot **slot_by_id[MMU_ADDRESS_SPACES];	/* (s) */
 	unsigned int nr_ids[MMU_ADDRESS_SPACES];	/* (s) entries of it */
 	u64 log_mode;				/* (s) KVM_DIRTY_LOG_* */
+	bool log_by_rings;			/* (sm) no bitmaps: see push_dirty */
 	unsigned int nr_logs;			/* (s) slots whose writes are logged */
 	rwlock_t lock;				/* page tables, roots, and what follows */
 	struct list_head roots;			/* (m) */
@@ -104,6 +107,8 @@ int mmu_set_region(struct mmu *mmu, const struct kvm_userspace_memory_region *re
 
 #define MMU_LOG_MODES	(KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE | KVM_DIRTY_LOG_INITIALLY_SET)
 
+int mmu_log_by_rings(struct mmu *mmu);
+int mmu_clean(struct mmu *mmu, const struct kvm_dirty_gfn *page, unsigned int n);
 int mmu_set_log_mode(struct mmu *mmu, u64 mode);
 int mmu_get_dirty_log(struct mmu *mmu, const struct kvm_dirty_log *log);
 int mmu_clear_dirty_log(struct mmu *mmu, const struct kvm_clear_dirty_log *log);

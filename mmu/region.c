@@ -79,7 +79,7 @@ static int region_create(struct mmu *mmu, const struct slot *new)
 	interval_tree_insert(&region->hva, &mmu->hva_tree);
 	write_unlock(&mmu->lock);
 	mmu->slot_by_id[new->as_id][new->id] = &region->slot;
-	if (region->slot.dirty)
+	if (new->flags & KVM_MEM_LOG_DIRTY_PAGES)
 		mmu_begin_log(mmu, &region->slot);
 	return 0;
 }
@@ -103,7 +103,7 @@ static void region_delete(struct mmu *mmu, struct slot *slot)
 	write_unlock(&mmu->lock);
 	mmu_free_cut(&cut, true);
 	mmu->slot_by_id[slot->as_id][slot->id] = NULL;
-	if (slot->dirty)
+	if (slot->flags & KVM_MEM_LOG_DIRTY_PAGES)
 		mmu_end_log(mmu);
 	kvfree(slot->dirty);
 	kfree(to_region(slot));

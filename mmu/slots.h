@@ -19,7 +19,7 @@ struct slot {
 	u64 gfn;		/* first guest frame */
 	u64 npages;		/* never 0 */
 	unsigned long hva;	/* host virtual address of the first frame */
-	unsigned long *dirty;	/* with KVM_MEM_LOG_DIRTY_PAGES: a bit a frame, written or not */
+	unsigned long *dirty;	/* KVM_MEM_LOG_DIRTY_PAGES: a bit a frame; NULL: rings have them */
 	u32 flags;		/* KVM_MEM_* */
 	u16 id;
 	u8 as_id;

@@ -10,6 +10,7 @@
 #include "vmx/cpu/debugger.h"
 #include "vmx/cpu/msr.h"
 #include "vmx/cpu/xstate.h"
+#include "vmx/dirty_ring.h"
 #include "vmx/vm.h"
 
 struct cap {
@@ -49,6 +50,8 @@ static const struct cap caps[] = {
 	{ KVM_CAP_KVMCLOCK_CTRL, 1 },
 	{ KVM_CAP_SIGNAL_MSI, 1 },
 	{ KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2, MMU_LOG_MODES },
+	{ KVM_CAP_DIRTY_LOG_RING, DIRTY_RING_MOST_BYTES },
+	{ KVM_CAP_DIRTY_LOG_RING_ACQ_REL, DIRTY_RING_MOST_BYTES },
 	{ KVM_CAP_READONLY_MEM, 1 },
 	{ KVM_CAP_EXT_EMUL_CPUID, 1 },
 	{ KVM_CAP_ENABLE_CAP_VM, 1 },

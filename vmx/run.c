@@ -196,6 +196,11 @@ static noinline int handle_requests(struct vcpu *vcpu)
 		vcpu->run->exit_reason = KVM_EXIT_SHUTDOWN;
 		return 0;
 	}
+	if (vcpu_test_request(vcpu, REQ_RING_FULL) && dirty_ring_full(vcpu)) {
+		vcpu_request(vcpu, REQ_RING_FULL);
+		vcpu->run->exit_reason = KVM_EXIT_DIRTY_RING_FULL;
+		return 0;
+	}
 	if (vcpu_test_request(vcpu, REQ_DEBUG) && !debugger_serve(vcpu))
 		return 0;
 	if (vcpu_test_request(vcpu, REQ_MSR_FILTER))

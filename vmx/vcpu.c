@@ -194,7 +194,11 @@ static vm_fault_t vcpu_page_fault(struct vm_fault *vmf)
 		page = virt_to_page(vcpu->run);
 	else if (vmf->pgoff == KVM_PIO_PAGE_OFFSET)
 		page = virt_to_page(vcpu->pio_data);
+	else if (vmf->pgoff >= KVM_DIRTY_LOG_PAGE_OFFSET)
+		page = dirty_ring_page(vcpu, vmf->pgoff - KVM_DIRTY_LOG_PAGE_OFFSET);
 	else
+		page = NULL;
+	if (!page)
 		return VM_FAULT_SIGBUS;
 	get_page(page);
 	vmf->page = page;
@@ -205,7 +209,11 @@ static const struct vm_operations_struct vcpu_vm_ops = { .fault = vcpu_page_faul
 
 static int vcpu_mmap(struct file *file, struct vm_area_struct *vma)
 {
-	if (vma->vm_pgoff + vma_pages(vma) > VCPU_MMAP_PAGES)
+	bool ring = vma->vm_pgoff >= KVM_DIRTY_LOG_PAGE_OFFSET;
+
+	if (!ring && vma->vm_pgoff + vma_pages(vma) > VCPU_MMAP_PAGES)
+		return -EINVAL;
+	if (ring && (vma->vm_flags & (VM_EXEC | VM_SHARED)) != VM_SHARED)
 		return -EINVAL;
 	vma->vm_ops = &vcpu_vm_ops;
 	return 0;
@@ -263,7 +271,7 @@ static int alloc_pages_of(struct vcpu *vcpu)
 static int alloc_parts(struct vcpu *vcpu)
 {
 	int err = alloc_pages_of(vcpu) ?: vmcs_alloc(&vcpu->vmcs01) ?: xstate_create(vcpu) ?:
-		  pml_create(vcpu);
+		  pml_create(vcpu) ?: dirty_ring_create(vcpu);
 
 	if (err)
 		return err;
@@ -309,6 +317,7 @@ void vcpu_destroy(struct vcpu *vcpu)
 		mmu_root_put(&vcpu->vm->mmu, vcpu->root);
 	xstate_destroy(vcpu);
 	stats_vcpu_destroy(vcpu);
+	dirty_ring_destroy(vcpu);
 	free_page((unsigned long)vcpu->pml);
 	free_page((unsigned long)vcpu->pio_data);
 	free_page((unsigned long)vcpu->run);

@@ -26,6 +26,7 @@
 #include "vmx/cpu/msr.h"
 #include "vmx/cpu/segment.h"
 #include "vmx/cpu/xstate.h"
+#include "vmx/dirty_ring.h"
 #include "vmx/exit/mmio.h"
 #include "vmx/hw/switch.h"
 #include "vmx/hw/vmcs.h"
@@ -48,6 +49,7 @@ enum vcpu_request {
 	REQ_CLOCK,		/* rewrite this vCPU's kvm-clock page */
 	REQ_MSR_FILTER,		/* the VM's MSR filter has changed */
 	REQ_PML,		/* the VM's writes are to be logged, or not any more */
+	REQ_RING_FULL,		/* user space has to look at its dirty ring */
 	REQ_DEBUG,		/* a debugger may want an exit, or a single step */
 	REQ_TRIPLE_FAULT,	/* shut the guest down */
 	REQ_DEAD,		/* the VM is gone: leave with -EIO */
@@ -87,6 +89,7 @@ struct vcpu {
 	u16 vpid;				/* (c) 0: none */
 	u64 *pml;				/* (c) page that logs writes, NULL: none; pml.c */
 	bool pml_on;				/* (i) */
+	struct dirty_ring ring;			/* (-) dirty_ring.c */
 	bool flush_l1d;				/* (i) the L1D cache may hold the host's data */
 	u32 exit_reason;			/* (i) full reason of the last exit */
 	u32 exit_intr_info;			/* (i) of an exit by exception or NMI */

@@ -78,7 +78,28 @@ static void log_writes(struct mmu *mmu)
 	flush_all(mmu);
 }
 
-static const struct mmu_ops mmu_ops = { .flush = flush_all, .log_writes = log_writes };
+/* The caller is a vCPU's thread, loaded: the vCPU is this processor's. */
+static void push_dirty(struct mmu *mmu, u32 slot, u64 offset)
+{
+	struct vm *vm = container_of(mmu, struct vm, mmu);
+	int cpu = get_cpu();
+	struct vcpu *vcpu;
+	unsigned int i;
+
+	vm_for_each_vcpu(i, vcpu, vm) {
+		if (vcpu->cpu == cpu) {
+			dirty_ring_push(vcpu, slot, offset);
+			break;
+		}
+	}
+	put_cpu();
+}
+
+static const struct mmu_ops mmu_ops = {
+	.flush		= flush_all,
+	.log_writes	= log_writes,
+	.push_dirty	= push_dirty,
+};
 
 /**
  * vm_vcpu_by_id() - find a vCPU
@@ -271,6 +292,27 @@ static int set_msr_filter(void *vm, void *data)
 	return msr_filter_set(vm, data);
 }
 
+static int enable_rings(struct vm *vm, u64 bytes)
+{
+	int r;
+
+	mutex_lock(&vm->lock);
+	r = dirty_ring_enable(vm, bytes);
+	mutex_unlock(&vm->lock);
+	return r;
+}
+
+static int reset_rings(void *object, void *data)
+{
+	struct vm *vm = object;
+	int r;
+
+	mutex_lock(&vm->lock);
+	r = dirty_ring_reset(vm);
+	mutex_unlock(&vm->lock);
+	return r;
+}
+
 /* Most capabilities need not be enabled; programs rely on hearing so. */
 static int enable_cap(void *object, void *data)
 {
@@ -282,6 +324,9 @@ static int enable_cap(void *object, void *data)
 	switch (cap->cap) {
 	case KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2:
 		return mmu_set_log_mode(&vm->mmu, cap->args[0]);
+	case KVM_CAP_DIRTY_LOG_RING:
+	case KVM_CAP_DIRTY_LOG_RING_ACQ_REL:
+		return enable_rings(vm, cap->args[0]);
 	case KVM_CAP_X86_USER_SPACE_MSR:
 		if (cap->args[0] & ~(u64)MSR_EXIT_REASONS)
 			return -EINVAL;
@@ -309,6 +354,7 @@ static const struct ioctl_op vm_ops[IOCTL_ROWS] = {
 	IOCTL(KVM_SET_USER_MEMORY_REGION, .fn = set_region),
 	IOCTL(KVM_GET_DIRTY_LOG, .fn = get_dirty_log),
 	IOCTL(KVM_CLEAR_DIRTY_LOG, .fn = clear_dirty_log, .takes = true),
+	IOCTL(KVM_RESET_DIRTY_RINGS, .fn = reset_rings),
 	IOCTL(KVM_CHECK_EXTENSION, .fn = check_extension),
 	IOCTL(KVM_CREATE_VCPU, .fn = create_vcpu),
 	IOCTL(KVM_CREATE_IRQCHIP, .fn = create_irqchip),

@@ -52,6 +52,7 @@ struct vm {
 	bool exception_payload;			/* (-) KVM_VCPUEVENT_VALID_PAYLOAD, and */
 	bool triple_fault_event;		/* (-) _TRIPLE_FAULT are known */
 	struct vm_stats stats;			/* (-) */
+	u32 ring_entries;			/* (L) of each vCPU's dirty ring, 0: none */
 	u32 boot_cpu_id;			/* (l) vCPU id of the bootstrap processor */
 	bool dead;				/* (-) an internal error ended it: -EIO */
 };

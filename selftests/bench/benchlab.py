@@ -32,19 +32,18 @@ echo madvise >/sys/kernel/mm/transparent_hugepage/enabled
 for driver in $1; do
 	echo "driver $driver"
 	if [ $driver = kvm ]; then
-		modprobe kvm-intel || exit 1
-		echo 0 >/sys/module/kvm/parameters/halt_poll_ns
-		measure /dev/kvm --trace $2 || exit 1
-		[ -z "$3" ] || {
-			rmmod kvm_intel && modprobe kvm-intel pml=0 && echo "driver kvm" &&
-				measure /dev/kvm --trace $3 || exit 1
-		}
-		rmmod kvm_intel kvm
+		module=kvm-intel all="kvm_intel kvm"
 	else
-		modprobe kvmlet || exit 1
-		measure /dev/kvmlet --trace $2 || exit 1
-		rmmod kvmlet
+		module=kvmlet all=kvmlet
 	fi
+	modprobe $module || exit 1
+	[ $driver != kvm ] || echo 0 >/sys/module/kvm/parameters/halt_poll_ns
+	measure /dev/$driver --trace $2 || exit 1
+	[ -z "$3" ] || {
+		rmmod $all && modprobe $module pml=0 && echo "driver $driver" &&
+			measure /dev/$driver --trace $3 || exit 1
+	}
+	rmmod $all
 done
 """
 

@@ -16,10 +16,6 @@ OVER_TOTAL = {
                  "before and after the answer",
     "io-run": "an empty ioctl is 580; upstream takes 1398 here",
 }
-OVER_WORST = {
-    "huge-new": "4 KiB are mapped at a time, with a table of their own",
-    "huge-present": "4 KiB are mapped at a time, with a table of their own",
-}
 
 
 def pairs(result):
@@ -43,11 +39,7 @@ def check_ratios(result, case):
 def check_worst(found, case):
     over = sorted(((r, k) for k, r in found.items() if r > WORST), reverse=True)
     name = f"costs at most {WORST} of upstream's"
-    case(not {k for _r, k in over} - set(OVER_WORST), f"each class {name}",
-         [f"{key}: {r:.2f}" for r, key in over if key not in OVER_WORST])
-    for ratio, key in over:
-        if key in OVER_WORST:
-            case(None, f"{key} {name}", f"{ratio:.2f}: {OVER_WORST[key]}")
+    case(not over, f"each class {name}", [f"{key}: {r:.2f}" for r, key in over])
 
 
 def check_totals(result, case):

@@ -142,67 +142,6 @@ static void guest(void)
 	guest_sync(2);
 }
 
-/* With a CPUID that shows them, and with one that does not. */
-static void random_guest(void)
-{
-	memory[0] = 0;
-	WORKS("rdrand %%rax");
-	WORKS("rdseed %%rax");
-	WORKS("rdtscp");
-	WORKS("invpcid (%%rdi), %%rax");
-	guest_sync(1);
-}
-
-static void hidden_guest(void)
-{
-	FAULTS("rdrand %%rax", UD);
-	FAULTS("rdseed %%rax", UD);
-	FAULTS("rdtscp", UD);
-	FAULTS("invpcid (%%rdi), %%rax", UD);
-	guest_sync(1);
-}
-
-static void hide(struct vm *vm, struct vcpu *vcpu)
-{
-	struct kvm_cpuid2 *cpuid = supported_cpuid(vm->dev);
-	unsigned int i;
-
-	for (i = 0; i < cpuid->nent; i++) {
-		struct kvm_cpuid_entry2 *e = &cpuid->entries[i];
-
-		if (e->function == 1)
-			e->ecx &= ~(1u << 30);
-		else if (e->function == 7 && !e->index)
-			e->ebx &= ~(1u << 18 | 1u << 10);
-		else if (e->function == 0x80000001)
-			e->edx &= ~(1u << 27);
-		if (e->function == 7 && !e->index)
-			e->ecx &= ~(1u << 22);
-	}
-	call(vcpu->fd, KVM_SET_CPUID2, cpuid);
-	free(cpuid);
-}
-
-static void hidden(const char *path)
-{
-	struct vcpu vcpu;
-	struct vm vm;
-
-	if (!host_has("rdseed")) {
-		tap_skip("what CPUID hides is #UD", "this processor has no RDSEED");
-		return;
-	}
-	machine(&vm, &vcpu, path, false, random_guest);
-	TAP_EQ(vcpu_sync(&vcpu), 1, "a guest uses what CPUID shows");
-	machine_close(&vm, &vcpu);
-	machine(&vm, &vcpu, path, false, hidden_guest);
-	hide(&vm, &vcpu);
-	TAP_EQ(vcpu_sync(&vcpu), 1, "a guest tries what CPUID hides");
-	vcpu_reached(&vcpu, "RDRAND RDSEED");
-	machine_close(&vm, &vcpu);
-	tap_checks();
-}
-
 int main(int argc, char **argv)
 {
 	const char *path = device_path(argc, argv);
@@ -223,6 +162,5 @@ int main(int argc, char **argv)
 			    "PAUSE_INSTRUCTION INVEPT INVVPID WBINVD XSETBV CR_ACCESS "
 			    "IO_INSTRUCTION");
 	machine_close(&vm, &vcpu);
-	hidden(path);
 	return tap_end();
 }

@@ -18,7 +18,7 @@ import zlib
 from labelf import Elf
 
 # What a lab can load from the kernel's own package, by module name; dependencies come along.
-MODULES = ("kvm-intel", "msr", "cpuid")
+MODULES = ("kvm-intel", "msr", "cpuid", "zram")
 # Sections that only debuggers and tracers read; loading them costs 600 M instructions.
 STRIP = ("--strip-debug", "-R", ".BTF", "-R", ".BTF_ids")
 ZSTD = b"\x28\xb5\x2f\xfd"
@@ -158,11 +158,18 @@ def fetch_with(name, options, say):
     release = package[len("linux-image-"):]
     if "-" not in release:
         raise LabError(f"{package}: the package lists name no kernel for it")
-    if not os.path.isfile(os.path.join(folder_of(release), "vmlinux")):
+    if not is_whole(release):
         say(f"downloading {package}")
         download(package, release, options)
     publish(memory_of(name), release.encode() + b"\n")
     return release
+
+
+def is_whole(release):
+    """Is all of it in the cache, that of a later list of modules, too?"""
+    folder = folder_of(release)
+    return all(os.path.isfile(os.path.join(folder, n))
+               for n in ["vmlinux"] + [f"modules/{m}.ko" for m in MODULES])
 
 
 def download(package, release, options):

@@ -14,9 +14,6 @@
 
 /* --- guests ----------------------------------------------------------------------------------- */
 
-#define OUTB(port, value)	"mov $" #value ", %al; mov $" #port ", %dx; out %al, %dx;"
-#define FINISH			"mov $0xf4, %dx; out %al, %dx; 9: hlt; jmp 9b;"
-
 GUEST(status_7, OUTB(0xf4, 7) "hlt");
 GUEST(status_200, OUTB(0xf4, 200) "hlt");
 GUEST(power_off, "mov $0x604, %dx; mov $0x3400, %ax; out %ax, %dx; hlt");

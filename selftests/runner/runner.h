@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * For tests of `kvmlet run`: guests of a few instructions, wrapped into ELF files on the spot, and
- * runners as child processes, whose words are read.
+ * For tests of `kvmlet run`: runners as child processes, whose words are read.
  */
 #ifndef KVMLET_TEST_RUNNER_H
 #define KVMLET_TEST_RUNNER_H
 
-#include <elf.h>
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -17,44 +15,11 @@
 #include <unistd.h>
 
 #include "selftests/lib/tap.h"
+#include "selftests/runner/guest.h"
 
-#define LOAD		0x1000000
-#define KERNEL		"/tmp/runner.elf"
 #define TIMEOUT		60000		/* ms until a runner is a hang */
 
 static const char *device;
-
-/* 64-bit code, interrupts off, rsi = boot parameters. */
-#define GUEST(name, code)							\
-	extern const uint8_t name[], name##_end[];				\
-	asm(".pushsection .rodata\n" #name ": " code "\n" #name "_end:\n.popsection")
-
-#define WRITE_GUEST(name)	write_guest(name, name##_end - name)
-
-static void write_guest(const uint8_t *code, size_t size)
-{
-	struct {
-		Elf64_Ehdr eh;
-		Elf64_Phdr ph;
-	} elf = {
-		.eh = {
-			.e_ident = ELFMAG "\2\1\1", .e_type = ET_EXEC, .e_machine = EM_X86_64,
-			.e_entry = LOAD, .e_phoff = sizeof(Elf64_Ehdr),
-			.e_phentsize = sizeof(Elf64_Phdr), .e_phnum = 1,
-		},
-		.ph = {
-			.p_type = PT_LOAD, .p_offset = sizeof(elf), .p_filesz = size,
-			.p_memsz = 0x1000, .p_paddr = LOAD,
-		},
-	};
-	FILE *f = fopen(KERNEL, "w");
-
-	if (!f || fwrite(&elf, sizeof(elf), 1, f) != 1 || fwrite(code, size, 1, f) != 1 ||
-	    fclose(f)) {
-		printf("Bail out! %s: %s\n", KERNEL, strerror(errno));
-		exit(1);
-	}
-}
 
 struct runner {
 	pid_t pid;

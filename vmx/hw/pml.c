@@ -15,8 +15,6 @@
 #include "vmx/hw/pml.h"
 #include "vmx/vcpu.h"
 
-#define PML_ENTRIES	512		/* filled from the last to the first */
-
 static bool pml = true;
 module_param(pml, bool, 0444);
 MODULE_PARM_DESC(pml, "dirty logs by page-modification logging, where the processor has it");
@@ -65,7 +63,7 @@ void pml_update(struct vcpu *vcpu)
  */
 void pml_drain(struct vcpu *vcpu)
 {
-	/* It counts down to below 0. */
+	/* It is filled from the last entry to the first, and below. */
 	unsigned int first = (u16)(vmcs_read16(GUEST_PML_INDEX) + 1);
 
 	if (first >= PML_ENTRIES)

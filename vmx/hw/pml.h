@@ -7,6 +7,8 @@
 
 struct vcpu;
 
+#define PML_ENTRIES	512
+
 bool pml_there(void);
 int pml_create(struct vcpu *vcpu);
 void pml_update(struct vcpu *vcpu);
