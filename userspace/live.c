@@ -203,7 +203,7 @@ static size_t log_bytes(const struct vm *vm)
 /* Wait until the new side says that it goes on; -1 with a reason in out.why. */
 static int hear(struct moving *m)
 {
-	struct save_section section;
+	struct save_section section = { 0 };
 	size_t len;
 
 	if (!m->in.data && load_begin(&m->in, m->fd))
@@ -251,7 +251,8 @@ static int copy_ahead(struct moving *m, struct vm *vm)
 
 static int refused(struct moving *m)
 {
-	report("--live %s: %s", m->to, m->out.why);
+	report("--live %s: %s; the guest goes on here", m->to,
+	       m->out.why[0] ? m->out.why : "see above");
 	return -1;
 }
 

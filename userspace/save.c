@@ -13,6 +13,13 @@
 #include "userspace/save.h"
 #include "userspace/state.h"
 
+/* The sentence that save_file() prints, unless state.c has said more. */
+static int because(struct save_stream *s, const char *what)
+{
+	snprintf(s->why, sizeof(s->why), "%s: %s", what, strerror(errno));
+	return -1;
+}
+
 static int write_guest(struct vm *vm, struct save_stream *s, int fd)
 {
 	u64 pages = 0;
@@ -20,11 +27,23 @@ static int write_guest(struct vm *vm, struct save_stream *s, int fd)
 	if (save_begin(s, fd) || state_put_front(vm, s) ||
 	    save_ram(s, &vm->ram, NULL, &pages) || state_put(vm, s) || save_end(s))
 		return -1;
-	if (fsync(fd) && errno != EINVAL && errno != EROFS) {
-		snprintf(s->why, sizeof(s->why), "%s", strerror(errno));
-		return -1;
-	}
-	return 0;
+	/* What cannot be synchronized is a pipe, or the like. */
+	return fsync(fd) && errno != EINVAL && errno != EROFS ? because(s, "fsync") : 0;
+}
+
+static int write_file(struct vm *vm, struct save_stream *s, const char *name)
+{
+	int fd, err;
+
+	/* The guest's memory is nobody else's business: the file is made here. */
+	unlink(name);
+	fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return because(s, name);
+	err = write_guest(vm, s, fd);
+	if (close(fd) && !err)
+		err = because(s, name);
+	return err;
 }
 
 /**
@@ -37,25 +56,19 @@ static int write_guest(struct vm *vm, struct save_stream *s, int fd)
 int save_file(struct vm *vm, const char *path)
 {
 	struct save_stream s = { .why = "" };
-	char *temporary;
-	int fd, err = -1;
+	char *name;
+	int err;
 
-	if (asprintf(&temporary, "%s.new", path) < 0)
+	if (asprintf(&name, "%s.new", path) < 0)
 		return -1;
-	/* The guest's memory is nobody else's business. */
-	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd >= 0) {
-		err = write_guest(vm, &s, fd);
-		if (close(fd) && !err)
-			err = -1;
-		if (!err)
-			err = rename(temporary, path);
-		if (err)
-			unlink(temporary);
+	err = write_file(vm, &s, name);
+	if (!err && rename(name, path))
+		err = because(&s, path);
+	if (err) {
+		unlink(name);
+		report("--save: %s; the guest goes on", s.why[0] ? s.why : "see above");
 	}
-	if (err)
-		report("--save %s: %s", path, s.why[0] ? s.why : strerror(errno));
-	free(temporary);
+	free(name);
 	return err;
 }
 

@@ -245,7 +245,7 @@ static void sipi_vector(bool vector_first)
 		exit = vcpu_run(&second);
 	} while (exit == -EAGAIN);
 	call(second.fd, KVM_GET_SREGS, &sregs);
-	TAP_EQ(exit, KVM_EXIT_IO, vector_first ? "a SIPI's vector, then the SIPI: a vCPU starts" :
+	TAP_EQ(exit, KVM_EXIT_IO, vector_first ? "a SIPI's vector, then a SIPI: a vCPU starts" :
 						 "a SIPI, then its vector: a vCPU starts");
 	TAP_EQ(sregs.cs.selector, 0x300, "where the vector says");
 	vcpu_close(&second);

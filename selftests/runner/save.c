@@ -3,8 +3,8 @@
  * A guest in the middle of work is saved and restored, at its own request, by a signal and after
  * some time, or moved to another runner while it runs, again and again, and does not notice: its
  * answer, registers, timer and clock are right. Files that are damaged, and targets that are not
- * there, are refused with words. argv[1] is the driver's device, argv[2] how often (3 unless told, at
- * most 70), argv[3] one test's name.
+ * there, are refused with words. argv[1] is the driver's device, argv[2] how often (3 unless told,
+ * at most 70), argv[3] one test's name.
  *
  * lab: --add build/userspace/kvmlet:/bin/kvmlet
  */
@@ -35,7 +35,7 @@ static struct runner one, two;
  * 3 XMM15 is wrong, 4 the timer has stopped.
  */
 GUEST(worker,
-      "movzbl 0x20000, %ebp; sub $'0', %ebp; imul $" "0x4000" ", %ebp;"
+      "movzbl 0x20000, %ebp; sub $'0', %ebp; imul $0x4000, %ebp;"
       "mov $0x1080000, %esp; mov %cr4, %rax; or $0x200, %eax; mov %rax, %cr4;"
       /* the gate of vector 0x40, in an IDT at 0x1090000 */
       "lea 5f(%rip), %rax; mov $0x1090400, %edi; mov %ax, (%rdi); movw $0x10, 2(%rdi);"
@@ -208,7 +208,7 @@ static void test_port(void)
 	TAP_EQ(runner_end(&one), 8, "port 0xf5 then reads 1");
 	RUN(&one, "--kernel", KERNEL, "--mem", "32M", "--save", "/nowhere/file");
 	TAP_EQ(runner_end(&one), 7, "a guest that cannot be saved goes on");
-	runner_said(&one, "--save /nowhere/file: No such file", "and the reason is said");
+	runner_said(&one, "--save: /nowhere/file.new: No such file", "and the reason is said");
 }
 
 /* --- what is refused -------------------------------------------------------------------------- */
@@ -304,7 +304,7 @@ static void test_moves(void)
 	runner_read(old, "s");
 	for (i = 0; i < times; i++) {
 		left += move(old, new, sockets[i & 1], sockets[~i & 1], NULL) == LEFT;
-		told += strstr(old->text, "paused for") != NULL;
+		told += !!strstr(old->text, "paused for");
 		printf("# %s", strchr(old->text, 'k') ?: "\n");
 		spare = old;
 		old = new;
