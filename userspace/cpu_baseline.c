@@ -17,8 +17,8 @@
 /*
  * Only what a guest can be given, and what each processor of the generation has: no TSX, which
  * microcode took away, and until cascadelake nothing that microcode has added; no fast strings
- * (erms, fsrm), which firmware may switch off; nothing that says what the FPU has given up. Self-
- * snoop comes late because Linux does not trust it on earlier ones.
+ * (erms, fsrm), which firmware may switch off; nothing that says what the FPU has given up. ss
+ * comes late because Linux does not trust it on earlier ones.
  */
 const struct cpu_baseline cpu_baselines[] = {
 	{ "merom", 6, 0x0f, 11, 0xa,
