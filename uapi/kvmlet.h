@@ -17,6 +17,24 @@
 #define KVM_CAP_MEMORY_FAULT_INFO	232
 #endif
 
+#ifndef KVM_SET_USER_MEMORY_REGION2
+/* Begins as struct kvm_userspace_memory_region, and has no flag that asks for more. */
+struct kvm_userspace_memory_region2 {
+	__u32 slot;
+	__u32 flags;
+	__u64 guest_phys_addr;
+	__u64 memory_size;
+	__u64 userspace_addr;
+	__u64 guest_memfd_offset;
+	__u32 guest_memfd;
+	__u32 pad1;
+	__u64 pad2[14];
+};
+
+#define KVM_SET_USER_MEMORY_REGION2	_IOW(KVMIO, 0x49, struct kvm_userspace_memory_region2)
+#define KVM_CAP_USER_MEMORY2		231
+#endif
+
 /*
  * The part of struct kvm_run that belongs to KVM_EXIT_MEMORY_FAULT: KVM_RUN fails with
  * EFAULT, and this says which guest-physical access could not be resolved.
@@ -29,6 +47,7 @@ struct kvmlet_memory_fault {
 
 _Static_assert(KVM_EXIT_MEMORY_FAULT == 39, "KVM's number of the exit");
 _Static_assert(KVM_CAP_MEMORY_FAULT_INFO == 232, "KVM's number of the capability");
+_Static_assert(sizeof(struct kvm_userspace_memory_region2) == 160, "KVM's layout of the ioctl");
 _Static_assert(sizeof(struct kvmlet_memory_fault) == 24, "KVM's layout of the exit");
 
 #endif

@@ -17,8 +17,8 @@
 /*
  * Only what a guest can be given, and what each processor of the generation has: no TSX, which
  * microcode took away, and until cascadelake nothing that microcode has added; no fast strings
- * (erms, fsrm), which firmware may switch off. Self-snoop comes late because Linux does not trust
- * it on earlier ones.
+ * (erms, fsrm), which firmware may switch off; nothing that says what the FPU has given up. ss
+ * comes late because Linux does not trust it on earlier ones.
  */
 const struct cpu_baseline cpu_baselines[] = {
 	{ "merom", 6, 0x0f, 11, 0xa,
@@ -30,12 +30,12 @@ const struct cpu_baseline cpu_baselines[] = {
 	{ "sandybridge", 6, 0x2a, 7, 0xd, "pcid xsave avx xsaveopt" },
 	{ "ivybridge", 6, 0x3a, 9, 0xd, "ss f16c rdrand fsgsbase smep" },
 	{ "haswell", 6, 0x3f, 0, 0xd,
-	  "fma movbe abm bmi1 avx2 bmi2 invpcid tsc_adjust zero_fcs_fds pdpe1gb" },
+	  "fma movbe abm bmi1 avx2 bmi2 invpcid tsc_adjust pdpe1gb" },
 	{ "broadwell", 6, 0x3d, 4, 0x14, "rdseed adx smap 3dnowprefetch" },
 	{ "skylake", 6, 0x5e, 3, 0x16, "clflushopt xsavec xgetbv1 xsaves" },
 	{ "cascadelake", 6, 0x55, 7, 0x16,
-	  "fdp_excptn_only clwb avx512f avx512dq avx512cd avx512bw avx512vl avx512_vnni pku "
-	  "spec_ctrl intel_stibp spec_ctrl_ssbd arch_capabilities" },
+	  "clwb avx512f avx512dq avx512cd avx512bw avx512vl avx512_vnni pku "
+	  "spec_ctrl stibp ssbd arch_capabilities" },
 	{ "icelake", 6, 0x6a, 6, 0x1b,
 	  "umip avx512ifma avx512vbmi avx512_vbmi2 gfni vaes vpclmulqdq avx512_bitalg "
 	  "avx512_vpopcntdq rdpid sha_ni wbnoinvd" },

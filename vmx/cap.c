@@ -68,6 +68,7 @@ static const struct cap caps[] = {
 	{ KVM_CAP_IMMEDIATE_EXIT, 1 },
 	{ KVM_CAP_GET_MSR_FEATURES, 1 },
 	{ KVM_CAP_BINARY_STATS_FD, 1 },
+	{ KVM_CAP_USER_MEMORY2, 1 },
 	{ KVM_CAP_MEMORY_FAULT_INFO, 1 },
 };
 

@@ -6,10 +6,12 @@
 #include <linux/mm.h>
 #include <linux/signal.h>
 #include <linux/uaccess.h>
+#include "mmu/walk.h"
 #include "vmx/clock/clock.h"
 #include "vmx/cpu/cpuid.h"
 #include "vmx/cpu/debug.h"
 #include "vmx/cpu/event.h"
+#include "vmx/cpu/linear.h"
 #include "vmx/cpu/mce.h"
 #include "vmx/cpu/msr.h"
 #include "vmx/cpu/regs.h"
@@ -77,6 +79,20 @@ static int get_xcrs(void *vcpu, void *data)
 static int set_xcrs(void *vcpu, void *data)
 {
 	return boot_cpu_has(X86_FEATURE_XSAVE) ? xstate_set_xcrs(vcpu, data) : -EINVAL;
+}
+
+/* A look at the tables, which marks nothing as used. KVM always says writable, supervisor. */
+static int translate(void *object, void *data)
+{
+	struct kvm_translation *t = data;
+	gpa_t gpa;
+	u32 error;
+
+	t->valid = !linear_to_gpa(object, t->linear_address, WALK_PASSIVE, &gpa, &error);
+	t->physical_address = t->valid ? gpa : ~0ULL;
+	t->writeable = 1;
+	t->usermode = 0;
+	return 0;
 }
 
 static int get_debugregs(void *vcpu, void *data)
@@ -306,6 +322,7 @@ const struct ioctl_op vcpu_ops[IOCTL_ROWS] = {
 	IOCTL(KVM_SET_XSAVE, .fn = set_xsave, .parked = true),
 	IOCTL(KVM_GET_XCRS, .fn = get_xcrs, .parked = true),
 	IOCTL(KVM_SET_XCRS, .fn = set_xcrs),
+	IOCTL(KVM_TRANSLATE, .fn = translate),
 	IOCTL(KVM_GET_DEBUGREGS, .fn = get_debugregs),
 	IOCTL(KVM_SET_DEBUGREGS, .fn = set_debugregs, .twin = &set_tsc_khz_row),
 	IOCTL(KVM_SET_GUEST_DEBUG, .fn = set_guest_debug),

@@ -352,6 +352,7 @@ static const struct ioctl_op vm_ops[IOCTL_ROWS] = {
 	IOCTL(KVM_IRQ_LINE_STATUS, .fn = irq_line_status),
 	IOCTL(KVM_SIGNAL_MSI, .fn = signal_msi),
 	IOCTL(KVM_SET_USER_MEMORY_REGION, .fn = set_region),
+	IOCTL(KVM_SET_USER_MEMORY_REGION2, .fn = set_region),
 	IOCTL(KVM_GET_DIRTY_LOG, .fn = get_dirty_log),
 	IOCTL(KVM_CLEAR_DIRTY_LOG, .fn = clear_dirty_log, .takes = true),
 	IOCTL(KVM_RESET_DIRTY_RINGS, .fn = reset_rings),

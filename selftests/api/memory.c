@@ -3,6 +3,7 @@
  * KVM_SET_USER_MEMORY_REGION: every check of its arguments.
  */
 #include "selftests/lib/vm.h"
+#include "uapi/kvmlet.h"
 
 #define SLOTS	32764
 
@@ -42,6 +43,27 @@ static void flags(void)
 	       "read-only cannot be added in place");
 	TAP_EQ(set(1, 0, 0x10000, PAGE), 0, "the same slot once more changes nothing");
 	set(1, 0, 0, 0);
+}
+
+/* The same structure with room for a guest_memfd, which is not offered. */
+static void region2(void)
+{
+	struct kvm_userspace_memory_region2 region = {
+		.slot = 9, .guest_phys_addr = 0x80000, .memory_size = PAGE,
+		.userspace_addr = (uintptr_t)memory,
+	};
+
+	if (call(vm.dev, KVM_CHECK_EXTENSION, KVM_CAP_USER_MEMORY2) <= 0) {
+		tap_skip("KVM_SET_USER_MEMORY_REGION2", "KVM_CAP_USER_MEMORY2 is 0");
+		return;
+	}
+	TAP_EQ(call(vm.fd, KVM_SET_USER_MEMORY_REGION2, &region), 0,
+	       "KVM_SET_USER_MEMORY_REGION2 makes a slot");
+	TAP_EQ(set(10, 0, 0x80000, PAGE), -EEXIST, "which is there");
+	region.flags = 1 << 2;
+	TAP_EQ(call(vm.fd, KVM_SET_USER_MEMORY_REGION2, &region), -EINVAL,
+	       "one with a guest_memfd: EINVAL");
+	set(9, 0, 0, 0);
 }
 
 static void overlap(void)
@@ -104,6 +126,7 @@ int main(int argc, char **argv)
 	memory = pages(0x40000);
 	alignment();
 	flags();
+	region2();
 	overlap();
 	changes();
 	ids();

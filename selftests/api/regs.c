@@ -104,6 +104,27 @@ static void refused(void)
 	TAP_EQ(memcmp(&back, &good, sizeof(good)), 0, "a refused KVM_SET_SREGS changes nothing");
 }
 
+static void translate_one(uint64_t address, bool valid, const char *name)
+{
+	struct kvm_translation t = { .linear_address = address };
+
+	TAP_EQ(call(vcpu.fd, KVM_TRANSLATE, &t), 0, name);
+	TAP_EQ(t.valid, valid, "whether it is mapped");
+	TAP_EQ(t.physical_address, valid ? address : ~0ULL, "and where");
+}
+
+/* The guest's tables map the low 4 GiB one to one. */
+static void translate(void)
+{
+	vcpu_long_mode(&vcpu, general, 0);
+	translate_one(0x12345, true, "KVM_TRANSLATE of an address in low memory");
+	translate_one(0xffffffff, true, "of the last that is mapped");
+	translate_one(0x100000000, false, "of the first that is not");
+	translate_one(-4096, false, "of the last of all");
+	vcpu_real_mode(&vcpu, 0x100, 0);
+	translate_one(0x12345, true, "without paging: it is itself");
+}
+
 static void debug_registers(void)
 {
 	struct kvm_debugregs regs, back;
@@ -267,6 +288,7 @@ int main(int argc, char **argv)
 	vcpu_supported_cpuid(&vm, &vcpu);
 	round_trip();
 	refused();
+	translate();
 	debug_registers();
 	fpu();
 	xsave();

@@ -31,6 +31,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include "selftests/lib/vm.h"
+#include "uapi/kvmlet.h"
 #include "selftests/fuzz/ioctl_args.h"
 #include "selftests/fuzz/kcov.h"
 
@@ -213,7 +214,7 @@ static bool known_result(int r)
 {
 	static const int known[] = {
 		EINVAL, EFAULT, ENOMEM, EIO, EBADF, ENOTTY, EEXIST, E2BIG, ENXIO, EBUSY, EINTR,
-		EAGAIN, EMFILE,
+		EAGAIN, EMFILE, ENOENT,
 	};
 	unsigned int i;
 

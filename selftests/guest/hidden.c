@@ -4,8 +4,6 @@
  * instructions with a control, bits of CR4, EFER and XCR0, MSRs, modes of the LAPIC. One guest
  * tries everything twice: with the CPUID that the driver offers, where it works, and with one
  * that hides it all, where it faults as on a processor that lacks it.
- *
- * lab: --cpu corei7_skylake_x
  */
 #include <asm/processor-flags.h>
 #include "selftests/lib/vm.h"

@@ -88,9 +88,9 @@ static const struct cpuid_bit bits_7_EDX[32] = {
 	HIDE(18, "pconfig"),	HIDE(19, "arch_lbr"),	HIDE(20, "ibt"),
 	HIDE(22, "amx_bf16"),	NEED(23, "avx512_fp16", AVX512), HIDE(24, "amx_tile"),
 	HIDE(25, "amx_int8"),	NEED(26, "spec_ctrl", SPEC_CTRL),
-	NEED(27, "intel_stibp", SPEC_CTRL), HIDE(28, "flush_l1d"),
+	NEED(27, "stibp", SPEC_CTRL), HIDE(28, "flush_l1d"),
 	EMUL(29, "arch_capabilities"), HIDE(30, "core_capabilities"),
-	NEED(31, "spec_ctrl_ssbd", SPEC_CTRL),
+	NEED(31, "ssbd", SPEC_CTRL),
 };
 
 static const struct cpuid_bit bits_7_1_EAX[32] = {
