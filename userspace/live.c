@@ -10,6 +10,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -141,6 +142,8 @@ int incoming_listen(struct incoming *in, const char *address)
 	*in = (struct incoming) { .from = address, .fd = -1, .live = true };
 	if (size < 0)
 		return -1;
+	/* The other side may go away: that is an error of write(), not the end. */
+	signal(SIGPIPE, SIG_IGN);
 	listener = socket(a.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (listener >= 0) {
 		in->fd = accept_one(listener, &a, size);
@@ -206,9 +209,8 @@ static int hear(struct moving *m)
 	struct save_section section = { 0 };
 	size_t len;
 
-	if (!m->in.data && load_begin(&m->in, m->fd))
-		return snprintf(m->out.why, sizeof(m->out.why), "%s", m->in.why), -1;
-	if (load_next(&m->in, &section) || section.type != SAVE_REPLY) {
+	if ((!m->in.data && load_begin(&m->in, m->fd)) || load_next(&m->in, &section) ||
+	    section.type != SAVE_REPLY) {
 		snprintf(m->out.why, sizeof(m->out.why), "the other side has gone: %.999s",
 			 m->in.why);
 		return -1;
@@ -219,11 +221,11 @@ static int hear(struct moving *m)
 	return len ? -1 : 0;
 }
 
-static int count_dirty(const struct moving *m, const struct vm *vm, u64 *count)
+static int count_dirty(struct moving *m, struct vm *vm, u64 *count)
 {
 	u64 i;
 
-	if (vm_take_log((struct vm *)vm, m->dirty))
+	if (vm_take_log(vm, m->dirty))
 		return -1;
 	for (*count = 0, i = 0; i < log_bytes(vm) / sizeof(u64); i++)
 		*count += __builtin_popcountll(m->dirty[i]);

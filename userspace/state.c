@@ -153,7 +153,7 @@ static enum msr_turn turn_of(u32 index)
 	       TURN_OTHERS;
 }
 
-/* What the driver has anyway it need not take. */
+/* What the driver has anyway it need not take, nor zeros for what it does not have. */
 static int set_msrs(struct vm *vm, const struct saved *saved, enum msr_turn turn)
 {
 	const struct save_part *part = &saved->part[SAVE_MSRS];
@@ -165,7 +165,7 @@ static int set_msrs(struct vm *vm, const struct saved *saved, enum msr_turn turn
 			continue;
 		if (turn == TURN_TSC ? set_tsc(vm, e->data) : set_msr(vm, e->index, e->data))
 			continue;
-		if (get_msr(vm, e->index, &now) && now == e->data)
+		if (e->data == (get_msr(vm, e->index, &now) ? now : 0))
 			continue;
 		report("%s: the driver refuses the value %#llx of MSR %#x", vm->device,
 		       (unsigned long long)e->data, e->index);
