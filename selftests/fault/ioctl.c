@@ -65,8 +65,10 @@ static const struct pair {
 } pairs[] = {
 	{ "REGS", false, KVM_GET_REGS, KVM_SET_REGS },
 	{ "SREGS", false, KVM_GET_SREGS, KVM_SET_SREGS },
+	{ "SREGS2", false, KVM_GET_SREGS2, KVM_SET_SREGS2 },
 	{ "FPU", false, KVM_GET_FPU, KVM_SET_FPU },
 	{ "XSAVE", false, KVM_GET_XSAVE, KVM_SET_XSAVE },
+	{ "XSAVE2", false, KVM_GET_XSAVE2, KVM_SET_XSAVE },
 	{ "XCRS", false, KVM_GET_XCRS, KVM_SET_XCRS },
 	{ "LAPIC", false, KVM_GET_LAPIC, KVM_SET_LAPIC },
 	{ "VCPU_EVENTS", false, KVM_GET_VCPU_EVENTS, KVM_SET_VCPU_EVENTS },

@@ -111,6 +111,11 @@ static const struct field segments[] = {
 	FIELD(struct kvm_clock_data, host_tsc), { 0 }
 }, ioapic[] = {
 	FIELD(struct kvm_irqchip, chip.ioapic.pad), { 0 }
+}, nested[] = {
+	FIELD(struct kvm_nested_state, flags), FIELD(struct kvm_nested_state, format),
+	{ offsetof(struct kvm_nested_state, hdr) + sizeof(struct kvm_vmx_nested_state_hdr),
+	  sizeof(((struct kvm_nested_state *)0)->hdr) - sizeof(struct kvm_vmx_nested_state_hdr),
+	  0, 1 }, { 0 }
 }, cpuid_entries[] = {
 	{ sizeof(struct kvm_cpuid2) + offsetof(struct kvm_cpuid_entry2, padding), 12,
 	  sizeof(struct kvm_cpuid_entry2), LIST }, { 0 }
@@ -126,8 +131,11 @@ static const struct getter {
 } getters[] = {
 	{ "KVM_GET_REGS", 2, KVM_GET_REGS, 0, NULL, NULL },
 	{ "KVM_GET_SREGS", 2, KVM_GET_SREGS, 0, segments, NULL },
+	{ "KVM_GET_SREGS2", 2, KVM_GET_SREGS2, 0, segments, NULL },
 	{ "KVM_GET_FPU", 2, KVM_GET_FPU, 0, fpu, NULL },
 	{ "KVM_GET_XSAVE", 2, KVM_GET_XSAVE, 0, xsave, NULL },
+	{ "KVM_GET_XSAVE2", 2, KVM_GET_XSAVE2, 0, xsave, NULL },
+	{ "KVM_GET_NESTED_STATE", 2, KVM_GET_NESTED_STATE, 0, nested, NULL },
 	{ "KVM_GET_XCRS", 2, KVM_GET_XCRS, 0, xcrs, NULL },
 	{ "KVM_GET_VCPU_EVENTS", 2, KVM_GET_VCPU_EVENTS, 0, events, NULL },
 	{ "KVM_GET_DEBUGREGS", 2, KVM_GET_DEBUGREGS, 0, debugregs, NULL },
