@@ -142,7 +142,8 @@ static void look_again(struct lapic *lapic)
  * lapic_eoi() - end the highest interrupt in service
  * @lapic: this thread's
  *
- * The IO-APIC hears of level-triggered ones, and of all where lines are resampled. SDM vol. 3A, 10.8.5.
+ * The IO-APIC hears of level-triggered ones, and of all where lines are resampled.
+ * SDM vol. 3A, 10.8.5.
  */
 void lapic_eoi(struct lapic *lapic)
 {
