@@ -434,7 +434,7 @@ static struct vm *vm_new(void)
 		goto err_free;
 	refcount_set(&vm->users, 1);
 	mutex_init(&vm->lock);
-	eventfds_create(vm);
+	INIT_LIST_HEAD(&vm->eventfds.irq);
 	vm->mm = current->mm;
 	mmgrab(vm->mm);
 	err = init_mmu(vm);

@@ -102,7 +102,7 @@ bool irqchip_pio(struct vcpu *vcpu, u16 port, unsigned int len, void *data, bool
 {
 	if (vcpu->vm->pic && pic_has_port(port))
 		return pic_io(vcpu, port, len, data, write);
-	return write && ioeventfd_write(vcpu->vm, IO_PORT_SPACE, port, len, data);
+	return write && ioeventfd_write(vcpu->vm, IO_PORTS, port, len, data);
 }
 
 /**

@@ -32,8 +32,7 @@ struct ioeventfd {
 	struct hlist_node link;
 	struct eventfd_ctx *ctx;
 	u64 addr, match;
-	enum io_space space;
-	u32 len;
+	u32 space, len;
 	bool any;
 };
 
@@ -62,13 +61,6 @@ struct irqfd {
 static struct hlist_head *bucket(struct vm *vm, u64 addr)
 {
 	return &vm->eventfds.io[hash_64(addr, ilog2(IOEVENTFD_BUCKETS))];
-}
-
-static enum io_space space_of(u32 flags)
-{
-	if (flags & KVM_IOEVENTFD_FLAG_PIO)
-		return IO_PORT_SPACE;
-	return flags & KVM_IOEVENTFD_FLAG_VIRTIO_CCW_NOTIFY ? IO_CCW : IO_MEMORY;
 }
 
 static bool is_valid(const struct kvm_ioeventfd *args)
@@ -158,7 +150,7 @@ int ioeventfd_set(struct vm *vm, const struct kvm_ioeventfd *args)
 		kfree(e);
 		return r;
 	}
-	e->space = space_of(args->flags);
+	e->space = args->flags & IO_SPACES;
 	e->addr = args->addr;
 	e->len = args->len;
 	e->any = !(args->flags & KVM_IOEVENTFD_FLAG_DATAMATCH);
@@ -179,7 +171,7 @@ int ioeventfd_set(struct vm *vm, const struct kvm_ioeventfd *args)
 }
 
 /* Under RCU. */
-static bool is_for(const struct ioeventfd *e, enum io_space space, u64 addr, unsigned int len,
+static bool is_for(const struct ioeventfd *e, u32 space, u64 addr, unsigned int len,
 		   const void *data)
 {
 	u64 value = 0;
@@ -195,15 +187,14 @@ static bool is_for(const struct ioeventfd *e, enum io_space space, u64 addr, uns
 /**
  * ioeventfd_write() - a guest writes: signal the eventfd that it is for
  * @vm: any
- * @space: of @addr
+ * @space: of @addr, IO_*
  * @addr: any
  * @len: 1 to 8 bytes
  * @data: what is written
  *
  * Return: false if there is none. Context: any.
  */
-bool ioeventfd_write(struct vm *vm, enum io_space space, u64 addr, unsigned int len,
-		     const void *data)
+bool ioeventfd_write(struct vm *vm, u32 space, u64 addr, unsigned int len, const void *data)
 {
 	const struct ioeventfd *e;
 	bool found = false;
@@ -422,17 +413,6 @@ void irqfd_ended(struct vm *vm, bool ioapic, unsigned int pin)
 		if (f->resample && irqchip_leads_to(vm, f->gsi, ioapic, pin))
 			compat_eventfd_signal(f->resample);
 	rcu_read_unlock();
-}
-
-/* --- a VM's life ---------------------------------------------------------------------------- */
-
-/**
- * eventfds_create() - a VM begins, without eventfds
- * @vm: new
- */
-void eventfds_create(struct vm *vm)
-{
-	INIT_LIST_HEAD(&vm->eventfds.irq);
 }
 
 /**

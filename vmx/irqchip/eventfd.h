@@ -28,14 +28,14 @@ struct vm_eventfds {
 	unsigned int nr_io, nr_irq, nr_resample;
 };
 
-/* The space of an ioeventfd's address. No guest here writes to that of CCW. */
-enum io_space { IO_MEMORY, IO_PORT_SPACE, IO_CCW };
+/* The space of an ioeventfd's address, by its flags. No guest here writes to that of CCW. */
+#define IO_MEMORY	0
+#define IO_PORTS	KVM_IOEVENTFD_FLAG_PIO
+#define IO_SPACES	(KVM_IOEVENTFD_FLAG_PIO | KVM_IOEVENTFD_FLAG_VIRTIO_CCW_NOTIFY)
 
-void eventfds_create(struct vm *vm);
 void eventfds_destroy(struct vm *vm);
 int ioeventfd_set(struct vm *vm, const struct kvm_ioeventfd *args);
-bool ioeventfd_write(struct vm *vm, enum io_space space, u64 addr, unsigned int len,
-		     const void *data);
+bool ioeventfd_write(struct vm *vm, u32 space, u64 addr, unsigned int len, const void *data);
 int irqfd_set(struct vm *vm, const struct kvm_irqfd *args);
 void irqfd_ended(struct vm *vm, bool ioapic, unsigned int pin);
 
