@@ -28,10 +28,12 @@ struct options {
 	u64 mem;
 	struct cpu_choice cpu;
 	const char *vendor;
+	char *disk[DISKS_MOST];
+	unsigned int disks;
 	bool trace, cpu_list;
 };
 
-enum { OPTION_CPU_LIST = 0x100, OPTION_VENDOR };
+enum { OPTION_CPU_LIST = 0x100, OPTION_VENDOR, OPTION_DISK };
 
 /* --- options -------------------------------------------------------------------------------- */
 
@@ -42,6 +44,10 @@ static const struct argp_option option_list[] = {
 	{ "append", 'a', "STR", 0, "Its command line (console=ttyS0 unless given)", 0 },
 	{ "mem", 'm', "SIZE", 0, "Its memory, with K, M or G (256M)", 0 },
 	{ "device", 'd', "FILE", 0, "The driver's device (/dev/kvmlet); /dev/kvm works too", 0 },
+	{ "disk", OPTION_DISK, "FILE[,ro][,cache=MODE]", 0, "A disk: a raw image. ro: nothing is "
+	  "written. cache=writeback (unless given): as safe as the guest's flushes; writethrough: "
+	  "each write is on the disk before the guest hears of it; unsafe: flushes do nothing. "
+	  "May be given several times", 0 },
 	{ "cpu", 'c', "NAME", 0, "Its processor: host (all that the driver offers here), or a "
 	  "baseline, then any ,+feature and ,-feature", 0 },
 	{ "cpu-list", OPTION_CPU_LIST, NULL, 0, "Print the baselines, and whether they run here",
@@ -102,11 +108,24 @@ static error_t parse_cpu(int key, char *arg, struct argp_state *state)
 	return ARGP_ERR_UNKNOWN;
 }
 
+static void parse_disk(char *arg, struct argp_state *state)
+{
+	struct options *o = state->input;
+
+	if (o->disks == DISKS_MOST)
+		argp_error(state, "--disk %s: more than %u disks", arg, DISKS_MOST);
+	else
+		o->disk[o->disks++] = arg;
+}
+
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
 	struct options *o = state->input;
 
 	switch (key) {
+	case OPTION_DISK:
+		parse_disk(arg, state);
+		return 0;
 	case 'k':
 		o->kernel = arg;
 		return 0;
@@ -147,7 +166,8 @@ static const struct argp command = {
 	"Examples:\n"
 	"  kvmlet run --kernel /boot/vmlinuz-$(uname -r) --initrd initrd.cpio\n"
 	"  kvmlet run -d /dev/kvm -k vmlinux -i initrd.cpio -m 512M\n"
-	"  kvmlet run -k vmlinux --cpu haswell,-rdrand\n\n"
+	"  kvmlet run -k vmlinux --cpu haswell,-rdrand\n"
+	"  kvmlet run -k vmlinux -i initrd.cpio --disk root.img --disk data.img,ro\n\n"
 	"Exit status:\n"
 	"  0      the guest powered off\n"
 	"  1-99   the guest wrote this byte to port 0xf4 (a larger one counts as 99)\n"
@@ -177,7 +197,7 @@ static int load(const char *path, int (*loader)(struct image *, const struct ram
 	return err;
 }
 
-static int build(struct vm *vm, const struct options *o, struct serial **serial)
+static int build(struct vm *vm, struct options *o, struct serial **serial)
 {
 	struct boot boot;
 
@@ -193,10 +213,12 @@ static int build(struct vm *vm, const struct options *o, struct serial **serial)
 		       o->kernel);
 		return -1;
 	}
-	acpi_write_tables(&vm->ram);
+	acpi_write_tables(&vm->ram, o->disks);
 	*serial = serial_init(vm, console_put);
 	cmos_init(vm);
 	power_init(vm);
+	if (disks_init(vm, o->disk, o->disks))
+		return -1;
 	vm->trace = o->trace;
 	return vcpu_create(&vm->vcpu, vm, boot.entry);
 }
@@ -277,7 +299,7 @@ static int open_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC);
 }
 
-static int run(struct vm *vm, const struct options *o)
+static int run(struct vm *vm, struct options *o)
 {
 	struct serial *serial;
 	int signals, err;
@@ -290,12 +312,13 @@ static int run(struct vm *vm, const struct options *o)
 		report("console: %s", strerror(signals < 0 ? errno : -err));
 		return RUN_CANNOT;
 	}
-	if (vcpu_start(&vm->vcpu)) {
+	if (disks_start() || vcpu_start(&vm->vcpu)) {
 		vm_end(vm, RUN_CANNOT);
 	} else {
 		attend(vm, serial, signals);
 		vcpu_stop(&vm->vcpu);
 	}
+	disks_stop();
 	close(signals);
 	err = console_close();
 	if (err) {
