@@ -66,6 +66,13 @@ fuzz:
 	@$(MAKE) --no-print-directory -s $(JOBS) -C $(ROOT)/selftests
 	@$(ROOT)/selftests/fuzz/campaign
 
+# Some hours on a busy machine.
+campaign-state:
+	@$(ROOT)/scripts/setup
+	@$(MAKE) --no-print-directory -s module-lab userspace
+	@$(MAKE) --no-print-directory -s $(JOBS) -C $(ROOT)/selftests
+	@$(ROOT)/selftests/state/campaign
+
 campaign-memory:
 	@$(ROOT)/scripts/setup
 	@$(MAKE) --no-print-directory -s module-lab
@@ -139,6 +146,7 @@ help:
 	@echo "  make check DEBUG=1   and on the debug host: KASAN, lockdep, kmemleak once a boot"
 	@echo "  make check-debug     on the debug host alone: kmemleak after each program"
 	@echo "  make fuzz            a million ioctls and a million hostile guests, by chance"
+	@echo "  make campaign-state  a Linux guest is saved and restored fifty times, on two processors"
 	@echo "  make campaign-memory  a million pages of guests checked while the host takes them away"
 	@echo "  make bench           what an exit costs, beside upstream; minutes"
 	@echo "  make compare         guest programs on kvmlet and upstream; by chance: SEED=n N=n"
@@ -149,4 +157,4 @@ help:
 	@echo "  make clean           remove build/"
 
 .PHONY: all module module-lab module-debug module-for userspace setup demo check check-debug \
-	fuzz campaign-memory bench compare style loc clean install uninstall help
+	fuzz campaign-memory campaign-state bench compare style loc clean install uninstall help

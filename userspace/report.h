@@ -17,6 +17,7 @@ enum run_status {
 	RUN_CANNOT	= 103,	/* a file, the device or a capability is missing or wrong */
 	RUN_USAGE	= 104,
 	RUN_QUIT	= 105,	/* Ctrl-A x */
+	RUN_LEFT	= 106,	/* the guest is saved, or runs elsewhere */
 };
 
 void __attribute__((format(printf, 1, 2))) report(const char *fmt, ...);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "userspace/console.h"
@@ -17,6 +18,8 @@
 #include "userspace/devices/devices.h"
 #include "userspace/loader.h"
 #include "userspace/run.h"
+#include "userspace/save.h"
+#include "userspace/state.h"
 #include "userspace/vm.h"
 
 #define DEFAULT_DEVICE	"/dev/kvmlet"
@@ -30,10 +33,16 @@ struct options {
 	const char *vendor;
 	char *disk[DISKS_MOST];
 	unsigned int disks;
-	bool trace, cpu_list;
+	const char *restore, *incoming;		/* where the guest comes from */
+	const char *save, *live;		/* where it goes */
+	double after;				/* seconds until it does, 0: when it is told */
+	bool trace, cpu_list, boots;
 };
 
-enum { OPTION_CPU_LIST = 0x100, OPTION_VENDOR, OPTION_DISK };
+enum {
+	OPTION_CPU_LIST = 0x100, OPTION_VENDOR, OPTION_DISK,
+	OPTION_SAVE, OPTION_RESTORE, OPTION_LIVE, OPTION_INCOMING, OPTION_AFTER,
+};
 
 /* --- options -------------------------------------------------------------------------------- */
 
@@ -54,6 +63,15 @@ static const struct argp_option option_list[] = {
 	  0 },
 	{ "vendor-leaf", OPTION_VENDOR, "STR", 0, "The hypervisor's name that CPUID tells it, "
 	  "at most 12 bytes", 0 },
+	{ "save", OPTION_SAVE, "FILE", 0, "Save the guest and end, when SIGUSR1 comes or the guest "
+	  "writes to port 0xf5", 0 },
+	{ "restore", OPTION_RESTORE, "FILE", 0, "Go on with a saved guest, instead of --kernel",
+	  0 },
+	{ "live", OPTION_LIVE, "SOCKET", 0, "Move the running guest to another runner then: to the "
+	  "path of its socket, or localhost:PORT", 0 },
+	{ "incoming", OPTION_INCOMING, "SOCKET", 0, "Wait there for a guest to be moved here, "
+	  "instead of --kernel", 0 },
+	{ "after", OPTION_AFTER, "SECONDS", 0, "Save or move it when it has run for so long", 0 },
 	{ "trace", 't', NULL, 0, "Print every exit to this program on standard error", 0 },
 	{ 0 }
 };
@@ -118,10 +136,67 @@ static void parse_disk(char *arg, struct argp_state *state)
 		o->disk[o->disks++] = arg;
 }
 
+static double parse_seconds(const char *arg, struct argp_state *state)
+{
+	char *end;
+	double n = strtod(arg, &end);
+
+	if (end == arg || *end || !(n > 0 && n < 1e9))
+		argp_error(state, "--after %s: expected seconds, more than 0", arg);
+	return n;
+}
+
+/* Options about guests that come and go. */
+static error_t parse_travel(int key, char *arg, struct argp_state *state)
+{
+	struct options *o = state->input;
+
+	switch (key) {
+	case OPTION_SAVE:
+		o->save = arg;
+		return 0;
+	case OPTION_RESTORE:
+		o->restore = arg;
+		return 0;
+	case OPTION_LIVE:
+		o->live = arg;
+		return 0;
+	case OPTION_INCOMING:
+		o->incoming = arg;
+		return 0;
+	case OPTION_AFTER:
+		o->after = parse_seconds(arg, state);
+		return 0;
+	}
+	return parse_cpu(key, arg, state);
+}
+
+static void check_options(const struct options *o, struct argp_state *state)
+{
+	if (o->cpu_list)
+		return;
+	if (!o->kernel && !o->restore && !o->incoming)
+		argp_error(state, "which kernel? --kernel FILE");
+	if (o->restore && o->incoming)
+		argp_error(state, "--restore and --incoming: a guest comes one way");
+	if (o->boots && (o->restore || o->incoming))
+		argp_error(state, "a guest that is restored or comes in has its kernel, memory and "
+			   "processor: no --kernel, --initrd, --append, --mem, --cpu, "
+			   "--vendor-leaf");
+	if (o->save && o->live)
+		argp_error(state, "--save and --live: a guest leaves one way");
+	if (o->disks && (o->save || o->live || o->restore || o->incoming))
+		argp_error(state, "--disk: the state of a disk is not saved yet, nor moved");
+	if (o->after && !o->save && !o->live)
+		argp_error(state, "--after: where to? --save FILE or --live SOCKET");
+}
+
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
 	struct options *o = state->input;
 
+	if (key == OPTION_VENDOR || (key > ' ' && key < 0x7f && strchr("kiamc", key)))
+		o->boots = true;
 	switch (key) {
 	case OPTION_DISK:
 		parse_disk(arg, state);
@@ -150,11 +225,10 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		argp_error(state, "'%s' is too much; for a kernel: --kernel %s", arg, arg);
 		return 0;
 	case ARGP_KEY_END:
-		if (!o->kernel && !o->cpu_list)
-			argp_error(state, "which kernel? --kernel FILE");
+		check_options(o, state);
 		return 0;
 	}
-	return parse_cpu(key, arg, state);
+	return parse_travel(key, arg, state);
 }
 
 static const struct argp command = {
@@ -167,7 +241,10 @@ static const struct argp command = {
 	"  kvmlet run --kernel /boot/vmlinuz-$(uname -r) --initrd initrd.cpio\n"
 	"  kvmlet run -d /dev/kvm -k vmlinux -i initrd.cpio -m 512M\n"
 	"  kvmlet run -k vmlinux --cpu haswell,-rdrand\n"
-	"  kvmlet run -k vmlinux -i initrd.cpio --disk root.img --disk data.img,ro\n\n"
+	"  kvmlet run -k vmlinux -i initrd.cpio --disk root.img --disk data.img,ro\n"
+	"  kvmlet run -k vmlinux --save guest.saved &  kill -USR1 $!\n"
+	"  kvmlet run --restore guest.saved\n"
+	"  kvmlet run --incoming /tmp/new &  kvmlet run -k vmlinux --live /tmp/new --after 9\n\n"
 	"Exit status:\n"
 	"  0      the guest powered off\n"
 	"  1-99   the guest wrote this byte to port 0xf4 (a larger one counts as 99)\n"
@@ -177,6 +254,7 @@ static const struct argp command = {
 	"  103    a file, the device or a capability of the driver is missing or wrong\n"
 	"  104    wrong usage\n"
 	"  105    left by Ctrl-A x\n"
+	"  106    the guest is saved, or has moved\n"
 	"  128+N  ended by signal N",
 };
 
@@ -197,6 +275,29 @@ static int load(const char *path, int (*loader)(struct image *, const struct ram
 	return err;
 }
 
+static int load_images(struct vm *vm, const struct options *o, struct boot *boot)
+{
+	if (load(o->kernel, load_kernel, &vm->ram, boot))
+		return -1;
+	if (o->initrd && load(o->initrd, load_initrd, &vm->ram, boot))
+		return -1;
+	if (boot_prepare(&vm->ram, boot, o->append)) {
+		report("--append: longer than the %u bytes that %s takes", boot->hdr.cmdline_size,
+		       o->kernel);
+		return -1;
+	}
+	acpi_write_tables(&vm->ram, o->disks);
+	return 0;
+}
+
+static void add_devices(struct vm *vm, struct serial **serial)
+{
+	*serial = serial_init(vm, console_put);
+	cmos_init(vm);
+	power_init(vm);
+}
+
+/* A guest that begins. */
 static int build(struct vm *vm, struct options *o, struct serial **serial)
 {
 	struct boot boot;
@@ -204,34 +305,52 @@ static int build(struct vm *vm, struct options *o, struct serial **serial)
 	if (vm_create(vm, o->device, o->mem))
 		return -1;
 	vm->cpuid = cpu_guest(vm->device, vm->sys, &o->cpu, o->vendor);
-	if (!vm->cpuid || load(o->kernel, load_kernel, &vm->ram, &boot))
+	if (!vm->cpuid || load_images(vm, o, &boot))
 		return -1;
-	if (o->initrd && load(o->initrd, load_initrd, &vm->ram, &boot))
-		return -1;
-	if (boot_prepare(&vm->ram, &boot, o->append)) {
-		report("--append: longer than the %u bytes that %s takes", boot.hdr.cmdline_size,
-		       o->kernel);
-		return -1;
-	}
-	acpi_write_tables(&vm->ram, o->disks);
-	*serial = serial_init(vm, console_put);
-	cmos_init(vm);
-	power_init(vm);
+	add_devices(vm, serial);
 	if (disks_init(vm, o->disk, o->disks))
 		return -1;
-	vm->trace = o->trace;
 	return vcpu_create(&vm->vcpu, vm, boot.entry);
+}
+
+/* A guest that goes on. */
+static int rebuild(struct vm *vm, const struct options *o, struct serial **serial)
+{
+	struct incoming in;
+	int err;
+
+	err = o->restore ? incoming_open(&in, o->restore) : incoming_listen(&in, o->incoming);
+	if (!err)
+		err = incoming_machine(&in, vm, o->device);
+	if (!err) {
+		add_devices(vm, serial);
+		err = incoming_state(&in, vm);
+	}
+	incoming_close(&in);
+	return err;
 }
 
 /* --- the main thread ------------------------------------------------------------------------ */
 
-enum { POLL_WAKE, POLL_SIGNAL, POLL_TIMER, POLL_INPUT, POLL_COUNT };
+enum { POLL_WAKE, POLL_SIGNAL, POLL_TIMER, POLL_INPUT, POLL_AFTER, POLL_COUNT };
+
+struct runner {
+	struct vm *vm;
+	const struct options *o;
+	struct serial *serial;
+	struct moving moving;
+	int signals, after;		/* descriptors */
+};
 
 static void take_signal(struct vm *vm, int fd)
 {
 	struct signalfd_siginfo info;
 
-	if (read(fd, &info, sizeof(info)) == sizeof(info))
+	if (read(fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	if (info.ssi_signo == SIGUSR1)
+		vm_leave(vm);
+	else
 		vm_end(vm, 128 + info.ssi_signo);
 }
 
@@ -259,33 +378,47 @@ static void flush(struct vm *vm)
 		vm_end(vm, RUN_CANNOT);		/* run() says why */
 }
 
-static void attend(struct vm *vm, struct serial *serial, int signals)
+/* The guest shall move: it goes on running while its memory is copied. */
+static void begin_move(struct runner *r)
+{
+	if (!moving_begin(&r->moving, r->vm, r->o->live))
+		vm_end(r->vm, RUN_LEFT);
+	else
+		moving_close(&r->moving, r->vm);
+}
+
+static void attend(struct runner *r)
 {
 	struct pollfd fds[POLL_COUNT] = {
-		[POLL_WAKE] = { .fd = vm->wake, .events = POLLIN },
-		[POLL_SIGNAL] = { .fd = signals, .events = POLLIN },
+		[POLL_WAKE] = { .fd = r->vm->wake, .events = POLLIN },
+		[POLL_SIGNAL] = { .fd = r->signals, .events = POLLIN },
 		[POLL_TIMER] = { .fd = console_timer(), .events = POLLIN },
 		[POLL_INPUT] = { .fd = STDIN_FILENO },
+		[POLL_AFTER] = { .fd = r->after, .events = POLLIN },
 	};
 	u64 count;
 
-	while (vm_running(vm)) {
-		fds[POLL_INPUT].events = serial_room(serial) ? POLLIN : 0;
+	while (vm_running(r->vm)) {
+		fds[POLL_INPUT].events = serial_room(r->serial) ? POLLIN : 0;
 		if (poll(fds, POLL_COUNT, -1) < 0)
 			continue;
-		if (fds[POLL_WAKE].revents && read(vm->wake, &count, sizeof(count)) < 0)
+		if (fds[POLL_WAKE].revents && read(r->vm->wake, &count, sizeof(count)) < 0)
 			continue;
 		if (fds[POLL_SIGNAL].revents)
-			take_signal(vm, signals);
+			take_signal(r->vm, r->signals);
 		if (fds[POLL_TIMER].revents)
-			flush(vm);
+			flush(r->vm);
 		if (fds[POLL_INPUT].revents)
-			take_input(vm, serial, &fds[POLL_INPUT]);
+			take_input(r->vm, r->serial, &fds[POLL_INPUT]);
+		if (fds[POLL_AFTER].revents && read(r->after, &count, sizeof(count)) > 0)
+			vm_leave(r->vm);
+		if (atomic_exchange(&r->vm->move, false))
+			begin_move(r);
 	}
 }
 
-/* Signals that end the program come by a descriptor; the vCPU's thread inherits the mask. */
-static int open_signals(void)
+/* Signals come by a descriptor; the vCPU's thread inherits the mask. */
+static int open_signals(bool leaves)
 {
 	sigset_t set;
 
@@ -294,32 +427,82 @@ static int open_signals(void)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGHUP);
 	sigaddset(&set, SIGQUIT);
+	if (leaves)
+		sigaddset(&set, SIGUSR1);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	return signalfd(-1, &set, SFD_CLOEXEC);
 }
 
+/* A descriptor that is readable when the guest has run for @seconds; -1: never. */
+static int open_after(double seconds)
+{
+	struct itimerspec when = {
+		.it_value = { (time_t)seconds, (seconds - (time_t)seconds) * 1e9 }
+	};
+	int fd;
+
+	if (!seconds)
+		return -1;
+	fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (!when.it_value.tv_sec && !when.it_value.tv_nsec)
+		when.it_value.tv_nsec = 1;
+	timerfd_settime(fd, 0, &when, NULL);
+	return fd;
+}
+
+/* The guest has stopped, to leave. False: it could not, and goes on here. */
+static bool leave(struct runner *r)
+{
+	int err = vcpu_complete(&r->vm->vcpu);
+
+	if (!err)
+		err = r->o->save ? save_file(r->vm, r->o->save) : moving_end(&r->moving, r->vm);
+	moving_close(&r->moving, r->vm);
+	if (err)
+		vm_go_on(r->vm);
+	return !err;
+}
+
+static void run_guest(struct runner *r)
+{
+	do {
+		if (vcpu_start(&r->vm->vcpu)) {
+			vm_end(r->vm, RUN_CANNOT);
+			break;
+		}
+		attend(r);
+		vcpu_stop(&r->vm->vcpu);
+	} while (atomic_load(&r->vm->ended) == RUN_LEFT && !leave(r));
+	moving_close(&r->moving, r->vm);
+}
+
 static int run(struct vm *vm, struct options *o)
 {
-	struct serial *serial;
-	int signals, err;
+	struct runner r = { .vm = vm, .o = o, .moving.fd = -1 };
+	int err;
 
-	if (build(vm, o, &serial))
+	if (o->kernel ? build(vm, o, &r.serial) : rebuild(vm, o, &r.serial))
 		return RUN_CANNOT;
-	signals = open_signals();
+	vm->trace = o->trace;
+	vm->leaves = o->save ? LEAVE_AT_ONCE : o->live ? LEAVE_MOVING : LEAVE_NEVER;
+	if (vm->leaves != LEAVE_NEVER && state_check(vm))
+		return RUN_CANNOT;
+	r.signals = open_signals(vm->leaves != LEAVE_NEVER);
+	r.after = open_after(o->after);
 	err = console_open();
-	if (signals < 0 || err) {
-		report("console: %s", strerror(signals < 0 ? errno : -err));
+	if (r.signals < 0 || err) {
+		report("console: %s", strerror(r.signals < 0 ? errno : -err));
 		return RUN_CANNOT;
 	}
-	if (disks_start() || vcpu_start(&vm->vcpu)) {
+	if (disks_start())
 		vm_end(vm, RUN_CANNOT);
-	} else {
-		attend(vm, serial, signals);
-		vcpu_stop(&vm->vcpu);
-	}
+	else
+		run_guest(&r);
 	disks_stop();
-	close(signals);
+	close(r.signals);
+	if (r.after >= 0)
+		close(r.after);
 	err = console_close();
 	if (err) {
 		report("standard output: %s", strerror(-err));
@@ -341,7 +524,7 @@ int cmd_run(int argc, char **argv)
 		.append = DEFAULT_APPEND, .device = DEFAULT_DEVICE, .mem = DEFAULT_MEM,
 		.cpu.text = "host",
 	};
-	struct vm vm = { 0 };
+	struct vm vm = VM_NONE;
 	int status;
 
 	argv[0] = "kvmlet run";

@@ -20,7 +20,7 @@
 #define RFLAGS_FIXED	2
 #define MSR_MISC_ENABLE	0x1a0
 #define MSR_MTRR_TYPE	0x2ff
-#define SIG_KICK	SIGUSR1
+#define SIG_KICK	SIGUSR2
 
 /* Firmware's part of the processor's state that a kernel takes for granted. */
 static const struct kvm_msr_entry boot_msrs[] = {
@@ -117,6 +117,7 @@ int vcpu_create(struct vcpu *vcpu, struct vm *vm, u64 entry)
 	vcpu->run = run;
 	if (ioctl(vcpu->fd, KVM_SET_CPUID2, vm->cpuid))
 		return failed(vcpu, "KVM_SET_CPUID2");
+	vm->tsc_khz = max(ioctl(vcpu->fd, KVM_GET_TSC_KHZ, 0), 0);	/* 0: not known */
 	if (set_msrs(vcpu) || set_sregs(vcpu) || set_regs(vcpu, entry))
 		return -1;
 	return 0;
@@ -211,6 +212,7 @@ int vcpu_start(struct vcpu *vcpu)
 	struct sigaction action = { .sa_handler = kicked };
 
 	sigaction(SIG_KICK, &action, NULL);
+	WRITE_ONCE(vcpu->run->immediate_exit, 0);
 	errno = pthread_create(&vcpu->thread, NULL, vcpu_loop, vcpu);
 	if (errno)
 		return failed(vcpu, "pthread_create");
@@ -226,4 +228,20 @@ void vcpu_stop(struct vcpu *vcpu)
 	WRITE_ONCE(vcpu->run->immediate_exit, 1);
 	pthread_kill(vcpu->thread, SIG_KICK);
 	pthread_join(vcpu->thread, NULL);
+}
+
+/**
+ * vcpu_complete() - finish the instruction whose exit was the last one, so that the state is whole
+ * @vcpu:	the processor, after vcpu_stop()
+ *
+ * Return: 0, or -1 with the reason reported.
+ */
+int vcpu_complete(struct vcpu *vcpu)
+{
+	while (!ioctl(vcpu->fd, KVM_RUN, 0))
+		handle_exit(vcpu);
+	if (errno == EINTR)
+		return 0;
+	exit_explain(vcpu, errno);
+	return -1;
 }

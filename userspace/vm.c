@@ -3,6 +3,7 @@
  * The VM behind KVM's interface: what the driver must offer, memory slots, the interrupt
  * controllers in the kernel. Nothing here is special to one driver.
  */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
@@ -82,18 +83,72 @@ static int open_driver(struct vm *vm)
 	return check_driver(vm);
 }
 
-static int add_memory(struct vm *vm, u32 slot, u64 gpa, u64 offset, u64 size)
+static int set_slot(struct vm *vm, u32 slot, u32 flags, u64 gpa, u64 offset, u64 size)
 {
 	struct kvm_userspace_memory_region region = {
 		.slot = slot,
+		.flags = flags,
 		.guest_phys_addr = gpa,
 		.memory_size = size,
 		.userspace_addr = (uintptr_t)vm->ram.base + offset,
 	};
 
-	if (size && ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &region))
-		return failed(vm, "KVM_SET_USER_MEMORY_REGION");
+	return size ? ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &region) : 0;
+}
+
+static int set_slots(struct vm *vm, u32 flags)
+{
+	if (set_slot(vm, 0, flags, 0, 0, vm->ram.low) ||
+	    set_slot(vm, 1, flags, HOLE_END, vm->ram.low, vm->ram.size - vm->ram.low))
+		return -1;
 	return 0;
+}
+
+/**
+ * vm_log_memory() - have the driver note which pages the guest writes
+ * @vm:		the VM
+ * @on:		begin or end
+ *
+ * Return: 0, or -1 if the driver cannot.
+ */
+int vm_log_memory(struct vm *vm, bool on)
+{
+	return set_slots(vm, on ? KVM_MEM_LOG_DIRTY_PAGES : 0);
+}
+
+/**
+ * vm_take_log() - which pages the guest has written since the last time
+ * @vm:		the VM, with vm_log_memory() on
+ * @dirty:	a bit for each page of RAM, filled in
+ *
+ * Return: 0, or -1 with the reason reported.
+ */
+int vm_take_log(struct vm *vm, u64 *dirty)
+{
+	struct kvm_dirty_log low = { .slot = 0, .dirty_bitmap = dirty };
+	/* With a second slot the first one ends at HOLE_START, a multiple of 64 pages. */
+	struct kvm_dirty_log high = {
+		.slot = 1, .dirty_bitmap = dirty + vm->ram.low / SAVE_PAGE / 64,
+	};
+
+	if (ioctl(vm->fd, KVM_GET_DIRTY_LOG, &low) ||
+	    (vm->ram.size > vm->ram.low && ioctl(vm->fd, KVM_GET_DIRTY_LOG, &high)))
+		return failed(vm, "KVM_GET_DIRTY_LOG");
+	return 0;
+}
+
+/* So that KVM_GET_VCPU_EVENTS tells all. A driver without them has nothing to tell. */
+static void enable_events(struct vm *vm)
+{
+	static const int caps[] = { KVM_CAP_EXCEPTION_PAYLOAD, KVM_CAP_X86_TRIPLE_FAULT_EVENT };
+	struct kvm_enable_cap cap;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(caps); i++) {
+		cap = (struct kvm_enable_cap) { .cap = caps[i], .args[0] = 1 };
+		if (vm_has(vm, caps[i]))
+			ioctl(vm->fd, KVM_ENABLE_CAP, &cap);
+	}
 }
 
 static int create_fds(struct vm *vm)
@@ -122,15 +177,15 @@ static int create_platform(struct vm *vm)
 		return failed(vm, "KVM_SET_TSS_ADDR");
 	if (ioctl(vm->fd, KVM_CREATE_IRQCHIP, 0))
 		return failed(vm, "KVM_CREATE_IRQCHIP");
-	if (add_memory(vm, 0, 0, 0, vm->ram.low) ||
-	    add_memory(vm, 1, HOLE_END, vm->ram.low, vm->ram.size - vm->ram.low))
-		return -1;
+	if (set_slots(vm, 0))
+		return failed(vm, "KVM_SET_USER_MEMORY_REGION");
+	enable_events(vm);
 	return 0;
 }
 
 /**
  * vm_create() - open the driver and make a VM with memory and interrupt controllers
- * @vm:		all zeros; filled in, also on failure (vm_destroy() undoes it)
+ * @vm:		VM_NONE; filled in, also on failure (vm_destroy() undoes it)
  * @device:	path of the driver's device
  * @mem:	bytes of guest memory
  *
@@ -141,11 +196,6 @@ int vm_create(struct vm *vm, const char *device, u64 mem)
 	int err;
 
 	vm->device = device;
-	vm->sys = -1;
-	vm->fd = -1;
-	vm->wake = -1;
-	vm->vcpu.fd = -1;
-	atomic_store(&vm->ended, -1);
 	if (open_driver(vm) || create_fds(vm))
 		return -1;
 	err = ram_alloc(&vm->ram, mem);
@@ -229,4 +279,41 @@ void vm_end(struct vm *vm, int status)
 bool vm_running(struct vm *vm)
 {
 	return atomic_load(&vm->ended) < 0;
+}
+
+/**
+ * vm_keep() - a device's state belongs to a saved guest
+ * @vm:		the VM
+ * @kept:	what it is; the state stays where it is
+ */
+void vm_keep(struct vm *vm, const struct kept *kept)
+{
+	assert(vm->nr_kept < ARRAY_SIZE(vm->kept));
+	vm->kept[vm->nr_kept++] = *kept;
+}
+
+/**
+ * vm_leave() - the guest shall be saved or moved now, if that is what this program is for
+ * @vm:		the VM
+ *
+ * Context: any thread. Called by the vCPU to be saved, the guest does not go on before.
+ */
+void vm_leave(struct vm *vm)
+{
+	if (vm->leaves == LEAVE_AT_ONCE)
+		vm_end(vm, RUN_LEFT);
+	if (vm->leaves != LEAVE_MOVING)
+		return;
+	atomic_store(&vm->move, true);
+	vm_wake(vm);
+}
+
+/**
+ * vm_go_on() - the guest could not leave after all
+ * @vm:		the VM, ended with RUN_LEFT, its vCPU stopped
+ */
+void vm_go_on(struct vm *vm)
+{
+	atomic_store(&vm->move, false);
+	atomic_store(&vm->ended, -1);
 }

@@ -41,6 +41,16 @@ static int set_sregs(void *vcpu, void *data)
 	return sregs_set(vcpu, data);
 }
 
+static int get_sregs2(void *vcpu, void *data)
+{
+	return sregs2_get(vcpu, data);
+}
+
+static int set_sregs2(void *vcpu, void *data)
+{
+	return sregs2_set(vcpu, data);
+}
+
 static int get_fpu(void *vcpu, void *data)
 {
 	return xstate_get_fpu(vcpu, data);
@@ -160,7 +170,7 @@ static int set_mp_state(void *object, void *data)
 	}
 	if (mp->mp_state == KVM_MP_STATE_SIPI_RECEIVED) {
 		vcpu->mp_state = KVM_MP_STATE_INIT_RECEIVED;
-		lapic_post_sipi(vcpu, 0);
+		lapic_post_sipi(vcpu);
 	} else {
 		vcpu->mp_state = mp->mp_state;
 	}
@@ -218,6 +228,31 @@ static int get_stats_fd(void *vcpu, void *data)
 	return stats_vcpu_fd(vcpu);
 }
 
+/* What a guest without VMX has: its buffer has the header alone, and the pointers are none. */
+static int get_nested_state(void *object, void __user *arg)
+{
+	static const struct kvm_nested_state none = {
+		.size = sizeof(none), .hdr.vmx = { .vmxon_pa = -1, .vmcs12_pa = -1 },
+	};
+	struct kvm_nested_state __user *user = arg;
+	u32 size;
+
+	if (get_user(size, &user->size))
+		return -EFAULT;
+	if (size < sizeof(none))
+		return put_user(none.size, &user->size) ?: -E2BIG;
+	return copy_to_user(user, &none, sizeof(none)) ? -EFAULT : 0;
+}
+
+static int set_nested_state(void *object, void *data)
+{
+	const struct kvm_nested_state *state = data;
+
+	return state->size < sizeof(*state) || state->flags ||
+	       state->format != KVM_STATE_NESTED_FORMAT_VMX || state->hdr.vmx.smm.flags ||
+	       ~state->hdr.vmx.vmxon_pa || ~state->hdr.vmx.vmcs12_pa ? -EINVAL : 0;
+}
+
 static int set_signal_mask(void *object, void __user *arg)
 {
 	struct kvm_signal_mask __user *user = arg;
@@ -270,6 +305,8 @@ const struct ioctl_op vcpu_ops[IOCTL_ROWS] = {
 	IOCTL(KVM_SET_REGS, .fn = set_regs),
 	IOCTL(KVM_GET_SREGS, .fn = get_sregs),
 	IOCTL(KVM_SET_SREGS, .fn = set_sregs),
+	IOCTL(KVM_GET_SREGS2, .fn = get_sregs2),
+	IOCTL(KVM_SET_SREGS2, .fn = set_sregs2),
 	IOCTL(KVM_GET_MSRS, .list = get_msrs),
 	IOCTL(KVM_SET_MSRS, .list = set_msrs),
 	IOCTL(KVM_INTERRUPT, .fn = interrupt),
@@ -281,6 +318,7 @@ const struct ioctl_op vcpu_ops[IOCTL_ROWS] = {
 	IOCTL(KVM_GET_FPU, .fn = get_fpu, .whole = true, .parked = true),
 	IOCTL(KVM_SET_FPU, .fn = set_fpu, .parked = true),
 	IOCTL(KVM_GET_XSAVE, .list = get_xsave, .parked = true),
+	IOCTL(KVM_GET_XSAVE2, .list = get_xsave, .parked = true),
 	IOCTL(KVM_SET_XSAVE, .fn = set_xsave, .parked = true),
 	IOCTL(KVM_GET_XCRS, .fn = get_xcrs, .parked = true),
 	IOCTL(KVM_SET_XCRS, .fn = set_xcrs),
@@ -297,5 +335,7 @@ const struct ioctl_op vcpu_ops[IOCTL_ROWS] = {
 	IOCTL(KVM_KVMCLOCK_CTRL, .fn = kvmclock_ctrl),
 	IOCTL(KVM_X86_SETUP_MCE, .fn = setup_mce),
 	IOCTL(KVM_X86_SET_MCE, .fn = set_mce),
+	IOCTL(KVM_GET_NESTED_STATE, .list = get_nested_state, .parked = true),
+	IOCTL(KVM_SET_NESTED_STATE, .fn = set_nested_state, .parked = true),
 	IOCTL(KVM_GET_STATS_FD, .fn = get_stats_fd),
 };

@@ -348,6 +348,12 @@ static int enable_cap(void *object, void *data)
 			return -EINVAL;
 		WRITE_ONCE(vm->msr_exits, cap->args[0]);
 		return 0;
+	case KVM_CAP_EXCEPTION_PAYLOAD:
+		WRITE_ONCE(vm->exception_payload, cap->args[0]);
+		return 0;
+	case KVM_CAP_X86_TRIPLE_FAULT_EVENT:
+		WRITE_ONCE(vm->triple_fault_event, cap->args[0]);
+		return 0;
 	}
 	return -EINVAL;
 }

@@ -51,6 +51,8 @@ struct vm {
 	struct vm_clock clock;			/* (-) */
 	struct msr_filter __rcu *msr_filter;	/* (L) NULL: none */
 	u32 msr_exits;				/* (-) KVM_MSR_EXIT_REASON_* for user space */
+	bool exception_payload;			/* (-) KVM_VCPUEVENT_VALID_PAYLOAD, and */
+	bool triple_fault_event;		/* (-) _TRIPLE_FAULT are known */
 	struct vm_stats stats;			/* (-) */
 	u32 ring_entries;			/* (L) of each vCPU's dirty ring, 0: none */
 	u32 boot_cpu_id;			/* (l) vCPU id of the bootstrap processor */

@@ -248,7 +248,7 @@ static void fill_events(void *p)
 
 	for (i = 0; i < sizeof(*events); i++)
 		bytes[i] = one_in(3) ? odd_value() : below(2);
-	events->flags = one_in(4) ? odd_value() : below(16);
+	events->flags = one_in(4) ? odd_value() : below(64);
 }
 
 static void fill_xcrs(void *p)
@@ -275,7 +275,8 @@ static void fill_signal_mask(void *p)
 static void fill_enable_cap(void *p)
 {
 	static const uint32_t caps[] = {
-		KVM_CAP_X86_USER_SPACE_MSR, KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2,
+		KVM_CAP_X86_USER_SPACE_MSR, KVM_CAP_EXCEPTION_PAYLOAD,
+		KVM_CAP_X86_TRIPLE_FAULT_EVENT, KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2,
 		KVM_CAP_DIRTY_LOG_RING,
 	};
 	struct kvm_enable_cap *cap = p;

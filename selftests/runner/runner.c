@@ -6,26 +6,13 @@
  *
  * lab: --add build/userspace/kvmlet:/bin/kvmlet
  */
-#include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <pty.h>
-#include <signal.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/wait.h>
 #include <termios.h>
-#include <unistd.h>
 
-#include "selftests/lib/tap.h"
-#include "selftests/runner/guest.h"
+#include "selftests/runner/runner.h"
 
-#define TIMEOUT		60000		/* ms until a runner is a hang */
-
-static const char *device;
-
-/* --- guests ---------------------------------------------------------------------------------- */
+/* --- guests ----------------------------------------------------------------------------------- */
 
 GUEST(status_7, OUTB(0xf4, 7) "hlt");
 GUEST(status_200, OUTB(0xf4, 200) "hlt");
@@ -52,80 +39,31 @@ GUEST(echoes,
 
 /* --- the runner ------------------------------------------------------------------------------- */
 
-static struct {
-	pid_t pid;
-	int in, out;		/* the runner's standard input, its output and errors */
-	char text[65536];
-	size_t n;
-} runner;
+static struct runner runner;
 
-/* Start it; tty is a terminal for its standard input, -1 for a pipe. */
 static void start(int tty, const char *option, const char *value)
 {
 	const char * const argv[] = {
 		"kvmlet", "run", "--device", device, "--kernel", KERNEL, "--mem", "32M", option,
 		value, NULL
 	};
-	int in[2], out[2];
 
-	if (pipe(in) || pipe(out)) {
-		printf("Bail out! pipe: %s\n", strerror(errno));
-		exit(1);
-	}
-	runner.pid = fork();
-	if (!runner.pid) {
-		dup2(tty < 0 ? in[0] : tty, 0);
-		dup2(out[1], 1);
-		dup2(out[1], 2);
-		close(in[1]);
-		close(out[0]);
-		execvp(argv[0], (char **)argv);
-		_exit(127);
-	}
-	close(in[0]);
-	close(out[1]);
-	runner.in = in[1];
-	runner.out = out[0];
-	runner.n = 0;
-	runner.text[0] = 0;
+	runner_start(&runner, tty, argv);
 }
 
-/* Read its output until words come; false at its end. */
 static bool read_until(const char *words)
 {
-	struct pollfd p = { .fd = runner.out, .events = POLLIN };
-	ssize_t n;
-
-	while (!words || !strstr(runner.text, words)) {
-		if (poll(&p, 1, TIMEOUT) <= 0) {
-			kill(runner.pid, SIGKILL);
-			return false;
-		}
-		n = read(runner.out, runner.text + runner.n, sizeof(runner.text) - 1 - runner.n);
-		if (n <= 0)
-			return false;
-		runner.n += n;
-		runner.text[runner.n] = 0;
-	}
-	return true;
+	return runner_read(&runner, words);
 }
 
-/* Its exit status, negative if a signal killed it. */
 static int finish(void)
 {
-	int status;
-
-	read_until(NULL);
-	waitpid(runner.pid, &status, 0);
-	close(runner.in);
-	close(runner.out);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+	return runner_end(&runner);
 }
 
 static void has(const char *words, const char *name)
 {
-	if (!tap_ok(strstr(runner.text, words), "%s", name))
-		printf("# expected \"%s\" in: %.600s\n", words, runner.text);
+	runner_said(&runner, words, name);
 }
 
 /* --- cases ------------------------------------------------------------------------------------ */

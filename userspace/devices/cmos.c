@@ -22,6 +22,8 @@ static struct cmos {
 	u8 memory[CMOS_SIZE];
 } cmos;
 
+_Static_assert(sizeof(struct cmos) == 129, "as Documentation/save-format.rst has it");
+
 static u8 bcd(int n)
 {
 	return n / 10 % 10 << 4 | n % 10;
@@ -84,6 +86,13 @@ static void cmos_write(void *dev, u64 offset, u64 value, unsigned int size)
 		c->index = value % CMOS_SIZE;	/* the top bit masks NMI, which there is none of */
 }
 
+static void cmos_loaded(void *dev)
+{
+	struct cmos *c = dev;
+
+	c->index %= CMOS_SIZE;
+}
+
 /**
  * cmos_init() - put the real-time clock on the bus
  * @vm:		the VM
@@ -95,4 +104,5 @@ void cmos_init(struct vm *vm)
 	};
 
 	bus_add(&vm->bus, &region, 1, &cmos);
+	vm_keep(vm, &(struct kept) { "cmos", &cmos, sizeof(cmos), cmos_loaded, &cmos });
 }

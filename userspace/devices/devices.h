@@ -12,6 +12,7 @@
 #define PORT_CMOS	0x70
 #define PORT_I8042	0x64
 #define PORT_TEST	0xf4	/* a byte written ends the machine with it as status */
+#define PORT_LEAVE	0xf5	/* written: save or move the guest; read: how often it was */
 #define PORT_PM		0x600	/* ACPI's PM1a registers: events, then control */
 #define PM_EVENT_LEN	4
 #define PM_CONTROL	PM_EVENT_LEN

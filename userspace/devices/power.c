@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The ways a guest ends its machine: ACPI's PM1 control register, the reset port 0xcf9 (ACPI's
- * reset register too), the reset command of a keyboard controller that is otherwise not there, and
- * a test port. Only the vCPU touches them. ACPI specification 6.5, sections 4.8.3.1 and 4.8.3.2.
+ * reset register too), the reset command of a keyboard controller that is otherwise not there, a
+ * test port; and the port by which it asks to be saved or moved. Only the vCPU touches them. ACPI
+ * specification 6.5, sections 4.8.3.1 and 4.8.3.2.
  */
 #include "userspace/devices/devices.h"
 
@@ -13,13 +14,19 @@
 #define RESET_CPU	0x04
 #define I8042_RESET	0xfe
 
-static u16 pm_enabled;		/* events that the guest wants; none ever happens */
+static struct {
+	u16 pm_enabled;		/* events that the guest wants; none ever happens */
+	u8 restored;		/* how often the guest was restored or moved */
+	u8 reserved;
+} power;
+
+_Static_assert(sizeof(power) == 4, "as Documentation/save-format.rst has it");
 
 static u64 pm_read(void *dev, u64 offset, unsigned int size)
 {
 	switch (offset) {
 	case PM_ENABLE:
-		return pm_enabled;
+		return power.pm_enabled;
 	case PM_CONTROL:
 		return PM_SCI_ENABLED;
 	}
@@ -29,7 +36,7 @@ static u64 pm_read(void *dev, u64 offset, unsigned int size)
 static void pm_write(void *dev, u64 offset, u64 value, unsigned int size)
 {
 	if (offset == PM_ENABLE)
-		pm_enabled = value;
+		power.pm_enabled = value;
 	if (offset == PM_CONTROL && (value & PM_SLEEP) && PM_SLEEP_TYPE(value) == SLEEP_OFF)
 		vm_end(dev, RUN_POWER_OFF);
 }
@@ -51,6 +58,21 @@ static void test_write(void *dev, u64 offset, u64 value, unsigned int size)
 	vm_end(dev, min_t(u64, value, RUN_GUEST_MAX));
 }
 
+static u64 leave_read(void *dev, u64 offset, unsigned int size)
+{
+	return power.restored;
+}
+
+static void leave_write(void *dev, u64 offset, u64 value, unsigned int size)
+{
+	vm_leave(dev);
+}
+
+static void power_loaded(void *dev)
+{
+	power.restored++;
+}
+
 /**
  * power_init() - put the ports that end the machine on the bus
  * @vm:		the VM
@@ -62,7 +84,9 @@ void power_init(struct vm *vm)
 		{ "reset", PIO, PORT_RESET, 1, 1, NULL, reset_write, NULL },
 		{ "i8042", PIO, PORT_I8042, 1, 1, NULL, i8042_write, NULL },
 		{ "test", PIO, PORT_TEST, 1, 1, NULL, test_write, NULL },
+		{ "leave", PIO, PORT_LEAVE, 1, 1, leave_read, leave_write, NULL },
 	};
 
 	bus_add(&vm->bus, regions, ARRAY_SIZE(regions), vm);
+	vm_keep(vm, &(struct kept) { "power", &power, sizeof(power), power_loaded, vm });
 }

@@ -36,49 +36,54 @@ struct serial {
 	struct vm *vm;
 	void (*put)(u8 byte);
 	pthread_mutex_t lock;
-	u8 ier, fcr, lcr, mcr, scr, divisor[2];
-	bool tx_event;			/* the transmitter became empty and nobody has read so */
-	bool irq;			/* level of the line */
-	u8 queue[QUEUE];
-	unsigned int head, tail;	/* free running */
+	struct serial_state {
+		u8 ier, fcr, lcr, mcr, scr, divisor[2];
+		u8 tx_event;		/* the transmitter became empty and nobody has read so */
+		u8 irq;			/* level of the line */
+		u8 reserved[3];
+		u32 head, tail;		/* free running */
+		u8 queue[QUEUE];
+	} r;
 };
+
+_Static_assert(sizeof(struct serial_state) == 84, "as Documentation/save-format.rst has it");
 
 static struct serial com1 = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static u8 interrupt_id(const struct serial *s)
 {
-	if ((s->ier & IER_RX) && s->head != s->tail)
+	if ((s->r.ier & IER_RX) && s->r.head != s->r.tail)
 		return IIR_RX;
-	if ((s->ier & IER_TX) && s->tx_event)
+	if ((s->r.ier & IER_TX) && s->r.tx_event)
 		return IIR_TX;
 	return IIR_NONE;
 }
 
 static void update_irq(struct serial *s)
 {
-	bool irq = interrupt_id(s) != IIR_NONE && (s->mcr & MCR_OUT2);
+	bool irq = interrupt_id(s) != IIR_NONE && (s->r.mcr & MCR_OUT2);
 
-	if (irq != s->irq) {
-		s->irq = irq;
+	if (irq != s->r.irq) {
+		s->r.irq = irq;
 		vm_irq(s->vm, IRQ_COM1, irq);
 	}
 }
 
 static void enqueue(struct serial *s, u8 byte)
 {
-	if (s->head - s->tail < QUEUE)
-		s->queue[s->head++ % QUEUE] = byte;
+	if (s->r.head - s->r.tail < QUEUE)
+		s->r.queue[s->r.head++ % QUEUE] = byte;
 }
 
 static u8 read_data(struct serial *s)
 {
-	if (s->lcr & LCR_DLAB)
-		return s->divisor[0];
-	if (s->head == s->tail)
+	if (s->r.lcr & LCR_DLAB)
+		return s->r.divisor[0];
+	if (s->r.head == s->r.tail)
 		return 0;
-	if (s->head - s->tail == QUEUE)
+	if (s->r.head - s->r.tail == QUEUE)
 		vm_wake(s->vm);		/* there is room again */
-	return s->queue[s->tail++ % QUEUE];
+	return s->r.queue[s->r.tail++ % QUEUE];
 }
 
 static u8 read_iir(struct serial *s)
@@ -86,16 +91,16 @@ static u8 read_iir(struct serial *s)
 	u8 id = interrupt_id(s);
 
 	if (id == IIR_TX)
-		s->tx_event = false;
-	return id | (s->fcr & FCR_ENABLE ? IIR_FIFO : 0);
+		s->r.tx_event = false;
+	return id | (s->r.fcr & FCR_ENABLE ? IIR_FIFO : 0);
 }
 
 static u8 modem_status(const struct serial *s)
 {
-	if (!(s->mcr & MCR_LOOP))
+	if (!(s->r.mcr & MCR_LOOP))
 		return MSR_CTS | MSR_DSR | MSR_DCD;
-	return (s->mcr & MCR_RTS ? MSR_CTS : 0) | (s->mcr & MCR_DTR ? MSR_DSR : 0) |
-	       (s->mcr & MCR_OUT1 ? MSR_RI : 0) | (s->mcr & MCR_OUT2 ? MSR_DCD : 0);
+	return (s->r.mcr & MCR_RTS ? MSR_CTS : 0) | (s->r.mcr & MCR_DTR ? MSR_DSR : 0) |
+	       (s->r.mcr & MCR_OUT1 ? MSR_RI : 0) | (s->r.mcr & MCR_OUT2 ? MSR_DCD : 0);
 }
 
 static u8 read_register(struct serial *s, u64 reg)
@@ -104,46 +109,46 @@ static u8 read_register(struct serial *s, u64 reg)
 	case REG_DATA:
 		return read_data(s);
 	case REG_IER:
-		return s->lcr & LCR_DLAB ? s->divisor[1] : s->ier;
+		return s->r.lcr & LCR_DLAB ? s->r.divisor[1] : s->r.ier;
 	case REG_IIR:
 		return read_iir(s);
 	case REG_LCR:
-		return s->lcr;
+		return s->r.lcr;
 	case REG_MCR:
-		return s->mcr;
+		return s->r.mcr;
 	case REG_LSR:
-		return LSR_TX_EMPTY | (s->head != s->tail ? LSR_READY : 0);
+		return LSR_TX_EMPTY | (s->r.head != s->r.tail ? LSR_READY : 0);
 	case REG_MSR:
 		return modem_status(s);
 	default:
-		return s->scr;
+		return s->r.scr;
 	}
 }
 
 static void write_data(struct serial *s, u8 value)
 {
-	if (s->lcr & LCR_DLAB) {
-		s->divisor[0] = value;
+	if (s->r.lcr & LCR_DLAB) {
+		s->r.divisor[0] = value;
 		return;
 	}
-	if (s->mcr & MCR_LOOP)
+	if (s->r.mcr & MCR_LOOP)
 		enqueue(s, value);
 	else
 		s->put(value);
-	s->tx_event = true;
+	s->r.tx_event = true;
 }
 
 static void write_ier(struct serial *s, u8 value)
 {
-	if (s->lcr & LCR_DLAB) {
-		s->divisor[1] = value;
+	if (s->r.lcr & LCR_DLAB) {
+		s->r.divisor[1] = value;
 		return;
 	}
-	if (value & ~s->ier & IER_TX)
-		s->tx_event = true;	/* enabled while empty: an interrupt at once */
-	if (value & ~s->ier & IER_RX)
+	if (value & ~s->r.ier & IER_TX)
+		s->r.tx_event = true;	/* enabled while empty: an interrupt at once */
+	if (value & ~s->r.ier & IER_RX)
 		vm_wake(s->vm);
-	s->ier = value & IER_MASK;
+	s->r.ier = value & IER_MASK;
 }
 
 static void write_register(struct serial *s, u64 reg, u8 value)
@@ -157,17 +162,17 @@ static void write_register(struct serial *s, u64 reg, u8 value)
 		break;
 	case REG_IIR:
 		if (value & FCR_CLEAR_RX)
-			s->tail = s->head;
-		s->fcr = value;
+			s->r.tail = s->r.head;
+		s->r.fcr = value;
 		break;
 	case REG_LCR:
-		s->lcr = value;
+		s->r.lcr = value;
 		break;
 	case REG_MCR:
-		s->mcr = value & MCR_MASK;
+		s->r.mcr = value & MCR_MASK;
 		break;
 	case REG_SCR:
-		s->scr = value;
+		s->r.scr = value;
 		break;
 	}
 }
@@ -194,6 +199,18 @@ static void serial_write(void *dev, u64 offset, u64 value, unsigned int size)
 	pthread_mutex_unlock(&s->lock);
 }
 
+/* What did not come from here may be anything; the line is the driver's to be told of again. */
+static void serial_loaded(void *dev)
+{
+	struct serial *s = dev;
+
+	if (s->r.head - s->r.tail > QUEUE)
+		s->r.tail = s->r.head;
+	s->r.irq = interrupt_id(s) != IIR_NONE && (s->r.mcr & MCR_OUT2);
+	vm_irq(s->vm, IRQ_COM1, s->r.irq);
+	vm_wake(s->vm);
+}
+
 /**
  * serial_init() - put the serial port on the bus
  * @vm:		the VM
@@ -210,6 +227,7 @@ struct serial *serial_init(struct vm *vm, void (*put)(u8 byte))
 	com1.vm = vm;
 	com1.put = put;
 	bus_add(&vm->bus, &region, 1, &com1);
+	vm_keep(vm, &(struct kept) { "serial", &com1.r, sizeof(com1.r), serial_loaded, &com1 });
 	return &com1;
 }
 
@@ -228,7 +246,7 @@ unsigned int serial_room(struct serial *s)
 	unsigned int room;
 
 	pthread_mutex_lock(&s->lock);
-	room = s->ier & IER_RX ? QUEUE - (s->head - s->tail) : 0;
+	room = s->r.ier & IER_RX ? QUEUE - (s->r.head - s->r.tail) : 0;
 	pthread_mutex_unlock(&s->lock);
 	return room;
 }

@@ -24,6 +24,7 @@ struct vm;
  * @tsc_value:	what it wrote
  * @tsc_offset:	of the present generation: vCPUs with synchronized TSCs have this offset
  * @tsc_generation: number of the present generation, 0: there was no write yet
+ * @tsc_set:	user space has written a TSC
  * @seq:	for readers of the fields behind it
  * @master:	all vCPUs' pages are written from the one pair below, and so agree exactly
  * @master_ns:	host time, and
@@ -36,6 +37,7 @@ struct vm_clock {
 	raw_spinlock_t lock;
 	u64 tsc_ns, tsc_value, tsc_offset;
 	u64 tsc_generation;
+	bool tsc_set;
 	seqcount_raw_spinlock_t seq;
 	bool master;
 	u64 master_ns, master_tsc;

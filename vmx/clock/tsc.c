@@ -44,6 +44,9 @@ static bool is_synchronizing(const struct vm_clock *clock, u64 value, u64 ns)
 		return false;
 	if (!value)
 		return true;
+	/* The first value is the VM's own, even if it is near: a guest's that goes on here. */
+	if (!clock->tsc_set)
+		return false;
 	expected = clock->tsc_value + mul_u64_u32_div(ns - clock->tsc_ns, tsc_khz, 1000000);
 	return value < expected + second && value + second > expected;
 }
@@ -60,6 +63,8 @@ static void synchronize(struct vcpu *vcpu, u64 value)
 		clock->tsc_offset = value - rdtsc_ordered();
 		clock->tsc_generation++;
 	}
+	if (value)
+		clock->tsc_set = true;
 	/* What the VM's TSC really has, not the 0 that a monitor wrote for "as the others". */
 	clock->tsc_value = rdtsc_ordered() + clock->tsc_offset;
 	clock->tsc_ns = ns;

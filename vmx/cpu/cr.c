@@ -172,6 +172,32 @@ void cr_force(struct vcpu *vcpu, unsigned long cr0, unsigned long cr3, unsigned 
 	}
 }
 
+static const u32 pdptr_fields[4] = { GUEST_PDPTR0, GUEST_PDPTR1, GUEST_PDPTR2, GUEST_PDPTR3 };
+
+/**
+ * cr_get_pdptrs() - the four PDPTEs of PAE paging that the processor holds
+ * @pdpte: receives four; the VMCS of the vCPU is current
+ */
+void cr_get_pdptrs(u64 *pdpte)
+{
+	unsigned int i;
+
+	for (i = 0; i < 4; i++)
+		pdpte[i] = vmcs_read64(pdptr_fields[i]);
+}
+
+/**
+ * cr_set_pdptrs() - give the processor PDPTEs
+ * @pdpte: four, unchecked: the entry refuses what the processor does
+ */
+void cr_set_pdptrs(const u64 *pdpte)
+{
+	unsigned int i;
+
+	for (i = 0; i < 4; i++)
+		vmcs_write64(pdptr_fields[i], pdpte[i]);
+}
+
 /**
  * cr_load_pdptrs() - read the four PDPTEs of PAE paging, as loading CR3 does
  * @vcpu: loaded; guest memory is read, so this may sleep
@@ -183,7 +209,6 @@ void cr_force(struct vcpu *vcpu, unsigned long cr0, unsigned long cr3, unsigned 
  */
 int cr_load_pdptrs(struct vcpu *vcpu)
 {
-	static const u32 fields[4] = { GUEST_PDPTR0, GUEST_PDPTR1, GUEST_PDPTR2, GUEST_PDPTR3 };
 	u64 reserved = PDPTE_RESERVED | ~(BIT_ULL(vcpu->cpuid.maxphyaddr) - 1);
 	gpa_t gpa = (u32)cr3_get(vcpu) & ~0x1fU;
 	u64 pdpte[4];
@@ -194,14 +219,8 @@ int cr_load_pdptrs(struct vcpu *vcpu)
 	for (i = 0; i < 4; i++)
 		if ((pdpte[i] & 1) && (pdpte[i] & reserved))
 			return 1;
-	for (i = 0; i < 4; i++)
-		vmcs_write64(fields[i], pdpte[i]);
+	cr_set_pdptrs(pdpte);
 	return 0;
-}
-
-static bool pae_paging(unsigned long cr0, unsigned long cr4, u64 efer)
-{
-	return (cr0 & X86_CR0_PG) && (cr4 & X86_CR4_PAE) && !(efer & EFER_LMA);
 }
 
 static bool cr0_combination_valid(unsigned long value)
@@ -246,7 +265,7 @@ int cr0_set(struct vcpu *vcpu, unsigned long value)
 			efer |= EFER_LMA;
 	}
 	if ((changed & (X86_CR0_PG | X86_CR0_CD | X86_CR0_NW)) &&
-	    pae_paging(value, vcpu->cr4, efer) && cr_load_pdptrs(vcpu))
+	    cr_pae_paging(value, vcpu->cr4, efer) && cr_load_pdptrs(vcpu))
 		return 1;
 	vcpu->cr0 = value;
 	write_cr0_fields(vcpu);
@@ -275,7 +294,7 @@ int cr3_set(struct vcpu *vcpu, unsigned long value)
 	if ((vcpu->efer & EFER_LMA) && (value >> vcpu->cpuid.maxphyaddr))
 		return 1;
 	write_cr3_field(vcpu, value);
-	if (pae_paging(vcpu->cr0, vcpu->cr4, vcpu->efer) && cr_load_pdptrs(vcpu)) {
+	if (cr_pae_paging(vcpu->cr0, vcpu->cr4, vcpu->efer) && cr_load_pdptrs(vcpu)) {
 		write_cr3_field(vcpu, old);
 		return 1;
 	}
@@ -308,7 +327,7 @@ int cr4_set(struct vcpu *vcpu, unsigned long value)
 	if (!cr4_valid(vcpu, value, changed))
 		return 1;
 	if ((changed & (X86_CR4_PAE | X86_CR4_PSE | X86_CR4_PGE | X86_CR4_SMEP)) &&
-	    pae_paging(vcpu->cr0, value, vcpu->efer) && cr_load_pdptrs(vcpu))
+	    cr_pae_paging(vcpu->cr0, value, vcpu->efer) && cr_load_pdptrs(vcpu))
 		return 1;
 	vcpu->cr4 = value;
 	write_cr4_fields(vcpu);

@@ -22,12 +22,19 @@ void cr_force(struct vcpu *vcpu, unsigned long cr0, unsigned long cr3, unsigned 
 void cr_clear_ts(struct vcpu *vcpu);
 void cr_cpuid_changed(struct vcpu *vcpu);
 int cr_load_pdptrs(struct vcpu *vcpu);
+void cr_get_pdptrs(u64 *pdpte);
+void cr_set_pdptrs(const u64 *pdpte);
 bool cr_state_runs(struct vcpu *vcpu);
 
 /* PE and PG are never the guest's own, so vcpu->cr0 is right about them. */
 static inline bool cr_protected(const struct vcpu *vcpu)
 {
 	return vcpu->cr0 & X86_CR0_PE;
+}
+
+static inline bool cr_pae_paging(unsigned long cr0, unsigned long cr4, u64 efer)
+{
+	return (cr0 & X86_CR0_PG) && (cr4 & X86_CR4_PAE) && !(efer & EFER_LMA);
 }
 
 static inline bool cr_paging(const struct vcpu *vcpu)

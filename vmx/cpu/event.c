@@ -462,24 +462,41 @@ void event_set_interrupt(struct vcpu *vcpu, int vector)
 	vcpu->ev.interrupt.soft = false;
 }
 
+static void get_exception(struct vcpu *vcpu, bool pending, bool payload,
+			  struct kvm_vcpu_events *events)
+{
+	if (!vcpu->ev.exception.soft) {
+		events->exception.injected = vcpu->ev.exception.injected || (pending && !payload);
+		events->exception.pending = pending && payload;
+	}
+	events->exception_has_payload = vcpu->ev.exception.has_payload;
+	events->exception_payload = vcpu->ev.exception.payload;
+	events->exception.nr = vcpu->ev.exception.vector;
+	events->exception.has_error_code = vcpu->ev.exception.has_error;
+	events->exception.error_code = vcpu->ev.exception.error;
+}
+
 /**
  * event_get() - KVM_GET_VCPU_EVENTS
  * @vcpu: loaded
  * @events: filled in, all of it
  *
- * An exception that is pending is shown as injected: without KVM_CAP_EXCEPTION_PAYLOAD the
- * structure has no other way, so its payload is delivered to DR6 or CR2 now. Not so a #DB that
- * is the debugger's.
+ * An exception that is pending is shown as injected without KVM_CAP_EXCEPTION_PAYLOAD: the
+ * structure has no other way then, so its payload is delivered to DR6 or CR2 now. Not so a #DB
+ * that is the debugger's. What an instruction raises (INT n, INT3) is not shown, because its length
+ * is not: RIP is still at the instruction.
  *
  * Return: 0.
  */
 int event_get(struct vcpu *vcpu, struct kvm_vcpu_events *events)
 {
 	bool pending = vcpu->ev.exception.pending && !debugger_takes(vcpu);
+	bool payload = READ_ONCE(vcpu->vm->exception_payload);
+	bool triple_fault = READ_ONCE(vcpu->vm->triple_fault_event);
 	u32 blocked = interruptibility(vcpu);
 	int vector;
 
-	if (pending && vcpu->ev.exception.has_payload) {
+	if (pending && vcpu->ev.exception.has_payload && !payload) {
 		if (vcpu->ev.exception.vector == X86_TRAP_PF)
 			vcpu->cr2 = vcpu->ev.exception.payload;
 		else
@@ -487,10 +504,7 @@ int event_get(struct vcpu *vcpu, struct kvm_vcpu_events *events)
 		vcpu->ev.exception.has_payload = false;
 	}
 	memset(events, 0, sizeof(*events));
-	events->exception.injected = vcpu->ev.exception.injected || pending;
-	events->exception.nr = vcpu->ev.exception.vector;
-	events->exception.has_error_code = vcpu->ev.exception.has_error;
-	events->exception.error_code = vcpu->ev.exception.error;
+	get_exception(vcpu, pending, payload, events);
 	vector = event_interrupt_vector(vcpu);
 	events->interrupt.injected = vector >= 0;
 	events->interrupt.nr = max(vector, 0);
@@ -501,7 +515,11 @@ int event_get(struct vcpu *vcpu, struct kvm_vcpu_events *events)
 	events->nmi.injected = vcpu->ev.nmi.injected;
 	events->nmi.pending = atomic_read(&vcpu->ev.nmi.pending) != 0;
 	events->nmi.masked = !!(blocked & GUEST_INTR_STATE_NMI);
-	events->flags = KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SHADOW;
+	events->triple_fault.pending = triple_fault && test_bit(REQ_TRIPLE_FAULT, &vcpu->requests);
+	events->flags = KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SHADOW |
+			KVM_VCPUEVENT_VALID_SMM |
+			(payload ? KVM_VCPUEVENT_VALID_PAYLOAD : 0) |
+			(triple_fault ? KVM_VCPUEVENT_VALID_TRIPLE_FAULT : 0);
 	return 0;
 }
 
@@ -522,41 +540,61 @@ static void set_interruptibility(struct vcpu *vcpu, const struct kvm_vcpu_events
 	vmcs_write32(GUEST_INTERRUPTIBILITY_INFO, blocked);
 }
 
+static bool events_valid(const struct vm *vm, const struct kvm_vcpu_events *events)
+{
+	u32 known = KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SIPI_VECTOR |
+		    KVM_VCPUEVENT_VALID_SHADOW | KVM_VCPUEVENT_VALID_SMM;
+	bool exception = events->exception.injected;
+
+	if (READ_ONCE(vm->exception_payload))
+		known |= KVM_VCPUEVENT_VALID_PAYLOAD;
+	if (READ_ONCE(vm->triple_fault_event))
+		known |= KVM_VCPUEVENT_VALID_TRIPLE_FAULT;
+	if (events->flags & KVM_VCPUEVENT_VALID_PAYLOAD)
+		exception |= events->exception.pending;
+	if (exception && (events->exception.nr > 31 || events->exception.nr == X86_TRAP_NMI))
+		return false;
+	return !(events->flags & ~known) && !((events->flags & KVM_VCPUEVENT_VALID_SMM) &&
+					      (events->smi.smm || events->smi.pending));
+}
+
+static void set_exception(struct vcpu *vcpu, const struct kvm_vcpu_events *events)
+{
+	bool pending = (events->flags & KVM_VCPUEVENT_VALID_PAYLOAD) && events->exception.pending;
+
+	vcpu->ev.exception.pending = pending;
+	vcpu->ev.exception.has_payload = pending && events->exception_has_payload;
+	vcpu->ev.exception.payload = events->exception_payload;
+	vcpu->ev.exception.soft = false;
+	vcpu->ev.exception.injected = events->exception.injected && !pending;
+	vcpu->ev.exception.vector = events->exception.nr;
+	vcpu->ev.exception.has_error = events->exception.has_error_code;
+	vcpu->ev.exception.error = events->exception.error_code;
+}
+
 /**
  * event_set() - KVM_SET_VCPU_EVENTS
  * @vcpu: loaded
  * @events: new state; parts whose flag is absent stay as they are
  *
- * Return: 0, or -EINVAL for an unknown flag, an SMM state (there is no SMM) or an exception
- * that is none.
+ * Return: 0, or -EINVAL for an unknown flag or one whose capability is not enabled, an SMM state
+ * (there is no SMM) or an exception that is none.
  */
 int event_set(struct vcpu *vcpu, const struct kvm_vcpu_events *events)
 {
-	const u32 known = KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SIPI_VECTOR |
-			  KVM_VCPUEVENT_VALID_SHADOW | KVM_VCPUEVENT_VALID_SMM;
-
-	if (events->flags & ~known)
+	if (!events_valid(vcpu->vm, events))
 		return -EINVAL;
-	if ((events->exception.injected && events->exception.nr > 31) ||
-	    events->exception.nr == X86_TRAP_NMI)
-		return -EINVAL;
-	if ((events->flags & KVM_VCPUEVENT_VALID_SMM) &&
-	    (events->smi.smm || events->smi.pending))
-		return -EINVAL;
-
-	vcpu->ev.exception.pending = false;
-	vcpu->ev.exception.has_payload = false;
-	vcpu->ev.exception.soft = false;
-	vcpu->ev.exception.injected = events->exception.injected;
-	vcpu->ev.exception.vector = events->exception.nr;
-	vcpu->ev.exception.has_error = events->exception.has_error_code;
-	vcpu->ev.exception.error = events->exception.error_code;
+	set_exception(vcpu, events);
 	event_set_interrupt(vcpu, events->interrupt.injected ? events->interrupt.nr : -1);
 	vcpu->ev.interrupt.soft = events->interrupt.soft;
 	vcpu->ev.nmi.injected = events->nmi.injected;
 	if (events->flags & KVM_VCPUEVENT_VALID_NMI_PENDING)
 		atomic_set(&vcpu->ev.nmi.pending, !!events->nmi.pending);
 	set_interruptibility(vcpu, events);
+	if ((events->flags & KVM_VCPUEVENT_VALID_SIPI_VECTOR) && vcpu->lapic)
+		lapic_set_sipi_vector(vcpu, events->sipi_vector);
+	if (events->flags & KVM_VCPUEVENT_VALID_TRIPLE_FAULT)
+		assign_bit(REQ_TRIPLE_FAULT, &vcpu->requests, events->triple_fault.pending);
 	vcpu_request(vcpu, REQ_EVENT);
 	vcpu_request(vcpu, REQ_DEBUG);
 	return 0;

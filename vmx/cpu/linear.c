@@ -33,14 +33,6 @@ static const struct walk_ops walk_ops = {
 	.compare_swap	= exchange_entry,
 };
 
-static void load_pdptrs(struct walk_env *env)
-{
-	env->pdptr[0] = vmcs_read64(GUEST_PDPTR0);
-	env->pdptr[1] = vmcs_read64(GUEST_PDPTR1);
-	env->pdptr[2] = vmcs_read64(GUEST_PDPTR2);
-	env->pdptr[3] = vmcs_read64(GUEST_PDPTR3);
-}
-
 #define FETCH_CR4	(X86_CR4_PAE | X86_CR4_LA57 | X86_CR4_SMEP)	/* none the guest's own */
 
 /* 64-bit paging only: no other bit of CR0 or CR4 has a say in fetches there. */
@@ -141,7 +133,7 @@ int linear_to_gpa(struct vcpu *vcpu, unsigned long address, unsigned int access,
 	int r;
 
 	if (cr_paging(vcpu) && (env.cr4 & X86_CR4_PAE) && !(vcpu->efer & EFER_LMA))
-		load_pdptrs(&env);
+		cr_get_pdptrs(env.pdptr);
 	r = guest_walk(&env, address, access, &result);
 	if ((access & WALK_FETCH) && r == WALK_OK && (vcpu->efer & EFER_LMA))
 		note_fetch(vcpu, address, access, &env, &result);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * KVM_GET/SET_REGS and KVM_GET/SET_SREGS: the general registers, and the system's.
+ * KVM_GET/SET_REGS, KVM_GET/SET_SREGS and SREGS2: the general registers, and the system's.
  *
  * vcpu->mutex, vCPU loaded.
  */
@@ -73,17 +73,12 @@ static void *segment_in(const struct kvm_sregs *sregs, unsigned int i)
 	return (char *)sregs + kvm_segments[i].offset;
 }
 
-/**
- * sregs_get() - KVM_GET_SREGS
- * @vcpu: loaded
- * @sregs: filled in, zeroed by the caller
- *
- * Return: 0.
- */
-int sregs_get(struct vcpu *vcpu, struct kvm_sregs *sregs)
+/* Up to there the two structures are one. */
+static_assert(offsetof(struct kvm_sregs, interrupt_bitmap) == offsetof(struct kvm_sregs2, flags));
+
+static void get_common(struct vcpu *vcpu, struct kvm_sregs *sregs)
 {
 	unsigned int i;
-	int vector;
 
 	for (i = 0; i < ARRAY_SIZE(kvm_segments); i++)
 		segment_get(vcpu, kvm_segments[i].nr, segment_in(sregs, i));
@@ -96,9 +91,39 @@ int sregs_get(struct vcpu *vcpu, struct kvm_sregs *sregs)
 	sregs->cr8 = vcpu_cr8(vcpu);
 	sregs->efer = vcpu->efer;
 	sregs->apic_base = vcpu->apic_base;
-	vector = event_interrupt_vector(vcpu);
+}
+
+/**
+ * sregs_get() - KVM_GET_SREGS
+ * @vcpu: loaded
+ * @sregs: filled in, zeroed by the caller
+ *
+ * Return: 0.
+ */
+int sregs_get(struct vcpu *vcpu, struct kvm_sregs *sregs)
+{
+	int vector = event_interrupt_vector(vcpu);
+
+	get_common(vcpu, sregs);
 	if (vector >= 0)
 		__set_bit(vector, (unsigned long *)sregs->interrupt_bitmap);
+	return 0;
+}
+
+/**
+ * sregs2_get() - KVM_GET_SREGS2: with the PDPTEs that the processor holds, which memory may not
+ * @vcpu: loaded
+ * @sregs: filled in, zeroed by the caller
+ *
+ * Return: 0.
+ */
+int sregs2_get(struct vcpu *vcpu, struct kvm_sregs2 *sregs)
+{
+	get_common(vcpu, (struct kvm_sregs *)sregs);
+	if (cr_pae_paging(sregs->cr0, sregs->cr4, sregs->efer)) {
+		cr_get_pdptrs(sregs->pdptrs);
+		sregs->flags = KVM_SREGS2_FLAGS_PDPTRS_VALID;
+	}
 	return 0;
 }
 
@@ -111,15 +136,7 @@ static void set_interrupt_bitmap(struct vcpu *vcpu, const struct kvm_sregs *sreg
 		event_set_interrupt(vcpu, vector);
 }
 
-/**
- * sregs_set() - KVM_SET_SREGS
- * @vcpu: loaded
- * @sregs: new values
- *
- * Return: 0, or -EINVAL with nothing changed: a combination of control registers that the
- * processor does not allow, or a mode of the LAPIC.
- */
-int sregs_set(struct vcpu *vcpu, const struct kvm_sregs *sregs)
+static int set_common(struct vcpu *vcpu, const struct kvm_sregs *sregs)
 {
 	unsigned int i;
 
@@ -134,10 +151,46 @@ int sregs_set(struct vcpu *vcpu, const struct kvm_sregs *sregs)
 		segment_set(vcpu, kvm_segments[i].nr, segment_in(sregs, i));
 	if (vcpu->efer & EFER_LMA)
 		segment_fix_tr(vcpu);
-	else if ((vcpu->cr0 & X86_CR0_PG) && (vcpu->cr4 & X86_CR4_PAE))
-		/* Upstream takes bad PDPTEs here; the entry refuses them if they stay so. */
+	vcpu_request(vcpu, REQ_EVENT);
+	return 0;
+}
+
+/**
+ * sregs_set() - KVM_SET_SREGS
+ * @vcpu: loaded
+ * @sregs: new values
+ *
+ * Return: 0, or -EINVAL with nothing changed: a combination of control registers that the
+ * processor does not allow, or a mode of the LAPIC.
+ */
+int sregs_set(struct vcpu *vcpu, const struct kvm_sregs *sregs)
+{
+	if (set_common(vcpu, sregs))
+		return -EINVAL;
+	/* Upstream takes bad PDPTEs here; the entry refuses them if they stay so. */
+	if (cr_pae_paging(sregs->cr0, sregs->cr4, sregs->efer))
 		cr_load_pdptrs(vcpu);
 	set_interrupt_bitmap(vcpu, sregs);
-	vcpu_request(vcpu, REQ_EVENT);
+	return 0;
+}
+
+/**
+ * sregs2_set() - KVM_SET_SREGS2
+ * @vcpu: loaded
+ * @sregs: new values; the PDPTEs are read from memory unless flags say that they are there
+ *
+ * Return: 0, or -EINVAL with nothing changed: as sregs_set(); PDPTEs in another paging mode.
+ */
+int sregs2_set(struct vcpu *vcpu, const struct kvm_sregs2 *sregs)
+{
+	bool pae = cr_pae_paging(sregs->cr0, sregs->cr4, sregs->efer);
+
+	if ((sregs->flags & ~KVM_SREGS2_FLAGS_PDPTRS_VALID) || (sregs->flags && !pae) ||
+	    set_common(vcpu, (const struct kvm_sregs *)sregs))
+		return -EINVAL;
+	if (sregs->flags)
+		cr_set_pdptrs(sregs->pdptrs);
+	else if (pae)
+		cr_load_pdptrs(vcpu);
 	return 0;
 }

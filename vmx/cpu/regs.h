@@ -106,5 +106,7 @@ int regs_get(struct vcpu *vcpu, struct kvm_regs *regs);
 int regs_set(struct vcpu *vcpu, const struct kvm_regs *regs);
 int sregs_get(struct vcpu *vcpu, struct kvm_sregs *sregs);
 int sregs_set(struct vcpu *vcpu, const struct kvm_sregs *sregs);
+int sregs2_get(struct vcpu *vcpu, struct kvm_sregs2 *sregs);
+int sregs2_set(struct vcpu *vcpu, const struct kvm_sregs2 *sregs);
 
 #endif

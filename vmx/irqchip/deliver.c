@@ -59,7 +59,8 @@ static bool accept(struct vcpu *vcpu, const struct apic_msg *msg, struct kicks *
 		lapic_post_init(lapic);
 		break;
 	case APIC_DM_STARTUP:
-		lapic_post_sipi(vcpu, msg->vector);
+		lapic_set_sipi_vector(vcpu, msg->vector);
+		lapic_post_sipi(vcpu);
 		break;
 	default:
 		/* No SMM here; ExtINT comes by the 8259s' own wire. */

@@ -60,6 +60,7 @@ void lapic_set_tsc_deadline(struct vcpu *vcpu, u64 value);
 bool lapic_startup(struct vcpu *vcpu);
 bool lapic_take_init(struct vcpu *vcpu);
 bool lapic_take_sipi(struct vcpu *vcpu, u8 *vector);
-void lapic_post_sipi(struct vcpu *vcpu, u8 vector);
+void lapic_set_sipi_vector(struct vcpu *vcpu, u8 vector);
+void lapic_post_sipi(struct vcpu *vcpu);
 
 #endif

@@ -19,15 +19,25 @@ void lapic_post_init(struct lapic *lapic)
 }
 
 /**
- * lapic_post_sipi() - a SIPI arrives
+ * lapic_set_sipi_vector() - where the next SIPI starts the vCPU
  * @vcpu: any
  * @vector: number of the page to start at
  *
- * Context: any; the caller kicks the vCPU.
+ * Context: any.
  */
-void lapic_post_sipi(struct vcpu *vcpu, u8 vector)
+void lapic_set_sipi_vector(struct vcpu *vcpu, u8 vector)
 {
 	WRITE_ONCE(vcpu->lapic->sipi_vector, vector);
+}
+
+/**
+ * lapic_post_sipi() - a SIPI arrives, with the vector that was set last
+ * @vcpu: any
+ *
+ * Context: any; the caller kicks the vCPU.
+ */
+void lapic_post_sipi(struct vcpu *vcpu)
+{
 	/* The vector must be there with the bit; pairs with lapic_take_sipi(). */
 	smp_mb__before_atomic();
 	set_bit(STARTUP_SIPI, &vcpu->lapic->startup);
