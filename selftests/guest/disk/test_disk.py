@@ -59,7 +59,8 @@ def boot(driver, folder):
              "--add", os.path.join(REPO, "build", "userspace", "kvmlet") + ":/bin/kvmlet",
              "--add", kernel + ":/vmlinux", "--add", f"{folder}/guest.cpio:/guest.cpio",
              "--add", f"{folder}/cmdline:/cmdline",
-             "--add", os.path.join(HERE, "host.sh") + ":/host.sh", "--", "sh", "/host.sh", f"/dev/{driver}", *RUNS]
+             "--add", os.path.join(HERE, "host.sh") + ":/host.sh",
+             "--", "sh", "/host.sh", f"/dev/{driver}", *RUNS]
     done = subprocess.run(words, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           stdin=subprocess.DEVNULL, text=True, errors="replace")
     return done.returncode, done.stdout.replace("\r", "")
