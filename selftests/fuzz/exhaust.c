@@ -2,8 +2,8 @@
 /*
  * A user without privileges takes all that a kind of object gives: VMs, vCPUs, memory slots, page
  * tables of the guest's memory, interrupt controllers, their timers and routes, ioeventfds. It is
- * charged to the user's cgroup, ends there with ENOMEM or the cgroup's OOM killer, and the host goes
- * on and gets it back.
+ * charged to the user's cgroup, ends there with ENOMEM or the cgroup's OOM killer, and the host
+ * goes on and gets it back.
  *
  * only: kvmlet
  * Upstream charges nobody for a fifth of a VM, and gives memory back later than this test waits.

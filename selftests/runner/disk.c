@@ -35,7 +35,7 @@ GUEST(finds_disks,
       "mov $0xcfb, %dx; mov $1, %al; out %al, %dx; mov $0xcf8, %dx; in %dx, %eax;"
       UNLESS(0x80000800, 7)
       "mov $99, %bl; 8: mov %bl, %al;" FINISH);
-/* Features of before 1.0, its queue's size, a queue behind the last; then a notification of none. */
+/* Features of before 1.0, the queue's size, a queue behind the last, the capacity. */
 GUEST(before_1_0,
       "mov $0xc080, %dx; in %dx, %eax; and $0x200, %eax;" UNLESS(0x200, 1)
       "mov $0xc08c, %dx; in %dx, %ax; movzx %ax, %eax;" UNLESS(128, 2)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The device's side of a virtqueue: requests come out as they were put in, and no queue that a guest
- * can make leads outside its memory or into a loop. With userspace/devices/virtqueue.c.
+ * The device's side of a virtqueue: requests come out as they were put in, and no queue that a
+ * guest can make leads outside its memory or into a loop. With userspace/devices/virtqueue.c.
  */
 #define _GNU_SOURCE
 #include <linux/virtio_ring.h>

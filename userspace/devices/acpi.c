@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * ACPI tables that describe this machine: one LAPIC, one IO-APIC, the 8259 pair, a serial port, a
- * clock, power-off and reset, a PCI bus if there is one. No 8254: a kernel with a clock from the hypervisor and a LAPIC timer
- * does without. ACPI specification 6.5, chapters 5 and 20 (AML).
+ * clock, power-off and reset, a PCI bus if there is one. No 8254: a kernel with a clock from the
+ * hypervisor and a LAPIC timer does without. ACPI specification 6.5, chapters 5 and 20 (AML).
  */
 #include "userspace/loader.h"
 #include "userspace/devices/devices.h"

@@ -21,7 +21,7 @@
 
 #define SECTOR		512
 #define QCOW2_MAGIC	"QFI\xfb"
-#define DISCARD_MOST	(1U << 22)	/* sectors of one request */
+#define DISCARD_MOST	0x400000	/* sectors of one request */
 
 struct disk {
 	struct virtio virtio;
@@ -182,19 +182,22 @@ static u32 serve(void *dev, const struct chain *chain)
 
 static int parse(struct disk *d, char *spec)
 {
+	static const char * const known[] = {
+		"ro", "cache=writeback", "cache=writethrough", "cache=unsafe"
+	};
+	unsigned int i;
 	char *word;
 
 	d->path = strsep(&spec, ",");
 	while ((word = strsep(&spec, ",")) != NULL) {
-		if (!strcmp(word, "ro"))
-			d->read_only = true;
-		else if (!strcmp(word, "cache=writethrough"))
-			d->write_through = true;
-		else if (!strcmp(word, "cache=unsafe"))
-			d->unsafe = true;
-		else if (strcmp(word, "cache=writeback")) {
-			report("--disk %s: '%s': expected ro, cache=writeback, cache=writethrough or "
-			       "cache=unsafe", d->path, word);
+		d->read_only |= !strcmp(word, "ro");
+		d->write_through |= !strcmp(word, "cache=writethrough");
+		d->unsafe |= !strcmp(word, "cache=unsafe");
+		for (i = 0; i < ARRAY_SIZE(known) && strcmp(word, known[i]); i++)
+			;
+		if (i == ARRAY_SIZE(known)) {
+			report("--disk %s: '%s': expected ro, cache=writeback, "
+			       "cache=writethrough or cache=unsafe", d->path, word);
 			return -1;
 		}
 	}
@@ -205,8 +208,9 @@ static const char *locked(const struct disk *d)
 {
 	if (!flock(d->fd, (d->read_only ? LOCK_SH : LOCK_EX) | LOCK_NB))
 		return NULL;
-	return errno == EWOULDBLOCK ? "another program has locked it; two that write would ruin it" :
-				      strerror(errno);
+	if (errno != EWOULDBLOCK)
+		return strerror(errno);
+	return "another program has locked it; two that write would ruin it";
 }
 
 /* What is wrong with the image, or NULL. */
@@ -227,7 +231,7 @@ static const char *examine(struct disk *d)
 		return "its size is not a whole number of sectors (512 bytes)";
 	if (pread(d->fd, magic, sizeof(magic), 0) == sizeof(magic) &&
 	    !memcmp(magic, QCOW2_MAGIC, sizeof(magic)))
-		return "a qcow2 image; only raw ones are known: `qemu-img convert -O raw' makes one";
+		return "a qcow2 image, not a raw one; `qemu-img convert -O raw' makes one";
 	d->size = end;
 	return locked(d);
 }
@@ -288,8 +292,8 @@ static int check_driver(const struct vm *vm)
 
 	for (i = 0; i < ARRAY_SIZE(needed); i++)
 		if (!vm_has(vm, needed[i])) {
-			report("%s: --disk: the driver lacks capability %d: eventfds for requests and "
-			       "interrupts", vm->device, needed[i]);
+			report("%s: --disk: the driver has no eventfds for requests and "
+			       "interrupts (capability %d)", vm->device, needed[i]);
 			return -1;
 		}
 	return 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Virtio over PCI, transitional: the registers of before 1.0 behind ports (window 0), those of 1.x in
- * memory (window 4), MSI-X (window 1). Virtio 1.2, 4.1.
+ * Virtio over PCI, transitional: the registers of before 1.0 behind ports (window 0), those of 1.x
+ * in memory (window 4), MSI-X (window 1). Virtio 1.2, 4.1.
  *
  * pci.lock guards all state. The vCPU writes registers; a thread of the device's own serves the
  * queue whenever its eventfd is signalled, which the driver does by itself at a notification
@@ -413,10 +413,11 @@ void virtio_stop(struct virtio *v)
 
 static void add_part(struct virtio *v, u8 type, u32 offset, u32 length)
 {
+	const bool notify = type == VIRTIO_PCI_CAP_NOTIFY_CFG;
 	struct virtio_pci_notify_cap cap = {
 		.cap = {
-			.cap_len = type == VIRTIO_PCI_CAP_NOTIFY_CFG ? sizeof(cap) : sizeof(cap.cap),
-			.cfg_type = type, .bar = 4, .offset = offset, .length = length,
+			.cap_len = notify ? sizeof(cap) : sizeof(cap.cap), .cfg_type = type,
+			.bar = 4, .offset = offset, .length = length,
 		},
 	};
 

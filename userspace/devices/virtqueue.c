@@ -74,7 +74,7 @@ static bool follow(const struct virtqueue *vq, struct chain *c)
  */
 int virtqueue_take(struct virtqueue *vq, struct chain *chain)
 {
-	const volatile u16 *avail = ram_at(vq->ram, vq->avail, 4 + 2 * vq->size);
+	const u16 *avail = ram_at(vq->ram, vq->avail, 4 + 2 * vq->size);
 	u16 waiting;
 
 	if (!avail || vq->avail % sizeof(*avail))
@@ -83,7 +83,7 @@ int virtqueue_take(struct virtqueue *vq, struct chain *chain)
 	waiting = __atomic_load_n(&avail[1], __ATOMIC_ACQUIRE) - vq->next;
 	if (!waiting)
 		return 0;
-	chain->head = avail[2 + vq->next % vq->size];
+	chain->head = READ_ONCE(avail[2 + vq->next % vq->size]);
 	chain->nr_read = 0;
 	chain->nr_write = 0;
 	if (waiting > vq->size || !follow(vq, chain))

@@ -229,8 +229,10 @@ static void raise(const struct irqfd *f)
 static void let_go(const struct irqfd *f)
 {
 	const struct irqfd *other;
-	bool shared = !f->resample;
+	bool shared = false;
 
+	if (!f->resample)
+		return;
 	rcu_read_lock();
 	list_for_each_entry_rcu(other, &f->vm->eventfds.irq, link)
 		shared |= other != f && other->resample && other->gsi == f->gsi &&
@@ -289,19 +291,17 @@ static void unlink(struct vm *vm, struct irqfd *f)
 static void sweep(struct vm *vm, const struct eventfd_ctx *ctx, u32 gsi)
 {
 	struct irqfd *f, *next, *gone = NULL;
-	bool resampled = false;
 
 	lockdep_assert_held(&vm->lock);
 	list_for_each_entry_safe(f, next, &vm->eventfds.irq, link) {
 		if (!READ_ONCE(f->dead) && (f->ctx != ctx || f->gsi != gsi))
 			continue;
 		unlink(vm, f);
-		resampled |= f->resample != NULL;
 		f->gone = gone;
 		gone = f;
 	}
-	/* A guest's EOI may be looking at them. */
-	if (resampled)
+	/* An EOI, or another's end, may be looking at them. */
+	if (gone)
 		synchronize_rcu();
 	for (; gone; gone = next) {
 		next = gone->gone;

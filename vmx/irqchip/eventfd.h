@@ -17,7 +17,7 @@ struct vm;
 /**
  * struct vm_eventfds - a VM's eventfds; written under vm->lock
  * @io:		ioeventfds by address; read under RCU
- * @irq:	irqfds; those with a resamplefd also read under RCU
+ * @irq:	irqfds; read under RCU, too
  * @nr_io:	how many, read by anybody
  * @nr_irq:	how many
  * @nr_resample: how many of these have a resamplefd, read by anybody

@@ -4,6 +4,13 @@
 # host.sh DEVICE WORD...: a WORD is a run and goes to the guest's command line.
 device=$1
 shift
+
+# piece N: 64 KiB of the image
+piece()
+{
+	dd if=/disk.img bs=64k skip="$1" count=1 2>/dev/null
+}
+
 for word; do
 	echo "host: run $word"
 	dd if=/dev/zero bs=64k count=32 2>/dev/null | tr '\0' 'x' > /disk.img
@@ -16,7 +23,7 @@ for word; do
 	tar xf /disk.img -C /found
 	echo "host: hello $(cat /found/hello)"
 	echo "host: noise $(md5sum < /found/noise)"
-	echo "host: discarded $(dd if=/disk.img bs=64k skip=16 count=1 2>/dev/null | tr -d '\0' | wc -c)"
-	echo "host: kept $(dd if=/disk.img bs=64k skip=17 count=1 2>/dev/null | tr -d 'x' | wc -c)"
+	echo "host: discarded $(piece 16 | tr -d '\0' | wc -c)"
+	echo "host: kept $(piece 17 | tr -d 'x' | wc -c)"
 	echo "host: second $(head -c 11 /second.img)"
 done

@@ -58,7 +58,8 @@ def boot(driver, folder):
              "broadwell_ult", "--limit", LIMIT,
              "--add", os.path.join(REPO, "build", "userspace", "kvmlet") + ":/bin/kvmlet",
              "--add", kernel + ":/vmlinux", "--add", f"{folder}/guest.cpio:/guest.cpio",
-             "--add", f"{folder}/cmdline:/cmdline", "--add", os.path.join(HERE, "host.sh") + ":/host.sh",
+             "--add", f"{folder}/cmdline:/cmdline",
+             "--add", os.path.join(HERE, "host.sh") + ":/host.sh",
              "--", "sh", "/host.sh", f"/dev/{driver}", *RUNS]
     done = subprocess.run(words, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           stdin=subprocess.DEVNULL, text=True, errors="replace")
@@ -81,7 +82,8 @@ def judge(cases, driver, word, text):
     says(r"^host: status 0$", "it powers off")
     says(r"^host: hello written by the guest$", "the host finds the file")
     noise = re.findall(r"^(?:guest|host): noise (\w+)", text, re.M)
-    cases.check(len(noise) == 2 and noise[0] == noise[1], f"{what}: and a large one, the same", text)
+    cases.check(len(noise) == 2 and noise[0] == noise[1], f"{what}: and a large one, the same",
+                text)
     says(r"^host: discarded 0$", "what was discarded is empty")
     says(r"^host: kept 0$", "what lies behind it is not touched")
     says(r"^host: second second disk$", "nor is the disk that is read-only")
