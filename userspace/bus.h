@@ -25,7 +25,7 @@ struct region {
 };
 
 struct bus {
-	struct region region[16];
+	struct region region[40];
 	unsigned int count;
 };
 

@@ -31,6 +31,8 @@ struct options {
 	u64 mem;
 	struct cpu_choice cpu;
 	const char *vendor;
+	char *disk[DISKS_MOST];
+	unsigned int disks;
 	const char *restore, *incoming;		/* where the guest comes from */
 	const char *save, *live;		/* where it goes */
 	double after;				/* seconds until it does, 0: when it is told */
@@ -38,7 +40,7 @@ struct options {
 };
 
 enum {
-	OPTION_CPU_LIST = 0x100, OPTION_VENDOR,
+	OPTION_CPU_LIST = 0x100, OPTION_VENDOR, OPTION_DISK,
 	OPTION_SAVE, OPTION_RESTORE, OPTION_LIVE, OPTION_INCOMING, OPTION_AFTER,
 };
 
@@ -51,6 +53,10 @@ static const struct argp_option option_list[] = {
 	{ "append", 'a', "STR", 0, "Its command line (console=ttyS0 unless given)", 0 },
 	{ "mem", 'm', "SIZE", 0, "Its memory, with K, M or G (256M)", 0 },
 	{ "device", 'd', "FILE", 0, "The driver's device (/dev/kvmlet); /dev/kvm works too", 0 },
+	{ "disk", OPTION_DISK, "FILE[,ro][,cache=MODE]", 0, "A disk: a raw image. ro: nothing is "
+	  "written. cache=writeback (unless given): as safe as the guest's flushes; writethrough: "
+	  "each write is on the disk before the guest hears of it; unsafe: flushes do nothing. "
+	  "May be given several times", 0 },
 	{ "cpu", 'c', "NAME", 0, "Its processor: host (all that the driver offers here), or a "
 	  "baseline, then any ,+feature and ,-feature", 0 },
 	{ "cpu-list", OPTION_CPU_LIST, NULL, 0, "Print the baselines, and whether they run here",
@@ -120,6 +126,16 @@ static error_t parse_cpu(int key, char *arg, struct argp_state *state)
 	return ARGP_ERR_UNKNOWN;
 }
 
+static void parse_disk(char *arg, struct argp_state *state)
+{
+	struct options *o = state->input;
+
+	if (o->disks == DISKS_MOST)
+		argp_error(state, "--disk %s: more than %u disks", arg, DISKS_MOST);
+	else
+		o->disk[o->disks++] = arg;
+}
+
 static double parse_seconds(const char *arg, struct argp_state *state)
 {
 	char *end;
@@ -169,6 +185,8 @@ static void check_options(const struct options *o, struct argp_state *state)
 			   "--vendor-leaf");
 	if (o->save && o->live)
 		argp_error(state, "--save and --live: a guest leaves one way");
+	if (o->disks && (o->save || o->live || o->restore || o->incoming))
+		argp_error(state, "--disk: the state of a disk is not saved yet, nor moved");
 	if (o->after && !o->save && !o->live)
 		argp_error(state, "--after: where to? --save FILE or --live SOCKET");
 }
@@ -180,6 +198,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	if (key == OPTION_VENDOR || (key > ' ' && key < 0x7f && strchr("kiamc", key)))
 		o->boots = true;
 	switch (key) {
+	case OPTION_DISK:
+		parse_disk(arg, state);
+		return 0;
 	case 'k':
 		o->kernel = arg;
 		return 0;
@@ -220,6 +241,7 @@ static const struct argp command = {
 	"  kvmlet run --kernel /boot/vmlinuz-$(uname -r) --initrd initrd.cpio\n"
 	"  kvmlet run -d /dev/kvm -k vmlinux -i initrd.cpio -m 512M\n"
 	"  kvmlet run -k vmlinux --cpu haswell,-rdrand\n"
+	"  kvmlet run -k vmlinux -i initrd.cpio --disk root.img --disk data.img,ro\n"
 	"  kvmlet run -k vmlinux --save guest.saved &  kill -USR1 $!\n"
 	"  kvmlet run --restore guest.saved\n"
 	"  kvmlet run --incoming /tmp/new &  kvmlet run -k vmlinux --live /tmp/new --after 9\n\n"
@@ -264,7 +286,7 @@ static int load_images(struct vm *vm, const struct options *o, struct boot *boot
 		       o->kernel);
 		return -1;
 	}
-	acpi_write_tables(&vm->ram);
+	acpi_write_tables(&vm->ram, o->disks);
 	return 0;
 }
 
@@ -276,7 +298,7 @@ static void add_devices(struct vm *vm, struct serial **serial)
 }
 
 /* A guest that begins. */
-static int build(struct vm *vm, const struct options *o, struct serial **serial)
+static int build(struct vm *vm, struct options *o, struct serial **serial)
 {
 	struct boot boot;
 
@@ -286,6 +308,8 @@ static int build(struct vm *vm, const struct options *o, struct serial **serial)
 	if (!vm->cpuid || load_images(vm, o, &boot))
 		return -1;
 	add_devices(vm, serial);
+	if (disks_init(vm, o->disk, o->disks))
+		return -1;
 	return vcpu_create(&vm->vcpu, vm, boot.entry);
 }
 
@@ -453,7 +477,7 @@ static void run_guest(struct runner *r)
 	moving_close(&r->moving, r->vm);
 }
 
-static int run(struct vm *vm, const struct options *o)
+static int run(struct vm *vm, struct options *o)
 {
 	struct runner r = { .vm = vm, .o = o, .moving.fd = -1 };
 	int err;
@@ -471,7 +495,11 @@ static int run(struct vm *vm, const struct options *o)
 		report("console: %s", strerror(r.signals < 0 ? errno : -err));
 		return RUN_CANNOT;
 	}
-	run_guest(&r);
+	if (disks_start())
+		vm_end(vm, RUN_CANNOT);
+	else
+		run_guest(&r);
+	disks_stop();
 	close(r.signals);
 	if (r.after >= 0)
 		close(r.after);

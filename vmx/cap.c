@@ -11,6 +11,7 @@
 #include "vmx/cpu/msr.h"
 #include "vmx/cpu/xstate.h"
 #include "vmx/dirty_ring.h"
+#include "vmx/irqchip/irqchip.h"
 #include "vmx/vm.h"
 
 struct cap {
@@ -31,9 +32,12 @@ static const struct cap caps[] = {
 	{ KVM_CAP_SYNC_MMU, 1 },
 	{ KVM_CAP_DESTROY_MEMORY_REGION_WORKS, 1 },
 	{ KVM_CAP_USER_NMI, 1 },
+	{ KVM_CAP_IRQ_ROUTING, IRQCHIP_ROUTES },
 	{ KVM_CAP_IRQ_INJECT_STATUS, 1 },
 	{ KVM_CAP_JOIN_MEMORY_REGIONS_WORKS, 1 },
+	{ KVM_CAP_IRQFD, 1 },
 	{ KVM_CAP_SET_BOOT_CPU_ID, 1 },
+	{ KVM_CAP_IOEVENTFD, 1 },
 	{ KVM_CAP_SET_IDENTITY_MAP_ADDR, 1 },
 	{ KVM_CAP_MCE, MSR_MC_BANKS },
 	{ KVM_CAP_ADJUST_CLOCK,
@@ -53,6 +57,9 @@ static const struct cap caps[] = {
 	{ KVM_CAP_DIRTY_LOG_RING, DIRTY_RING_MOST_BYTES },
 	{ KVM_CAP_DIRTY_LOG_RING_ACQ_REL, DIRTY_RING_MOST_BYTES },
 	{ KVM_CAP_READONLY_MEM, 1 },
+	{ KVM_CAP_IRQFD_RESAMPLE, 1 },
+	{ KVM_CAP_IOEVENTFD_NO_LENGTH, 1 },
+	{ KVM_CAP_IOEVENTFD_ANY_LENGTH, 1 },
 	{ KVM_CAP_EXT_EMUL_CPUID, 1 },
 	{ KVM_CAP_ENABLE_CAP_VM, 1 },
 	{ KVM_CAP_CHECK_EXTENSION_VM, 1 },

@@ -91,6 +91,13 @@ static inline void compat_hrtimer_setup(struct hrtimer *timer,
 /* Older headers do not declare it. */
 extern bool itlb_multihit_kvm_mitigation;
 
+/* eventfd_signal() lost its count, which was always 1. */
+#ifdef HAVE_EVENTFD_SIGNAL_VOID
+#define compat_eventfd_signal(ctx)	eventfd_signal(ctx)
+#else
+#define compat_eventfd_signal(ctx)	eventfd_signal(ctx, 1)
+#endif
+
 /* Renamed after the instruction's enable bit. */
 #ifndef SECONDARY_EXEC_XSAVES
 #define SECONDARY_EXEC_XSAVES		SECONDARY_EXEC_ENABLE_XSAVES

@@ -126,6 +126,7 @@ static void vm_free(struct vm *vm)
 	/* First what walks the vCPUs by itself. */
 	stats_vm_destroy(vm);
 	clock_vm_destroy(vm);
+	eventfds_destroy(vm);
 	irqchip_destroy(vm);
 	mmu_stop(&vm->mmu);
 	for (i = 0; i < vm->nr_vcpus; i++)
@@ -265,7 +266,7 @@ static int irq_line_status(void *object, void *data)
 
 	if (!has_irqchip(object))
 		return -ENXIO;
-	line->status = irqchip_irq_line(object, line->irq, line->level);
+	line->status = irqchip_set_line(object, LINE_USER, line->irq, line->level);
 	return 0;
 }
 
@@ -274,6 +275,21 @@ static int signal_msi(void *object, void *data)
 	struct vm *vm = object;
 
 	return vm->irqchip != IRQCHIP_NONE ? irqchip_signal_msi(vm, data) : -EINVAL;
+}
+
+static int set_routes(void *vm, void __user *arg)
+{
+	return irqchip_set_routes(vm, arg);
+}
+
+static int set_ioeventfd(void *vm, void *data)
+{
+	return ioeventfd_set(vm, data);
+}
+
+static int set_irqfd(void *vm, void *data)
+{
+	return irqfd_set(vm, data);
 }
 
 static int get_clock(void *vm, void *data)
@@ -351,6 +367,9 @@ static const struct ioctl_op vm_ops[IOCTL_ROWS] = {
 	IOCTL(KVM_IRQ_LINE, .fn = irq_line_status),
 	IOCTL(KVM_IRQ_LINE_STATUS, .fn = irq_line_status),
 	IOCTL(KVM_SIGNAL_MSI, .fn = signal_msi),
+	IOCTL(KVM_SET_GSI_ROUTING, .list = set_routes),
+	IOCTL(KVM_IOEVENTFD, .fn = set_ioeventfd),
+	IOCTL(KVM_IRQFD, .fn = set_irqfd),
 	IOCTL(KVM_SET_USER_MEMORY_REGION, .fn = set_region),
 	IOCTL(KVM_SET_USER_MEMORY_REGION2, .fn = set_region),
 	IOCTL(KVM_GET_DIRTY_LOG, .fn = get_dirty_log),
@@ -421,6 +440,7 @@ static struct vm *vm_new(void)
 		goto err_free;
 	refcount_set(&vm->users, 1);
 	mutex_init(&vm->lock);
+	INIT_LIST_HEAD(&vm->eventfds.irq);
 	vm->mm = current->mm;
 	mmgrab(vm->mm);
 	err = init_mmu(vm);

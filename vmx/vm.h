@@ -17,6 +17,7 @@
 #include <linux/types.h>
 #include "mmu/mmu.h"
 #include "vmx/clock/clock.h"
+#include "vmx/irqchip/eventfd.h"
 #include "vmx/stats.h"
 
 #define VM_MAX_VCPUS	64	/* vCPUs of one VM */
@@ -46,6 +47,7 @@ struct vm {
 	struct pic *pic;			/* (L) both or none with IRQCHIP_KERNEL */
 	struct ioapic *ioapic;
 	struct irq_routes __rcu *routes;	/* (L) */
+	struct vm_eventfds eventfds;		/* (L) */
 	struct vm_clock clock;			/* (-) */
 	struct msr_filter __rcu *msr_filter;	/* (L) NULL: none */
 	u32 msr_exits;				/* (-) KVM_MSR_EXIT_REASON_* for user space */

@@ -8,6 +8,7 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <sys/eventfd.h>
 #include "selftests/lib/vm.h"
 #include "selftests/fault/fault.h"
 
@@ -366,6 +367,73 @@ static void small_ones(void)
 	TAP_EQ(call(vcpu.fd, KVM_INTERRUPT, &interrupt), -ENXIO, "the vCPU still answers");
 }
 
+/* --- eventfds and routes ---------------------------------------------------------------------- */
+
+static int assign_ioeventfd(void *arg)
+{
+	struct kvm_ioeventfd args = { .fd = *(int *)arg, .addr = 0x700, .len = 4 };
+
+	return call(vm.fd, KVM_IOEVENTFD, &args);
+}
+
+static void deassign_ioeventfd(void *arg, int result)
+{
+	struct kvm_ioeventfd args = {
+		.fd = *(int *)arg, .addr = 0x700, .len = 4, .flags = KVM_IOEVENTFD_FLAG_DEASSIGN,
+	};
+
+	(void)result;
+	call(vm.fd, KVM_IOEVENTFD, &args);
+}
+
+static int assign_irqfd(void *arg)
+{
+	struct kvm_irqfd args = {
+		.fd = *(int *)arg, .gsi = 10, .flags = KVM_IRQFD_FLAG_RESAMPLE,
+		.resamplefd = *(int *)arg,
+	};
+
+	return call(vm.fd, KVM_IRQFD, &args);
+}
+
+static void deassign_irqfd(void *arg, int result)
+{
+	struct kvm_irqfd args = {
+		.fd = *(int *)arg, .gsi = 10, .flags = KVM_IRQFD_FLAG_DEASSIGN,
+	};
+
+	(void)result;
+	call(vm.fd, KVM_IRQFD, &args);
+}
+
+static int set_routes(void *arg)
+{
+	struct {
+		struct kvm_irq_routing head;
+		struct kvm_irq_routing_entry entries[24];
+	} table = { .head.nr = 24 };
+	unsigned int i;
+
+	(void)arg;
+	for (i = 0; i < 24; i++)
+		table.entries[i] = (struct kvm_irq_routing_entry) {
+			.gsi = i, .type = KVM_IRQ_ROUTING_IRQCHIP,
+			.u.irqchip = { .irqchip = KVM_IRQCHIP_IOAPIC, .pin = i },
+		};
+	return call(vm.fd, KVM_SET_GSI_ROUTING, &table);
+}
+
+static void events(void)
+{
+	int event = eventfd(0, 0);
+
+	check(&(struct swept) { "KVM_IOEVENTFD", assign_ioeventfd, deassign_ioeventfd, &event },
+	      0, 2);
+	check(&(struct swept) { "KVM_IRQFD", assign_irqfd, deassign_irqfd, &event }, 0, 2);
+	check(&(struct swept) { "KVM_SET_GSI_ROUTING", set_routes, NULL, NULL }, 0, 4);
+	close(event);
+}
+
 /* --- KVM_RUN ---------------------------------------------------------------------------------- */
 
 static volatile uint8_t far_page[4 * PAGE] __attribute__((aligned(4096)));
@@ -437,6 +505,7 @@ int main(int argc, char **argv)
 	lists();
 	dirty_log();
 	small_ones();
+	events();
 	TAP_EQ(vcpu_sync(&vcpu), 7, "the guest still runs");
 	machine_close(&vm, &vcpu);
 	return tap_end();

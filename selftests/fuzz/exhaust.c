@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A user without privileges takes all that a kind of object gives: VMs, vCPUs, memory slots, page
- * tables of the guest's memory, interrupt controllers and their timers. It is charged to the user's
- * cgroup, ends there with ENOMEM or the cgroup's OOM killer, and the host goes on and gets it back.
+ * tables of the guest's memory, interrupt controllers, their timers and routes, ioeventfds. It is
+ * charged to the user's cgroup, ends there with ENOMEM or the cgroup's OOM killer, and the host
+ * goes on and gets it back.
  *
  * only: kvmlet
  * Upstream charges nobody for a fifth of a VM, and gives memory back later than this test waits.
@@ -12,6 +13,7 @@
 #include <grp.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/eventfd.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -154,6 +156,24 @@ static void take_irqchips(int dev)
 	}
 }
 
+static void take_eventfds(int dev)
+{
+	struct {
+		struct kvm_irq_routing head;
+		struct kvm_irq_routing_entry last;
+	} routes = { { .nr = 1 }, { .gsi = 4095, .type = KVM_IRQ_ROUTING_MSI } };
+	struct kvm_ioeventfd args = { .len = 4, .fd = must(eventfd(0, 0)) };
+	int vm;
+
+	for (;; made_one()) {
+		vm = new_vm(dev);
+		must(call(vm, KVM_CREATE_IRQCHIP, 0));
+		must(call(vm, KVM_SET_GSI_ROUTING, &routes));
+		for (args.addr = 0; args.addr < 400 * PAGE; args.addr += PAGE)
+			must(call(vm, KVM_IOEVENTFD, &args));
+	}
+}
+
 /* Reads a byte of each 2 MiB, through the last large page of the low 4 GiB. */
 static void sparse_guest(void)
 {
@@ -191,6 +211,7 @@ static const struct kind {
 	{ "vCPUs", take_vcpus },
 	{ "memory slots", take_slots },
 	{ "interrupt controllers", take_irqchips },
+	{ "eventfds and routes", take_eventfds },
 	{ "page tables", take_page_tables },
 };
 

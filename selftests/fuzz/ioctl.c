@@ -26,6 +26,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -642,6 +643,8 @@ static void session(void)
 	memcpy((void *)(PIECE(0) + CODE), guest_code, sizeof(guest_code));
 	for (i = 0; i < HANDLES; i++)
 		handles[i].fd = -1;
+	for (i = 0; i < sizeof(events) / sizeof(events[0]); i++)
+		events[i] = eventfd(0, EFD_NONBLOCK);
 	for (i = 0; i < 3; i++)
 		adopt(open(path, O_RDWR | O_CLOEXEC), SYSTEM);
 	for (i = 0; i < 3; i++)

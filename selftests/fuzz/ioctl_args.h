@@ -9,6 +9,7 @@
 
 #include <linux/kvm.h>
 #include <string.h>
+#include <unistd.h>
 #include "selftests/fuzz/ioctl_memory.h"
 #include "selftests/fuzz/ioctl_random.h"
 
@@ -118,6 +119,63 @@ static void fill_msi(void *p)
 	msi->address_hi = one_in(8) ? odd_value() : 0;
 	msi->data = one_in(4) ? odd_value() : below(0x10000);
 	msi->flags = one_in(8) ? odd_value() : 0;
+}
+
+static void fill_routes(void *p)
+{
+	struct kvm_irq_routing *table = p;
+	struct kvm_irq_routing_entry *entry;
+	unsigned int i;
+
+	fill_words(p);
+	table->nr = one_in(16) ? odd_count(4100) : below(40);
+	table->flags = one_in(16) ? odd_value() : 0;
+	for (i = 0; i < 100; i++) {
+		entry = &table->entries[i];
+		entry->gsi = one_in(64) ? odd_value() : below(30) + below(60) * one_in(4);
+		entry->type = one_in(64) ? odd_value() : 1 + below(2);
+		entry->flags = one_in(64) ? odd_value() : 0;
+		entry->u.irqchip.irqchip = one_in(64) ? odd_value() : below(3);
+		entry->u.irqchip.pin = one_in(64) ? odd_value() : below(8);
+		if (entry->type == KVM_IRQ_ROUTING_MSI)
+			entry->u.msi.address_lo = 0xfee00000 | below(4) << 12;
+	}
+}
+
+/* Eventfds of a session. */
+static int events[4];
+
+static int any_event(void)
+{
+	return one_in(8) ? (int)below(64) : ONE_OF(events);
+}
+
+static void fill_ioeventfd(void *p)
+{
+	static const uint32_t lengths[] = { 0, 1, 2, 4, 8 };
+	struct kvm_ioeventfd *args = p;
+
+	fill_words(p);
+	args->fd = any_event();
+	args->addr = one_in(4) ? odd_value() : below(0x30);
+	args->len = one_in(16) ? odd_value() : ONE_OF(lengths);
+	args->flags = one_in(16) ? odd_value() : below(16);
+	args->datamatch = below(4);
+}
+
+/* Signals one, too. */
+static void fill_irqfd(void *p)
+{
+	const uint64_t one = 1;
+	struct kvm_irqfd *args = p;
+
+	fill_words(p);
+	args->fd = any_event();
+	args->gsi = one_in(8) ? odd_value() : below(40);
+	args->flags = one_in(16) ? odd_value() : below(4);
+	args->resamplefd = any_event();
+	if (write(ONE_OF(events), &one, sizeof(one)) < 0)
+		memset(args->pad, 1, sizeof(args->pad));
 }
 
 static void fill_clock(void *p)

@@ -38,7 +38,7 @@ static volatile bool stop;
 static volatile uint64_t values, checked, written, wrong, wrong_page, wrong_word, seed = 7;
 static uint64_t journal[AREA_PAGES][WORDS];
 static volatile uint64_t events, syncs;
-static unsigned int efaults;
+static unsigned int efaults, leaked;
 
 /* --- the guest -------------------------------------------------------------------------- */
 
@@ -162,16 +162,30 @@ static void protect(void)
 	protect_for_a_while(any(2) ? PROT_READ : PROT_NONE);
 }
 
-/* The child dies soon; pages are copied on write meanwhile. */
+static uint64_t sum_of_area(void)
+{
+	uint64_t page, i, sum = 0;
+
+	for (page = 0; page < AREA_PAGES; page++)
+		for (i = 0; i < WORDS; i++)
+			sum = sum * 31 + ((volatile uint64_t *)(area + page * PAGE))[i * 128 + 5];
+	return sum;
+}
+
+/* Pages are copied on write, by the guest, too: what the child has does not change. */
 static void forked(void)
 {
+	uint64_t before;
+	int status = 0;
 	pid_t pid = fork();
 
-	if (!pid)
-		_exit(0);
-	if (any(2))
-		sched_yield();
-	waitpid(pid, NULL, 0);
+	if (!pid) {
+		before = sum_of_area();
+		usleep(300);
+		_exit(sum_of_area() != before);
+	}
+	waitpid(pid, &status, 0);
+	leaked += status != 0;
 }
 
 /* Moved away and back: the guest finds nothing in between. */
@@ -359,7 +373,7 @@ static void play(uint64_t pages)
 	values = scene->values ? scene->values : 1 << 20;
 	before = scene->proof ? counter(scene->proof) : 0;
 	stop = false;
-	checked = written = wrong = efaults = events = syncs = 0;
+	checked = written = wrong = efaults = leaked = events = syncs = 0;
 	pthread_create(&host, NULL, disturb, NULL);
 	if (scene->uffd)
 		pthread_create(&server, NULL, uffd_serve, NULL);
@@ -368,11 +382,11 @@ static void play(uint64_t pages)
 	pthread_join(host, NULL);
 	if (scene->uffd)
 		pthread_join(server, NULL);
-	tap_ok(!wrong && checked >= pages && written > pages / 3, "%s", scene->name);
-	printf("# %llu pages checked, %llu written, %llu wrong (page %llu: %#llx), %llu events, %u times EFAULT\n",
+	tap_ok(!wrong && !leaked && checked >= pages && written > pages / 3, "%s", scene->name);
+	printf("# %llu pages checked, %llu written, %llu wrong (page %llu: %#llx), %llu events, %u times EFAULT, %u children's memory changed\n",
 	       (unsigned long long)checked, (unsigned long long)written, (unsigned long long)wrong,
 	       (unsigned long long)wrong_page, (unsigned long long)wrong_word,
-	       (unsigned long long)events, efaults);
+	       (unsigned long long)events, efaults, leaked);
 	after = scene->proof ? counter(scene->proof) : served;
 	if (after < 0)
 		tap_skip("which has happened", "this host does not count it");

@@ -19,6 +19,8 @@ from labelf import Elf
 
 # What a lab can load from the kernel's own package, by module name; dependencies come along.
 MODULES = ("kvm-intel", "msr", "cpuid", "zram")
+# What a Linux guest may load, likewise.
+GUEST_MODULES = ("virtio_pci", "virtio_blk")
 # Sections that only debuggers and tracers read; loading them costs 600 M instructions.
 STRIP = ("--strip-debug", "-R", ".BTF", "-R", ".BTF_ids")
 ZSTD = b"\x28\xb5\x2f\xfd"
@@ -169,7 +171,8 @@ def is_whole(release):
     """Is all of it in the cache, that of a later list of modules, too?"""
     folder = folder_of(release)
     return all(os.path.isfile(os.path.join(folder, n))
-               for n in ["vmlinux"] + [f"modules/{m}.ko" for m in MODULES])
+               for n in ["vmlinux"] + [f"modules/{m}.ko" for m in MODULES] +
+               [f"guest-modules/{m}.ko" for m in GUEST_MODULES])
 
 
 def download(package, release, options):
@@ -199,20 +202,26 @@ def reduce_package(tree, release, out):
         shutil.copy(os.path.join(tree, "boot", f"{kind}-{release}"), os.path.join(out, kind))
     with open(os.path.join(out, "vmlinuz"), "rb") as f:
         publish(os.path.join(out, "vmlinux"), vmlinux_of(f.read()))
+    copy_modules(tree, MODULES, os.path.join(out, "modules"))
+    copy_modules(tree, GUEST_MODULES, os.path.join(out, "guest-modules"))
+
+
+def copy_modules(tree, wanted, out):
+    """Modules of an unpacked package, with those that they need."""
     files = {}
     for folder, _dirs, names in os.walk(tree):
         for n in names:
             if re.search(r"\.ko(\.xz|\.gz|\.zst)?$", n):
                 files[n.split(".ko")[0]] = os.path.join(folder, n)
-    queue, order = list(MODULES), []
+    queue, done = list(wanted), []
     while queue:
         module = queue.pop(0)
-        if module in order or module not in files:
+        if module in done or module not in files:
             continue
         with open(files[module], "rb") as f:
             data = unpack(f.read())
-        publish(os.path.join(out, "modules", module + ".ko"), data)
-        order.append(module)
+        publish(os.path.join(out, module + ".ko"), data)
+        done.append(module)
         queue += depends(data)
 
 
@@ -255,6 +264,26 @@ def package_modules(release):
     """Paths of the modules that the lab kept from the kernel's package, by name."""
     folder = os.path.join(folder_of(release), "modules")
     return {f[:-3]: os.path.join(folder, f) for f in sorted(os.listdir(folder))}
+
+
+def guest_modules(release):
+    """[(name, content)] of the modules for a Linux guest, each behind those that it needs."""
+    folder, order = os.path.join(folder_of(release), "guest-modules"), []
+
+    def load(name):
+        path = os.path.join(folder, name + ".ko")
+        if os.path.isfile(path) and name not in [n for n, _data in order]:
+            with open(path, "rb") as f:
+                needed = depends(f.read())
+            for other in needed:
+                load(other)
+            order.append((name, stripped(path, False)))
+
+    for name in GUEST_MODULES:
+        load(name)
+    if not order:
+        raise LabError("no modules for a guest in the cache: run `lab fetch` (needs a network)")
+    return order
 
 
 def stripped(path, ftrace):

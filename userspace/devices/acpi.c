@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * ACPI tables that describe this machine: one LAPIC, one IO-APIC, the 8259 pair, a serial port, a
- * clock, power-off and reset. No 8254: a kernel with a clock from the hypervisor and a LAPIC timer
- * does without. ACPI specification 6.5, chapters 5 and 20 (AML).
+ * clock, power-off and reset, a PCI bus if there is one. No 8254: a kernel with a clock from the
+ * hypervisor and a LAPIC timer does without. ACPI specification 6.5, chapters 5 and 20 (AML).
  */
 #include "userspace/loader.h"
 #include "userspace/devices/devices.h"
+#include "userspace/devices/pci.h"
 
 #define __packed	__attribute__((packed))
 #define OEM_ID		"KVMLET"
@@ -137,6 +138,50 @@ static const u8 dsdt_code[] = {
 	0x08, '_', 'S', '5', '_', 0x12, 0x05, 0x02, 0x0a, SLEEP_OFF, 0x00,
 };
 
+/* A slot's INTA, without a link device between: the pin of the IO-APIC. */
+#define PCI_ROUTE(slot) \
+	0x12, 0x0b, 0x04, 0x0c, 0xff, 0xff, slot, 0x00, 0x00, 0x00, 0x0a, PCI_IRQ(slot)
+#define BYTES4(x)	(u8)(x), (u8)((x) >> 8), (u8)((x) >> 16), (u8)((x) >> 24)
+#define BYTES2(x)	(u8)(x), (u8)((x) >> 8)
+
+/*
+ * Scope (\_SB) {
+ *	Device (PCI0) {
+ *		Name (_HID, EisaId ("PNP0A03"))
+ *		Name (_CRS, ResourceTemplate () {
+ *			WordBusNumber (ResourceProducer, MinFixed, MaxFixed, PosDecode,
+ *				       0, 0, 0, 0, 1)
+ *			IO (Decode16, 0xcf8, 0xcf8, 1, 8)
+ *			WordIO (ResourceProducer, MinFixed, MaxFixed, PosDecode, EntireRange,
+ *				0, PCI_PORTS, PCI_PORTS + PCI_PORTS_LEN - 1, 0, PCI_PORTS_LEN)
+ *			DWordMemory (ResourceProducer, PosDecode, MinFixed, MaxFixed,
+ *				     NonCacheable, ReadWrite, 0, PCI_MEMORY,
+ *				     PCI_MEMORY + PCI_MEMORY_LEN - 1, 0, PCI_MEMORY_LEN)
+ *		})
+ *		Name (_PRT, Package (8) { Package (4) {0x0001ffff, 0, 0, PCI_IRQ(1)}, ... })
+ *	}
+ * }
+ */
+static const u8 pci_code[] = {
+	0x10, 0x40, 0x0d, '\\', '_', 'S', 'B', '_',
+	0x5b, 0x82, 0x47, 0x0c, 'P', 'C', 'I', '0',
+	0x08, '_', 'H', 'I', 'D', 0x0c, 0x41, 0xd0, 0x0a, 0x03,
+	0x08, '_', 'C', 'R', 'S', 0x11, 0x48, 0x04, 0x0a, 0x44,
+	0x88, 0x0d, 0x00, 0x02, 0x0c, 0x00, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0,
+	0x47, 0x01, 0xf8, 0x0c, 0xf8, 0x0c, 0x01, 0x08,
+	0x88, 0x0d, 0x00, 0x01, 0x0c, 0x03, 0, 0, BYTES2(PCI_PORTS),
+	BYTES2(PCI_PORTS + PCI_PORTS_LEN - 1), 0, 0, BYTES2(PCI_PORTS_LEN),
+	0x87, 0x17, 0x00, 0x00, 0x0c, 0x01, BYTES4(0), BYTES4(PCI_MEMORY),
+	BYTES4(PCI_MEMORY + PCI_MEMORY_LEN - 1), BYTES4(0), BYTES4(PCI_MEMORY_LEN),
+	0x79, 0x00,
+	0x08, '_', 'P', 'R', 'T', 0x12, 0x43, 0x06, PCI_DEVICES,
+	PCI_ROUTE(1), PCI_ROUTE(2), PCI_ROUTE(3), PCI_ROUTE(4),
+	PCI_ROUTE(5), PCI_ROUTE(6), PCI_ROUTE(7), PCI_ROUTE(8),
+};
+
+/* The lengths above are those of this many bytes. */
+_Static_assert(sizeof(pci_code) == 209 && PCI_DEVICES == 8, "the package lengths of pci_code");
+
 static struct address port(u16 addr, u8 bytes)
 {
 	return (struct address) {
@@ -208,13 +253,17 @@ static void write_madt(struct madt *m)
 /**
  * acpi_write_tables() - put the tables where the kernel looks for them
  * @ram:	guest memory
+ * @pci:	there is a PCI bus
  */
-void acpi_write_tables(const struct ram *ram)
+void acpi_write_tables(const struct ram *ram, bool pci)
 {
-	struct tables *t = ram_at(ram, ADDR_ACPI, sizeof(*t) + sizeof(dsdt_code));
+	size_t code = sizeof(dsdt_code) + (pci ? sizeof(pci_code) : 0);
+	struct tables *t = ram_at(ram, ADDR_ACPI, sizeof(*t) + code);
 
 	memcpy(t + 1, dsdt_code, sizeof(dsdt_code));
-	finish(&t->dsdt, "DSDT", 2, sizeof(t->dsdt) + sizeof(dsdt_code));
+	if (pci)
+		memcpy((u8 *)(t + 1) + sizeof(dsdt_code), pci_code, sizeof(pci_code));
+	finish(&t->dsdt, "DSDT", 2, sizeof(t->dsdt) + code);
 	write_madt(&t->madt);
 	write_fadt(&t->fadt, ADDR_ACPI + offsetof(struct tables, dsdt));
 	t->xsdt.table[0] = ADDR_ACPI + offsetof(struct tables, fadt);

@@ -22,6 +22,8 @@
 #define RESET_VALUE	0x06
 #define SLEEP_OFF	5	/* the value of \_S5 */
 
+#define DISKS_MOST	8
+
 struct serial;
 
 void power_init(struct vm *vm);
@@ -30,6 +32,10 @@ struct serial *serial_init(struct vm *vm, void (*put)(u8 byte));
 unsigned int serial_room(struct serial *s);
 void serial_receive(struct serial *s, const u8 *data, unsigned int n);
 
-void acpi_write_tables(const struct ram *ram);
+int disks_init(struct vm *vm, char **specs, unsigned int n);
+int disks_start(void);
+void disks_stop(void);
+
+void acpi_write_tables(const struct ram *ram, bool pci);
 
 #endif

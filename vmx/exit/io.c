@@ -77,7 +77,7 @@ static int to_user(struct vcpu *vcpu, u16 port, unsigned int size, bool in)
 	return 0;
 }
 
-/* True if a controller in the kernel has the port, and the instruction is done. */
+/* True if a controller in the kernel, or an eventfd, has the port, and the instruction is done. */
 static bool in_kernel(struct vcpu *vcpu, u16 port, unsigned int size, bool in)
 {
 	u32 data = vcpu->gpr[GPR_RAX];
@@ -103,8 +103,7 @@ int exit_io(struct vcpu *vcpu)
 
 	if (IO_IS_STRING(qual))
 		return mmio_emulate(vcpu);
-	if (vcpu->vm->irqchip == IRQCHIP_KERNEL &&
-	    in_kernel(vcpu, IO_PORT(qual), IO_SIZE(qual), IO_IS_IN(qual)))
+	if (in_kernel(vcpu, IO_PORT(qual), IO_SIZE(qual), IO_IS_IN(qual)))
 		return 1;
 	return to_user(vcpu, IO_PORT(qual), IO_SIZE(qual), IO_IS_IN(qual));
 }

@@ -86,7 +86,7 @@ static int device_read(struct vcpu *vcpu, gpa_t gpa, void *data, unsigned int le
 {
 	struct mmio_state *m = &vcpu->mmio;
 
-	if (vcpu->lapic && irqchip_mmio(vcpu, gpa, len, data, false)) {
+	if (irqchip_mmio(vcpu, gpa, len, data, false)) {
 		trace_mmio(vcpu, false, gpa, len, data);
 		return EMUL_OK;
 	}
@@ -114,7 +114,7 @@ static int device_write(struct vcpu *vcpu, gpa_t gpa, const void *data, unsigned
 	struct mmio_part part = { .gpa = gpa, .len = len };
 
 	memcpy(part.data, data, len);
-	if (vcpu->lapic && irqchip_mmio(vcpu, gpa, len, part.data, true)) {
+	if (irqchip_mmio(vcpu, gpa, len, part.data, true)) {
 		trace_mmio(vcpu, true, gpa, len, part.data);
 		return EMUL_OK;
 	}
@@ -274,17 +274,26 @@ static bool port_checked(struct vcpu *vcpu, u16 port, unsigned int size)
 	return (u16)(qualification >> 16) == port && (qualification & 7) + 1 == size;
 }
 
-static bool kernel_pio(struct vcpu *vcpu, u16 port, unsigned int size, unsigned int count,
-		       u8 *data, bool write)
+static bool kernel_in(struct vcpu *vcpu, u16 port, unsigned int size, unsigned int count,
+		      u8 *data)
 {
-	unsigned int i;
-
-	if (vcpu->vm->irqchip != IRQCHIP_KERNEL)
-		return false;
-	for (i = 0; i < count; i++)
-		if (!irqchip_pio(vcpu, port, size, data + i * size, write))
+	for (; count; count--, data += size)
+		if (!irqchip_pio(vcpu, port, size, data, false))
 			return false;
 	return true;
+}
+
+/* What nobody in the kernel wants moves to the front. Returns how many these are. */
+static unsigned int kernel_out(struct vcpu *vcpu, u16 port, unsigned int size,
+			       unsigned int count, u8 *data)
+{
+	u8 *next = data;
+	unsigned int left = 0;
+
+	for (; count; count--, next += size)
+		if (!irqchip_pio(vcpu, port, size, next, true))
+			memmove(data + size * left++, next, size);
+	return left;
 }
 
 static int op_port_in(struct emul *e, u16 port, unsigned int size, unsigned int count, void *data)
@@ -295,7 +304,7 @@ static int op_port_in(struct emul *e, u16 port, unsigned int size, unsigned int 
 	if (!port_checked(vcpu, port, size))
 		return EMUL_REPEAT;
 	note_access(e, port, size, DEBUG_PORT);
-	if (kernel_pio(vcpu, port, size, count, data, false)) {
+	if (kernel_in(vcpu, port, size, count, data)) {
 		trace_pio(vcpu, true, port, size, count, data);
 		return EMUL_OK;
 	}
@@ -323,7 +332,8 @@ static int op_port_out(struct emul *e, u16 port, unsigned int size, unsigned int
 	note_access(e, port, size, DEBUG_PORT);
 	memcpy(vcpu->pio_data, data, size * count);
 	trace_pio(vcpu, false, port, size, count, data);
-	if (kernel_pio(vcpu, port, size, count, vcpu->pio_data, true))
+	count = kernel_out(vcpu, port, size, count, vcpu->pio_data);
+	if (!count)
 		return EMUL_OK;
 	vcpu->mmio.out = (struct mmio_pio) { true, port, size, count };
 	e->stop = true;

@@ -27,7 +27,7 @@ int irqchip_create(struct vm *vm)
 	ioapic = ioapic_create();
 	routes = routes_create();
 	if (!pic || !ioapic || !routes) {
-		kfree(routes);
+		kvfree(routes);
 		kfree(ioapic);
 		kfree(pic);
 		return -ENOMEM;
@@ -46,7 +46,7 @@ int irqchip_create(struct vm *vm)
  */
 void irqchip_destroy(struct vm *vm)
 {
-	kfree(rcu_dereference_protected(vm->routes, true));
+	kvfree(rcu_dereference_protected(vm->routes, true));
 	kfree(vm->ioapic);
 	kfree(vm->pic);
 }
@@ -96,27 +96,31 @@ int irqchip_set(struct vm *vm, const struct kvm_irqchip *chip)
  * @data: read or written, all of it
  * @write: OUT
  *
- * Return: false if no controller is there.
+ * Return: false if no controller is there, and no eventfd.
  */
 bool irqchip_pio(struct vcpu *vcpu, u16 port, unsigned int len, void *data, bool write)
 {
-	return vcpu->vm->pic && pic_has_port(port) && pic_io(vcpu, port, len, data, write);
+	if (vcpu->vm->pic && pic_has_port(port))
+		return pic_io(vcpu, port, len, data, write);
+	return write && ioeventfd_write(vcpu->vm, IO_PORTS, port, len, data);
 }
 
 /**
  * irqchip_mmio() - a guest's access to physical memory
- * @vcpu: loaded, with a LAPIC
+ * @vcpu: loaded
  * @gpa: any
  * @len: 1 to 8 bytes
  * @data: read or written, all of it
  * @write: a store
  *
- * Return: false if no controller is there.
+ * Return: false if no controller is there, and no eventfd.
  */
 bool irqchip_mmio(struct vcpu *vcpu, gpa_t gpa, unsigned int len, void *data, bool write)
 {
-	return lapic_mmio(vcpu->lapic, gpa, len, data, write) ||
-	       (vcpu->vm->ioapic && ioapic_mmio(vcpu, gpa, len, data, write));
+	if ((vcpu->lapic && lapic_mmio(vcpu->lapic, gpa, len, data, write)) ||
+	    (vcpu->vm->ioapic && ioapic_mmio(vcpu, gpa, len, data, write)))
+		return true;
+	return write && ioeventfd_write(vcpu->vm, IO_MEMORY, gpa, len, data);
 }
 
 static bool extint_waits(struct vcpu *vcpu)

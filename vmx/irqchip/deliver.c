@@ -171,31 +171,44 @@ void deliver_ipi(struct lapic *lapic, u32 icr, u32 dest)
 }
 
 /**
- * irqchip_signal_msi() - KVM_SIGNAL_MSI
+ * deliver_msi() - a device's message
  * @vm: with LAPICs here
- * @msi: address and data; flags must be 0
+ * @address: low half
+ * @data: any
  *
- * Return: how many vCPUs accepted it; -EINVAL for a flag. Context: any.
+ * Return: how many vCPUs accepted it. Context: any.
  */
-int irqchip_signal_msi(struct vm *vm, const struct kvm_msi *msi)
+int deliver_msi(struct vm *vm, u32 address, u32 data)
 {
 	struct apic_msg msg = {
 		.dest	= {
-			.id		= MSI_DEST(msi->address_lo),
-			.logical	= msi->address_lo & MSI_LOGICAL,
+			.id		= MSI_DEST(address),
+			.logical	= address & MSI_LOGICAL,
 			.device		= true,
 		},
-		.mode	= msi->data & APIC_DM_FIXED_MASK,
-		.vector	= msi->data & APIC_VECTOR_MASK,
-		.level	= msi->data & MSI_LEVEL,
+		.mode	= data & APIC_DM_FIXED_MASK,
+		.vector	= data & APIC_VECTOR_MASK,
+		.level	= data & MSI_LEVEL,
 	};
 	struct kicks kicks = { };
 	int r;
 
-	if (msi->flags)
-		return -EINVAL;
-	msg.lowest = msg.mode == APIC_DM_LOWEST || (msi->address_lo & MSI_HINT);
+	msg.lowest = msg.mode == APIC_DM_LOWEST || (address & MSI_HINT);
 	r = deliver(vm, &msg, &kicks);
 	deliver_kick(vm, &kicks, NULL);
 	return r;
+}
+
+/**
+ * irqchip_signal_msi() - KVM_SIGNAL_MSI
+ * @vm: with LAPICs here
+ * @msi: address and data; KVM_MSI_VALID_DEVID says nothing here
+ *
+ * Return: as deliver_msi(); -EINVAL for another flag. Context: any.
+ */
+int irqchip_signal_msi(struct vm *vm, const struct kvm_msi *msi)
+{
+	if (msi->flags & ~KVM_MSI_VALID_DEVID)
+		return -EINVAL;
+	return deliver_msi(vm, msi->address_lo, msi->data);
 }

@@ -64,13 +64,20 @@ struct lapic {
 	s64 due;
 };
 
+/* Whose wires are high, by input. */
+struct line_levels {
+	u32 high[LINE_SOURCES];
+};
+
 /**
  * struct pic - the pair of 8259s
  * @lock:	(p)
+ * @wires:	(p)
  * @pair:	its state; @pair.output is also read without the lock
  */
 struct pic {
 	raw_spinlock_t lock;
+	struct line_levels wires;
 	struct pic_pair pair;
 };
 
@@ -78,6 +85,7 @@ struct pic {
 
 /**
  * struct ioapic - the IO-APIC, (o) all but @lock
+ * @wires:	to its inputs
  * @base:	address of its page; read without the lock
  * @select:	index of the register in the window
  * @id:		bits 27:24 of its id register
@@ -87,10 +95,21 @@ struct pic {
  */
 struct ioapic {
 	raw_spinlock_t lock;
+	struct line_levels wires;
 	u64 base;
 	u32 select, id, irr, sent;
 	u64 entry[IOAPIC_PINS];
 };
+
+/* One wire changes; is the input high? */
+static inline bool line_level(struct line_levels *wires, unsigned int pin,
+			      enum line_source source, bool level)
+{
+	u32 *high = &wires->high[source];
+
+	*high = level ? *high | BIT(pin) : *high & ~BIT(pin);
+	return (wires->high[LINE_USER] | wires->high[LINE_RESAMPLED]) & BIT(pin);
+}
 
 /* vCPUs to be kicked as soon as no lock is held. */
 struct kicks {
@@ -152,11 +171,12 @@ void lapic_timer_restore(struct lapic *lapic, u32 count);
 /* deliver.c */
 int deliver(struct vm *vm, const struct apic_msg *msg, struct kicks *kicks);
 void deliver_kick(struct vm *vm, const struct kicks *kicks, const struct vcpu *self);
+int deliver_msi(struct vm *vm, u32 address, u32 data);
 void deliver_ipi(struct lapic *lapic, u32 icr, u32 dest);
 
 /* pic_chip.c */
 struct pic *pic_create(void);
-int pic_line(struct vm *vm, unsigned int line, bool level);
+int pic_line(struct vm *vm, unsigned int line, enum line_source source, bool level);
 int pic_take(struct vcpu *vcpu);
 bool pic_io(struct vcpu *vcpu, u16 port, unsigned int len, u8 *data, bool write);
 void pic_get(struct vm *vm, unsigned int chip, struct kvm_pic_state *state);
@@ -164,7 +184,7 @@ void pic_set(struct vm *vm, unsigned int chip, const struct kvm_pic_state *state
 
 /* ioapic.c */
 struct ioapic *ioapic_create(void);
-int ioapic_line(struct vm *vm, unsigned int pin, bool level);
+int ioapic_line(struct vm *vm, unsigned int pin, enum line_source source, bool level);
 void ioapic_eoi(struct vcpu *vcpu, u8 vector);
 bool ioapic_mmio(struct vcpu *vcpu, gpa_t gpa, unsigned int len, void *data, bool write);
 void ioapic_get(struct vm *vm, struct kvm_ioapic_state *state);
@@ -172,5 +192,6 @@ void ioapic_set(struct vm *vm, const struct kvm_ioapic_state *state);
 
 /* route.c */
 struct irq_routes *routes_create(void);
+bool irqchip_leads_to(struct vm *vm, u32 gsi, bool ioapic, unsigned int pin);
 
 #endif

@@ -92,45 +92,45 @@ static int rise(struct vm *vm, unsigned int pin, struct kicks *kicks)
 	return send(vm, pin, kicks);
 }
 
-static int raise_line(struct vm *vm, unsigned int pin)
-{
-	struct kicks kicks = { };
-	unsigned long flags;
-	int r;
-
-	raw_spin_lock_irqsave(&vm->ioapic->lock, flags);
-	r = rise(vm, pin, &kicks);
-	raw_spin_unlock_irqrestore(&vm->ioapic->lock, flags);
-	deliver_kick(vm, &kicks, NULL);
-	return r;
-}
-
-static int lower_line(struct ioapic *io, unsigned int pin)
-{
-	unsigned long flags;
-
-	raw_spin_lock_irqsave(&io->lock, flags);
-	io->irr &= ~BIT(pin);
-	raw_spin_unlock_irqrestore(&io->lock, flags);
-	return 1;
-}
-
 /**
  * ioapic_line() - an input changes, or is said to be as it was
  * @vm: with an IO-APIC
  * @pin: 0 to 23
+ * @source: whose wire
  * @level: high
  *
  * Return: how many vCPUs accepted an interrupt, 1 for a falling edge; 0 if there is no edge;
  * -1 if it is masked or not ended yet. Context: any.
  */
-int ioapic_line(struct vm *vm, unsigned int pin, bool level)
+int ioapic_line(struct vm *vm, unsigned int pin, enum line_source source, bool level)
 {
-	return level ? raise_line(vm, pin) : lower_line(vm->ioapic, pin);
+	struct ioapic *io = vm->ioapic;
+	struct kicks kicks = { };
+	unsigned long flags;
+	int r = 1;
+
+	raw_spin_lock_irqsave(&io->lock, flags);
+	if (line_level(&io->wires, pin, source, level))
+		r = rise(vm, pin, &kicks);
+	else
+		io->irr &= ~BIT(pin);
+	raw_spin_unlock_irqrestore(&io->lock, flags);
+	deliver_kick(vm, &kicks, NULL);
+	return r;
+}
+
+/* Before the inputs are looked at: lines that are resampled fall, and may rise again. */
+static void resample(struct vm *vm, u8 vector)
+{
+	unsigned int pin;
+
+	for (pin = 0; pin < IOAPIC_PINS; pin++)
+		if (ENTRY_VECTOR(READ_ONCE(vm->ioapic->entry[pin])) == vector)
+			irqfd_ended(vm, true, pin);
 }
 
 /**
- * ioapic_eoi() - a vCPU ended a level-triggered interrupt
+ * ioapic_eoi() - a vCPU ended an interrupt that is level-triggered, or may be resampled
  * @vcpu: this thread's
  * @vector: of the interrupt
  *
@@ -143,6 +143,8 @@ void ioapic_eoi(struct vcpu *vcpu, u8 vector)
 	unsigned long flags;
 	unsigned int pin;
 
+	if (unlikely(irqfd_resamples(vcpu->vm)))
+		resample(vcpu->vm, vector);
 	raw_spin_lock_irqsave(&io->lock, flags);
 	for (pin = 0; pin < IOAPIC_PINS; pin++) {
 		if (ENTRY_VECTOR(io->entry[pin]) != vector ||

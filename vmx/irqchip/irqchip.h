@@ -14,15 +14,21 @@
 #include <linux/kvm_types.h>
 #include <linux/types.h>
 
+#define IRQCHIP_ROUTES	4096	/* GSIs, and routes, of one VM at most */
+
 struct vcpu;
 struct vm;
+
+/* Whose wires lead to the controllers' inputs: KVM_IRQ_LINE's, and irqfds' with a resamplefd. */
+enum line_source { LINE_USER, LINE_RESAMPLED, LINE_SOURCES };
 
 /* The controllers of a VM (chip.c, route.c, deliver.c). */
 int irqchip_create(struct vm *vm);
 void irqchip_destroy(struct vm *vm);
 int irqchip_get(struct vm *vm, struct kvm_irqchip *chip);
 int irqchip_set(struct vm *vm, const struct kvm_irqchip *chip);
-int irqchip_irq_line(struct vm *vm, u32 gsi, int level);
+int irqchip_set_line(struct vm *vm, enum line_source source, u32 gsi, bool level);
+int irqchip_set_routes(struct vm *vm, struct kvm_irq_routing __user *user);
 int irqchip_signal_msi(struct vm *vm, const struct kvm_msi *msi);
 
 /* What a guest accesses (chip.c). False: no controller is there. */

@@ -142,7 +142,8 @@ static void look_again(struct lapic *lapic)
  * lapic_eoi() - end the highest interrupt in service
  * @lapic: this thread's
  *
- * The IO-APIC hears of level-triggered ones. SDM vol. 3A, 10.8.5.
+ * The IO-APIC hears of level-triggered ones, and of all where lines are resampled.
+ * SDM vol. 3A, 10.8.5.
  */
 void lapic_eoi(struct lapic *lapic)
 {
@@ -152,7 +153,8 @@ void lapic_eoi(struct lapic *lapic)
 		return;
 	__clear_bit(vector & 31, vector_word(lapic, APIC_ISR, vector));
 	lapic->isr_top = lapic_top_vector(lapic->page + APIC_ISR);
-	if (vector_test(lapic, APIC_TMR, vector) && lapic->vcpu->vm->ioapic)
+	if ((vector_test(lapic, APIC_TMR, vector) || irqfd_resamples(lapic->vcpu->vm)) &&
+	    lapic->vcpu->vm->ioapic)
 		ioapic_eoi(lapic->vcpu, vector);
 	look_again(lapic);
 }

@@ -42,11 +42,12 @@ static void raise(struct vm *vm, const struct vcpu *self)
  * pic_line() - an input changes, or is said to be as it was
  * @vm: with 8259s
  * @line: 0 to 15
+ * @source: whose wire
  * @level: high
  *
  * Return: see pic_set_line(). Context: any.
  */
-int pic_line(struct vm *vm, unsigned int line, bool level)
+int pic_line(struct vm *vm, unsigned int line, enum line_source source, bool level)
 {
 	struct pic *pic = vm->pic;
 	unsigned long flags;
@@ -55,7 +56,7 @@ int pic_line(struct vm *vm, unsigned int line, bool level)
 
 	raw_spin_lock_irqsave(&pic->lock, flags);
 	rises = !pic->pair.output;
-	r = pic_set_line(&pic->pair, line, level);
+	r = pic_set_line(&pic->pair, line, line_level(&pic->wires, line, source, level));
 	rises &= pic->pair.output;
 	raw_spin_unlock_irqrestore(&pic->lock, flags);
 	if (rises)
@@ -82,6 +83,12 @@ int pic_take(struct vcpu *vcpu)
 	return vector;
 }
 
+/* The lines whose interrupts are being served. */
+static unsigned long served(const struct pic *pic)
+{
+	return pic->pair.chip[PIC_MASTER].isr | pic->pair.chip[PIC_SLAVE].isr << 8;
+}
+
 /**
  * pic_io() - a guest's I/O instruction
  * @vcpu: this thread's
@@ -95,7 +102,8 @@ int pic_take(struct vcpu *vcpu)
 bool pic_io(struct vcpu *vcpu, u16 port, unsigned int len, u8 *data, bool write)
 {
 	struct pic *pic = vcpu->vm->pic;
-	unsigned long flags;
+	unsigned long flags, ended;
+	unsigned int line;
 	bool rises;
 
 	if (len != 1) {
@@ -105,12 +113,17 @@ bool pic_io(struct vcpu *vcpu, u16 port, unsigned int len, u8 *data, bool write)
 	}
 	raw_spin_lock_irqsave(&pic->lock, flags);
 	rises = !pic->pair.output;
+	ended = served(pic);
 	if (write)
 		pic_write(&pic->pair, port, *data);
 	else
 		*data = pic_read(&pic->pair, port);
 	rises &= pic->pair.output;
+	ended &= ~served(pic);
 	raw_spin_unlock_irqrestore(&pic->lock, flags);
+	if (unlikely(irqfd_resamples(vcpu->vm)))
+		for_each_set_bit(line, &ended, PIC_LINES)
+			irqfd_ended(vcpu->vm, false, line);
 	if (rises)
 		raise(vcpu->vm, vcpu);
 	return true;

@@ -1,29 +1,81 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Routes: which inputs of which controllers a GSI, the number that user space knows, is wired
- * to. Read under RCU by whoever raises an interrupt; replaced as a whole under vm->lock.
+ * Routes: where a GSI, the number that user space knows, leads to: inputs of the controllers, or
+ * a message. Read under RCU by whoever raises an interrupt; replaced as a whole under vm->lock.
  */
 #include <linux/nospec.h>
 #include <linux/slab.h>
+#include <linux/uaccess.h>
 #include "vmx/irqchip/internal.h"
 
-#define ROUTE_TARGETS	2
+#define TARGETS_MOST	3		/* one a chip */
 
 /**
  * struct irq_routes - all routes of a VM, constant once published
  * @nr:		number of GSIs
- * @row:	per GSI its targets, @nr of them: KVM_IRQCHIP_IOAPIC with a pin from 0 to 23, or
- *		KVM_IRQCHIP_PIC_MASTER for both 8259s with a line from 0 to 15
+ * @row:	per GSI a message (@is_msi), or its @nr targets: KVM_IRQCHIP_IOAPIC with a pin
+ *		from 0 to 23, or one of the 8259s with the pair's line, from 0 to 15
  */
 struct irq_routes {
+	struct rcu_head rcu;
 	unsigned int nr;
 	struct irq_row {
 		u8 nr;
-		struct {
-			u8 chip, pin;
-		} target[ROUTE_TARGETS];
+		bool is_msi;
+		union {
+			struct irq_target {
+				u8 chip, pin;
+			} target[TARGETS_MOST];
+			struct {
+				u32 address, data;
+			} msi;
+		};
 	} row[];
 };
+
+static int add_target(struct irq_row *row, u32 chip, u32 pin)
+{
+	unsigned int i;
+
+	if (row->is_msi || chip > KVM_IRQCHIP_IOAPIC ||
+	    pin >= (chip == KVM_IRQCHIP_IOAPIC ? IOAPIC_PINS : PIC_LINES / 2))
+		return -EINVAL;
+	for (i = 0; i < row->nr; i++)
+		if (row->target[i].chip == chip)
+			return -EINVAL;
+	row->target[row->nr++] = (struct irq_target) {
+		.chip	= chip,
+		.pin	= chip == KVM_IRQCHIP_PIC_SLAVE ? pin + PIC_LINES / 2 : pin,
+	};
+	return 0;
+}
+
+static int add_route(struct irq_row *row, const struct kvm_irq_routing_entry *entry)
+{
+	switch (entry->type) {
+	case KVM_IRQ_ROUTING_IRQCHIP:
+		return entry->flags ? -EINVAL :
+		       add_target(row, entry->u.irqchip.irqchip, entry->u.irqchip.pin);
+	case KVM_IRQ_ROUTING_MSI:
+		if ((entry->flags & ~KVM_MSI_VALID_DEVID) || row->nr || row->is_msi)
+			return -EINVAL;
+		row->is_msi = true;
+		row->msi.address = entry->u.msi.address_lo;
+		row->msi.data = entry->u.msi.data;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+static struct irq_routes *routes_alloc(unsigned int nr)
+{
+	struct irq_routes *routes;
+
+	routes = kvzalloc(struct_size(routes, row, nr), GFP_KERNEL_ACCOUNT);
+	if (routes)
+		routes->nr = nr;
+	return routes;
+}
 
 /**
  * routes_create() - the routes that a VM begins with
@@ -34,24 +86,66 @@ struct irq_routes {
  */
 struct irq_routes *routes_create(void)
 {
-	struct irq_routes *routes;
+	struct irq_routes *routes = routes_alloc(IOAPIC_PINS);
 	unsigned int gsi;
 
-	routes = kzalloc(struct_size(routes, row, IOAPIC_PINS), GFP_KERNEL_ACCOUNT);
-	if (!routes)
-		return NULL;
-	routes->nr = IOAPIC_PINS;
-	for (gsi = 0; gsi < IOAPIC_PINS; gsi++) {
-		struct irq_row *row = &routes->row[gsi];
-
-		row->target[row->nr].chip = KVM_IRQCHIP_IOAPIC;
-		row->target[row->nr++].pin = gsi;
-		if (gsi >= PIC_LINES)
-			continue;
-		row->target[row->nr].chip = KVM_IRQCHIP_PIC_MASTER;
-		row->target[row->nr++].pin = gsi;
+	for (gsi = 0; routes && gsi < IOAPIC_PINS; gsi++) {
+		add_target(&routes->row[gsi], KVM_IRQCHIP_IOAPIC, gsi);
+		if (gsi < PIC_LINES)
+			add_target(&routes->row[gsi], gsi / 8, gsi % 8);
 	}
 	return routes;
+}
+
+static int replace_routes(struct vm *vm, const struct kvm_irq_routing_entry *entries, u32 nr)
+{
+	struct irq_routes *routes;
+	unsigned int i, most = 0;
+	int r = 0;
+
+	for (i = 0; i < nr; i++)
+		most = max(most, entries[i].gsi);
+	if (most >= IRQCHIP_ROUTES)
+		return -EINVAL;
+	routes = routes_alloc(most + 1);
+	if (!routes)
+		return -ENOMEM;
+	for (i = 0; i < nr && !r; i++)
+		r = add_route(&routes->row[array_index_nospec(entries[i].gsi, most + 1)],
+			      &entries[i]);
+	if (!r) {
+		mutex_lock(&vm->lock);
+		routes = rcu_replace_pointer(vm->routes, routes, lockdep_is_held(&vm->lock));
+		mutex_unlock(&vm->lock);
+	}
+	kvfree_rcu(routes, rcu);
+	return r;
+}
+
+/**
+ * irqchip_set_routes() - KVM_SET_GSI_ROUTING
+ * @vm: any
+ * @user: all routes; those that there were are forgotten
+ *
+ * Return: 0; -EINVAL without controllers here, or for a route that cannot be; -EFAULT, -ENOMEM.
+ */
+int irqchip_set_routes(struct vm *vm, struct kvm_irq_routing __user *user)
+{
+	struct kvm_irq_routing_entry *entries;
+	struct kvm_irq_routing head;
+	int r;
+
+	if (copy_from_user(&head, user, sizeof(head)))
+		return -EFAULT;
+	if (smp_load_acquire(&vm->irqchip) != IRQCHIP_KERNEL || head.nr > IRQCHIP_ROUTES ||
+	    head.flags)
+		return -EINVAL;
+	entries = vmemdup_user(user->entries, array_size(head.nr, sizeof(*entries)));
+	if (IS_ERR(entries))
+		return PTR_ERR(entries);
+	r = replace_routes(vm, entries, head.nr);
+	kvfree(entries);
+	return r;
 }
 
 /* A GSI's row, NULL if there is no such GSI. Under RCU. */
@@ -63,15 +157,16 @@ static const struct irq_row *find_row(struct vm *vm, u32 gsi)
 }
 
 /**
- * irqchip_irq_line() - KVM_IRQ_LINE: a wire is raised or lowered
+ * irqchip_set_line() - a wire is raised or lowered
  * @vm: with controllers here
+ * @source: whose wire; an input is high while one of the wires that lead there is
  * @gsi: any number
- * @level: 0 is low, anything else high
+ * @level: high. A message is sent when it rises
  *
  * Return: 1 or more if an interrupt was injected, or the wire lowered; 0 if one was waiting
  * already; -1 if it is masked or the wire leads nowhere. Context: any.
  */
-int irqchip_irq_line(struct vm *vm, u32 gsi, int level)
+int irqchip_set_line(struct vm *vm, enum line_source source, u32 gsi, bool level)
 {
 	const struct irq_row *row;
 	unsigned int i;
@@ -79,14 +174,38 @@ int irqchip_irq_line(struct vm *vm, u32 gsi, int level)
 
 	rcu_read_lock();
 	row = find_row(vm, gsi);
+	if (row && row->is_msi && level)
+		status = deliver_msi(vm, row->msi.address, row->msi.data);
 	for (i = 0; row && i < row->nr; i++) {
-		int r = row->target[i].chip == KVM_IRQCHIP_IOAPIC ?
-				ioapic_line(vm, row->target[i].pin, level) :
-				pic_line(vm, row->target[i].pin, level);
+		const struct irq_target *to = &row->target[i];
+		int r = to->chip == KVM_IRQCHIP_IOAPIC ?
+				ioapic_line(vm, to->pin, source, level) :
+				pic_line(vm, to->pin, source, level);
 
 		if (r >= 0)
 			status = max(status, 0) + r;
 	}
 	rcu_read_unlock();
 	return status;
+}
+
+/**
+ * irqchip_leads_to() - is a GSI wired to this input?
+ * @vm: with controllers here
+ * @gsi: any number
+ * @ioapic: of the IO-APIC, else of the pair of 8259s
+ * @pin: the input
+ *
+ * Context: any, under RCU.
+ */
+bool irqchip_leads_to(struct vm *vm, u32 gsi, bool ioapic, unsigned int pin)
+{
+	const struct irq_row *row = find_row(vm, gsi);
+	unsigned int i;
+
+	for (i = 0; row && i < row->nr; i++)
+		if ((row->target[i].chip == KVM_IRQCHIP_IOAPIC) == ioapic &&
+		    row->target[i].pin == pin)
+			return true;
+	return false;
 }

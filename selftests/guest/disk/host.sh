@@ -1,0 +1,29 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# In the lab: makes two images, boots the guest of `init` with them, shows what is in the first one.
+# host.sh DEVICE WORD...: a WORD is a run and goes to the guest's command line.
+device=$1
+shift
+
+# piece N: 64 KiB of the image
+piece()
+{
+	dd if=/disk.img bs=64k skip="$1" count=1 2>/dev/null
+}
+
+for word; do
+	echo "host: run $word"
+	dd if=/dev/zero bs=64k count=32 2>/dev/null | tr '\0' 'x' > /disk.img
+	{ echo "second disk"; head -c 4084 /dev/zero; } > /second.img
+	kvmlet run --device "$device" --kernel /vmlinux --initrd /guest.cpio --mem 128M \
+		--append "$(cat /cmdline) $word" --disk /disk.img --disk /second.img,ro
+	echo "host: status $?"
+	rm -rf /found
+	mkdir /found
+	tar xf /disk.img -C /found
+	echo "host: hello $(cat /found/hello)"
+	echo "host: noise $(md5sum < /found/noise)"
+	echo "host: discarded $(piece 16 | tr -d '\0' | wc -c)"
+	echo "host: kept $(piece 17 | tr -d 'x' | wc -c)"
+	echo "host: second $(head -c 11 /second.img)"
+done

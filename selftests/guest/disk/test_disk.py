@@ -1,0 +1,116 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""A Linux guest writes files to a disk, syncs and powers off, and the host finds them. TAP.
+
+[DRIVER...]: kvmlet and kvm unless told. Debian's own kernel, its own virtio modules: as virtio 1.x
+with MSI-X, as before 1.0, and with INTx. Runs here; the lab is booted once for each driver.
+"""
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+sys.dont_write_bytecode = True
+HERE = os.path.dirname(os.path.abspath(__file__))
+REPO = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
+LAB = os.path.join(REPO, "selftests", "lab")
+sys.path.insert(0, LAB)
+import labinitrd                                                        # noqa: E402
+import labkernel                                                        # noqa: E402
+
+CMDLINE = ("console=ttyS0 loglevel=3 panic=-1 mitigations=off rodata=off init_on_alloc=0 "
+           "cryptomgr.notests nokaslr initcall_blacklist=load_system_certificate_list,"
+           "ftrace_check_for_weak_functions,trace_eval_init,init_blk_tracer,init_kprobe_trace,"
+           "tracer_init_tracefs")
+RUNS = {"modern": "virtio 1.x, MSI-X", "legacy": "before 1.0, MSI-X", "pci=nomsi": "1.x, INTx"}
+LIMIT = "900"
+
+
+class Cases:
+    def __init__(self):
+        self.count = self.failed = 0
+
+    def check(self, good, name, text):
+        self.count += 1
+        self.failed += not good
+        print(f"{'ok' if good else 'not ok'} {self.count} - {name}", flush=True)
+        if not good:
+            for line in text.splitlines()[-25:]:
+                print(f"# {line}")
+
+
+def guest_initrd(release):
+    tree = labinitrd.base_tree()
+    modules = labkernel.guest_modules(release)
+    for name, data in modules:
+        tree.put(f"/modules/{name}.ko", data)
+    tree.put("/modules/order", "".join(name + "\n" for name, _data in modules).encode())
+    with open(os.path.join(HERE, "init"), "rb") as f:
+        tree.put("/init", f.read(), 0o755)
+    return tree.cpio()
+
+
+def boot(driver, folder):
+    """Every run of one driver; returns the lab's status and what was said."""
+    kernel = os.path.join(labkernel.folder_of(labkernel.release_of(None)), "vmlinux")
+    words = [os.path.join(LAB, "lab"), "run", "--driver", driver, "--mem", "512", "--cpu",
+             "broadwell_ult", "--limit", LIMIT,
+             "--add", os.path.join(REPO, "build", "userspace", "kvmlet") + ":/bin/kvmlet",
+             "--add", kernel + ":/vmlinux", "--add", f"{folder}/guest.cpio:/guest.cpio",
+             "--add", f"{folder}/cmdline:/cmdline",
+             "--add", os.path.join(HERE, "host.sh") + ":/host.sh",
+             "--", "sh", "/host.sh", f"/dev/{driver}", *RUNS]
+    done = subprocess.run(words, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          stdin=subprocess.DEVNULL, text=True, errors="replace")
+    return done.returncode, done.stdout.replace("\r", "")
+
+
+def judge(cases, driver, word, text):
+    """The cases of one run, by what guest and host have said."""
+    what = f"{driver}: {RUNS[word]}"
+
+    def says(pattern, name):
+        cases.check(re.search(pattern, text, re.M) is not None, f"{what}: {name}", text)
+
+    says(r"^guest: sectors 4096 read-only 1$", "the disks have their size, one is read-only")
+    says(r"^guest: serial kvmlet0 cache write back$", "a name, and a cache that is flushed")
+    says(r"^guest: second second disk$", "the guest reads")
+    says(r"^guest: interrupts .*" + ("IO-APIC" if "nomsi" in word else "PCI-MSI"),
+         "interrupts come as they should")
+    says(r"^guest: synced$", "the guest writes and syncs")
+    says(r"^host: status 0$", "it powers off")
+    says(r"^host: hello written by the guest$", "the host finds the file")
+    noise = re.findall(r"^(?:guest|host): noise (\w+)", text, re.M)
+    cases.check(len(noise) == 2 and noise[0] == noise[1], f"{what}: and a large one, the same",
+                text)
+    says(r"^host: discarded 0$", "what was discarded is empty")
+    says(r"^host: kept 0$", "what lies behind it is not touched")
+    says(r"^host: second second disk$", "nor is the disk that is read-only")
+
+
+def main():
+    cases = Cases()
+    print("TAP version 13")
+    try:
+        initrd = guest_initrd(labkernel.release_of(None))
+    except labkernel.LabError as e:
+        print(f"Bail out! {e}")
+        return 1
+    for driver in sys.argv[1:] or ("kvmlet", "kvm"):
+        with tempfile.TemporaryDirectory(prefix="kvmlet-disk.") as folder:
+            for name, data in (("guest.cpio", initrd), ("cmdline", CMDLINE.encode())):
+                with open(os.path.join(folder, name), "wb") as f:
+                    f.write(data)
+            status, said = boot(driver, folder)
+        parts = re.split(r"^host: run (\S+)\n", said, flags=re.M)
+        runs = dict(zip(parts[1::2], parts[2::2]))
+        for word in RUNS:
+            judge(cases, driver, word, runs.get(word, said))
+        cases.check(status == 0, f"{driver}: the host has nothing to complain about", said)
+    print(f"1..{cases.count}")
+    return 1 if cases.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
