@@ -27,6 +27,10 @@ struct ioctl_op {
 	const struct ioctl_op *twin;
 };
 
+/* An @fn, or @list, that is one expression of the descriptor's @object and its argument. */
+#define IOCTL_FN(name, value)	static int name(void *object, void *data) { return value; }
+#define IOCTL_LIST(name, value)	static int name(void *object, void __user *arg) { return value; }
+
 /* A table has a row for each value of a number's lowest byte. */
 #define IOCTL_ROWS		256
 #define IOCTL(number, ...)	[_IOC_NR(number)] = { .cmd = number, __VA_ARGS__ }

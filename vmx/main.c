@@ -27,50 +27,15 @@ static char *device = "kvmlet";
 module_param(device, charp, 0444);
 MODULE_PARM_DESC(device, "name of the device: kvmlet, or kvm for programs that know only /dev/kvm");
 
-static int get_api_version(void *unused, void *data)
-{
-	return data ? -EINVAL : KVM_API_VERSION;
-}
-
-static int create_vm(void *unused, void *data)
-{
-	return vm_create((unsigned long)data);
-}
-
-static int check_extension(void *unused, void *data)
-{
-	return cap_check((unsigned long)data);
-}
-
-static int get_mmap_size(void *unused, void *data)
-{
-	return data ? -EINVAL : VCPU_MMAP_PAGES * PAGE_SIZE;
-}
-
-static int supported_cpuid(void *unused, void __user *arg)
-{
-	return list_supported_cpuid(arg);
-}
-
-static int emulated_cpuid(void *unused, void __user *arg)
-{
-	return list_emulated_cpuid(arg);
-}
-
-static int msr_indices(void *unused, void __user *arg)
-{
-	return list_msr_indices(arg);
-}
-
-static int msr_features(void *unused, void __user *arg)
-{
-	return list_msr_features(arg);
-}
-
-static int feature_msrs(void *unused, void __user *arg)
-{
-	return list_get_feature_msrs(arg);
-}
+IOCTL_FN(get_api_version, data ? -EINVAL : KVM_API_VERSION)
+IOCTL_FN(create_vm, vm_create((unsigned long)data))
+IOCTL_FN(check_extension, cap_check((unsigned long)data))
+IOCTL_FN(get_mmap_size, data ? -EINVAL : VCPU_MMAP_PAGES * PAGE_SIZE)
+IOCTL_LIST(supported_cpuid, list_supported_cpuid(arg))
+IOCTL_LIST(emulated_cpuid, list_emulated_cpuid(arg))
+IOCTL_LIST(msr_indices, list_msr_indices(arg))
+IOCTL_LIST(msr_features, list_msr_features(arg))
+IOCTL_LIST(feature_msrs, list_get_feature_msrs(arg))
 
 static int mce_cap_supported(void *unused, void *data)
 {

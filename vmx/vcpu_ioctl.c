@@ -21,65 +21,18 @@
 #include "vmx/list_ioctl.h"
 #include "vmx/vcpu.h"
 
-static int get_regs(void *vcpu, void *data)
-{
-	return regs_get(vcpu, data);
-}
-
-static int set_regs(void *vcpu, void *data)
-{
-	return regs_set(vcpu, data);
-}
-
-static int get_sregs(void *vcpu, void *data)
-{
-	return sregs_get(vcpu, data);
-}
-
-static int set_sregs(void *vcpu, void *data)
-{
-	return sregs_set(vcpu, data);
-}
-
-static int get_sregs2(void *vcpu, void *data)
-{
-	return sregs2_get(vcpu, data);
-}
-
-static int set_sregs2(void *vcpu, void *data)
-{
-	return sregs2_set(vcpu, data);
-}
-
-static int get_fpu(void *vcpu, void *data)
-{
-	return xstate_get_fpu(vcpu, data);
-}
-
-static int set_fpu(void *vcpu, void *data)
-{
-	return xstate_set_fpu(vcpu, data);
-}
-
-static int get_xsave(void *vcpu, void __user *arg)
-{
-	return xstate_get_xsave(vcpu, arg);
-}
-
-static int set_xsave(void *vcpu, void *data)
-{
-	return xstate_set_xsave(vcpu, data);
-}
-
-static int get_xcrs(void *vcpu, void *data)
-{
-	return boot_cpu_has(X86_FEATURE_XSAVE) ? xstate_get_xcrs(vcpu, data) : -EINVAL;
-}
-
-static int set_xcrs(void *vcpu, void *data)
-{
-	return boot_cpu_has(X86_FEATURE_XSAVE) ? xstate_set_xcrs(vcpu, data) : -EINVAL;
-}
+IOCTL_FN(get_regs, regs_get(object, data))
+IOCTL_FN(set_regs, regs_set(object, data))
+IOCTL_FN(get_sregs, sregs_get(object, data))
+IOCTL_FN(set_sregs, sregs_set(object, data))
+IOCTL_FN(get_sregs2, sregs2_get(object, data))
+IOCTL_FN(set_sregs2, sregs2_set(object, data))
+IOCTL_FN(get_fpu, xstate_get_fpu(object, data))
+IOCTL_FN(set_fpu, xstate_set_fpu(object, data))
+IOCTL_LIST(get_xsave, xstate_get_xsave(object, arg))
+IOCTL_FN(set_xsave, xstate_set_xsave(object, data))
+IOCTL_FN(get_xcrs, boot_cpu_has(X86_FEATURE_XSAVE) ? xstate_get_xcrs(object, data) : -EINVAL)
+IOCTL_FN(set_xcrs, boot_cpu_has(X86_FEATURE_XSAVE) ? xstate_set_xcrs(object, data) : -EINVAL)
 
 /* A look at the tables, which marks nothing as used. KVM always says writable, supervisor. */
 static int translate(void *object, void *data)
@@ -101,25 +54,10 @@ static int get_debugregs(void *vcpu, void *data)
 	return 0;
 }
 
-static int set_debugregs(void *vcpu, void *data)
-{
-	return debug_set(vcpu, data);
-}
-
-static int get_events(void *vcpu, void *data)
-{
-	return event_get(vcpu, data);
-}
-
-static int set_events(void *vcpu, void *data)
-{
-	return event_set(vcpu, data);
-}
-
-static int set_guest_debug(void *vcpu, void *data)
-{
-	return debugger_set(vcpu, data);
-}
+IOCTL_FN(set_debugregs, debug_set(object, data))
+IOCTL_FN(get_events, event_get(object, data))
+IOCTL_FN(set_events, event_set(object, data))
+IOCTL_FN(set_guest_debug, debugger_set(object, data))
 
 static int get_lapic(void *object, void __user *arg)
 {
@@ -198,35 +136,12 @@ static int nmi(void *vcpu, void *data)
 	return 0;
 }
 
-static int get_tsc_khz(void *object, void *data)
-{
-	return tsc_get_khz(object);
-}
-
-static int set_tsc_khz(void *object, void *data)
-{
-	return tsc_set_khz(object, (unsigned long)data);
-}
-
-static int kvmclock_ctrl(void *object, void *data)
-{
-	return pvclock_set_stopped(object);
-}
-
-static int setup_mce(void *object, void *data)
-{
-	return mce_set_banks(object, *(u64 *)data);
-}
-
-static int set_mce(void *object, void *data)
-{
-	return mce_report(object, data);
-}
-
-static int get_stats_fd(void *vcpu, void *data)
-{
-	return stats_vcpu_fd(vcpu);
-}
+IOCTL_FN(get_tsc_khz, tsc_get_khz(object))
+IOCTL_FN(set_tsc_khz, tsc_set_khz(object, (unsigned long)data))
+IOCTL_FN(kvmclock_ctrl, pvclock_set_stopped(object))
+IOCTL_FN(setup_mce, mce_set_banks(object, *(u64 *)data))
+IOCTL_FN(set_mce, mce_report(object, data))
+IOCTL_FN(get_stats_fd, stats_vcpu_fd(object))
 
 /* What a guest without VMX has: its buffer has the header alone, and the pointers are none. */
 static int get_nested_state(void *object, void __user *arg)
@@ -276,25 +191,10 @@ static int set_signal_mask(void *object, void __user *arg)
 	return 0;
 }
 
-static int get_msrs(void *vcpu, void __user *arg)
-{
-	return list_get_msrs(vcpu, arg);
-}
-
-static int set_msrs(void *vcpu, void __user *arg)
-{
-	return list_set_msrs(vcpu, arg);
-}
-
-static int get_cpuid2(void *vcpu, void __user *arg)
-{
-	return list_get_cpuid2(vcpu, arg);
-}
-
-static int set_cpuid2(void *vcpu, void __user *arg)
-{
-	return list_set_cpuid2(vcpu, arg);
-}
+IOCTL_LIST(get_msrs, list_get_msrs(object, arg))
+IOCTL_LIST(set_msrs, list_set_msrs(object, arg))
+IOCTL_LIST(get_cpuid2, list_get_cpuid2(object, arg))
+IOCTL_LIST(set_cpuid2, list_set_cpuid2(object, arg))
 
 static const struct ioctl_op set_tsc_khz_row = { .cmd = KVM_SET_TSC_KHZ, .fn = set_tsc_khz };
 

@@ -180,10 +180,7 @@ static int clear_dirty_log(void *object, void *data)
 	return mmu_clear_dirty_log(&vm->mmu, data);
 }
 
-static int check_extension(void *object, void *data)
-{
-	return cap_check((unsigned long)data);
-}
+IOCTL_FN(check_extension, cap_check((unsigned long)data))
 
 static int create_vcpu(void *object, void *data)
 {
@@ -214,10 +211,7 @@ static int create_irqchip(void *object, void *data)
 }
 
 /* Both addresses are for processors without unrestricted guest; the rest only checks them. */
-static int set_tss_addr(void *object, void *data)
-{
-	return (unsigned long)data > UINT_MAX - 3 * PAGE_SIZE ? -EINVAL : 0;
-}
+IOCTL_FN(set_tss_addr, (unsigned long)data > UINT_MAX - 3 * PAGE_SIZE ? -EINVAL : 0)
 
 static int set_identity_map_addr(void *object, void *data)
 {
@@ -250,15 +244,8 @@ static bool has_irqchip(struct vm *vm)
 	return smp_load_acquire(&vm->irqchip) == IRQCHIP_KERNEL;
 }
 
-static int get_irqchip(void *object, void *data)
-{
-	return has_irqchip(object) ? irqchip_get(object, data) : -ENXIO;
-}
-
-static int set_irqchip(void *object, void *data)
-{
-	return has_irqchip(object) ? irqchip_set(object, data) : -ENXIO;
-}
+IOCTL_FN(get_irqchip, has_irqchip(object) ? irqchip_get(object, data) : -ENXIO)
+IOCTL_FN(set_irqchip, has_irqchip(object) ? irqchip_set(object, data) : -ENXIO)
 
 static int irq_line_status(void *object, void *data)
 {
@@ -277,20 +264,9 @@ static int signal_msi(void *object, void *data)
 	return vm->irqchip != IRQCHIP_NONE ? irqchip_signal_msi(vm, data) : -EINVAL;
 }
 
-static int set_routes(void *vm, void __user *arg)
-{
-	return irqchip_set_routes(vm, arg);
-}
-
-static int set_ioeventfd(void *vm, void *data)
-{
-	return ioeventfd_set(vm, data);
-}
-
-static int set_irqfd(void *vm, void *data)
-{
-	return irqfd_set(vm, data);
-}
+IOCTL_LIST(set_routes, irqchip_set_routes(object, arg))
+IOCTL_FN(set_ioeventfd, ioeventfd_set(object, data))
+IOCTL_FN(set_irqfd, irqfd_set(object, data))
 
 static int get_clock(void *vm, void *data)
 {
@@ -298,15 +274,8 @@ static int get_clock(void *vm, void *data)
 	return 0;
 }
 
-static int set_clock(void *vm, void *data)
-{
-	return pvclock_set(vm, data);
-}
-
-static int set_msr_filter(void *vm, void *data)
-{
-	return msr_filter_set(vm, data);
-}
+IOCTL_FN(set_clock, pvclock_set(object, data))
+IOCTL_FN(set_msr_filter, msr_filter_set(object, data))
 
 static int enable_rings(struct vm *vm, u64 bytes)
 {
@@ -358,10 +327,7 @@ static int enable_cap(void *object, void *data)
 	return -EINVAL;
 }
 
-static int get_stats_fd(void *vm, void *data)
-{
-	return stats_vm_fd(vm);
-}
+IOCTL_FN(get_stats_fd, stats_vm_fd(object))
 
 static const struct ioctl_op vm_ops[IOCTL_ROWS] = {
 	IOCTL(KVM_IRQ_LINE, .fn = irq_line_status),

@@ -283,7 +283,7 @@ static void nested_state(void)
 	vm_open(&vm, path);
 	vcpu_open(&vm, &vcpu, 0);
 	size = call(vm.fd, KVM_CHECK_EXTENSION, KVM_CAP_NESTED_STATE);
-	tap_ok(size >= (int)sizeof(*state), "KVM_CAP_NESTED_STATE is a size, the header's at least");
+	tap_ok(size >= (int)sizeof(*state), "KVM_CAP_NESTED_STATE is a size, a header at least");
 	state->size = 8;
 	TAP_EQ(call(vcpu.fd, KVM_GET_NESTED_STATE, state), -E2BIG, "less room than that: E2BIG");
 	TAP_EQ(state->size, sizeof(*state), "with the size that is needed");

@@ -247,18 +247,26 @@ static void uffd_protect(void)
 	uffd_range(any_range(), true);
 }
 
+static void uffd_lift(uint64_t address)
+{
+	struct range page = { (void *)(address & -PAGE), PAGE };
+
+	served++;
+	uffd_range(page, false);
+}
+
 static void *uffd_serve(void *unused)
 {
+	struct range all = { area, AREA_SIZE };
 	struct pollfd poll_fd = { .fd = uffd, .events = POLLIN };
 	struct uffd_msg msg;
 
 	while (!stop) {
 		if (poll(&poll_fd, 1, 20) > 0 && read(uffd, &msg, sizeof(msg)) == sizeof(msg) &&
-		    msg.event == UFFD_EVENT_PAGEFAULT && ++served)
-			uffd_range((struct range){ (void *)(msg.arg.pagefault.address & -PAGE),
-						   PAGE }, false);
+		    msg.event == UFFD_EVENT_PAGEFAULT)
+			uffd_lift(msg.arg.pagefault.address);
 	}
-	uffd_range((struct range){ area, AREA_SIZE }, false);
+	uffd_range(all, false);
 	return unused;
 }
 
@@ -280,16 +288,18 @@ struct scene {
 	unsigned int pause_us;		/* after each slice, for a daemon of the host's */
 	unsigned int values;		/* of each word; few let pages be equal */
 	const char *proof;		/* counter of /proc/vmstat that grows if it happens */
-	void (*events[10])(void);
 	bool shared, huge, swap, uffd;
+	void (*events[10])(void);
 };
 
 static const struct scene scenes[] = {
-	{ .name = "private memory: cooled, protected, moved, forked, compacted", .proof = "pgmigrate_success",
+	{ .name = "private memory: cooled, protected, moved, forked, compacted",
+	  .proof = "pgmigrate_success",
 	  .events = { cool, protect, moved, forked, compact } },
 	{ .name = "pages swapped out and in", .swap = true, .proof = "pswpin",
 	  .events = { page_out, page_out, cool, forked } },
-	{ .name = "pages merged by KSM, and written again", .values = 2, .pause_us = 5000, .proof = "cow_ksm",
+	{ .name = "pages merged by KSM, and written again", .values = 2, .pause_us = 5000,
+	  .proof = "cow_ksm",
 	  .events = { merge, merge, cool, protect } },
 	{ .name = "huge pages split and collapsed", .huge = true, .proof = "thp_split_pmd",
 	  .events = { collapse, protect, moved, forked, compact } },
@@ -373,7 +383,13 @@ static void play(uint64_t pages)
 	values = scene->values ? scene->values : 1 << 20;
 	before = scene->proof ? counter(scene->proof) : 0;
 	stop = false;
-	checked = written = wrong = efaults = leaked = events = syncs = 0;
+	efaults = 0;
+	leaked = 0;
+	checked = 0;
+	written = 0;
+	wrong = 0;
+	events = 0;
+	syncs = 0;
 	pthread_create(&host, NULL, disturb, NULL);
 	if (scene->uffd)
 		pthread_create(&server, NULL, uffd_serve, NULL);
@@ -383,9 +399,11 @@ static void play(uint64_t pages)
 	if (scene->uffd)
 		pthread_join(server, NULL);
 	tap_ok(!wrong && !leaked && checked >= pages && written > pages / 3, "%s", scene->name);
-	printf("# %llu pages checked, %llu written, %llu wrong (page %llu: %#llx), %llu events, %u times EFAULT, %u children's memory changed\n",
-	       (unsigned long long)checked, (unsigned long long)written, (unsigned long long)wrong,
-	       (unsigned long long)wrong_page, (unsigned long long)wrong_word,
+	printf("# %llu pages checked, %llu written, %llu wrong (page %llu: %#llx)\n",
+	       (unsigned long long)checked, (unsigned long long)written,
+	       (unsigned long long)wrong, (unsigned long long)wrong_page,
+	       (unsigned long long)wrong_word);
+	printf("# %llu events, %u times EFAULT, %u children's memory changed\n",
 	       (unsigned long long)events, efaults, leaked);
 	after = scene->proof ? counter(scene->proof) : served;
 	if (after < 0)
@@ -412,7 +430,8 @@ int main(int argc, char **argv)
 	tap_begin();
 	machine(&vm, &vcpu, device_path(argc, argv), false, checker);
 	if (argc > 3)
-		host_seed = seed = strtoull(argv[3], NULL, 0);
+		seed = strtoull(argv[3], NULL, 0);
+	host_seed = seed;
 	alarm(text ? 0 : on_debug_host() ? 280 : 120);
 	has_swap = swap_on();
 	write_file("/sys/kernel/mm/transparent_hugepage/enabled", "madvise");

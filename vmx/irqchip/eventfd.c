@@ -26,7 +26,9 @@
  * @ctx:	is signalled
  * @addr:	of the write, in @space
  * @match:	what must be written, unless @any
+ * @space:	IO_*
  * @len:	of the write; 0: any
+ * @any:	whatever is written
  */
 struct ioeventfd {
 	struct hlist_node link;
@@ -39,9 +41,12 @@ struct ioeventfd {
 /**
  * struct irqfd - constant but for @dead and @gone
  * @link:	in vm_eventfds.irq
+ * @vm:	whose interrupt it raises
  * @ctx:	its signal raises @gsi
  * @resample:	is signalled when that interrupt has ended; NULL: @gsi is only pulsed
+ * @gsi:	see route.c
  * @wait:	in @ctx's wait queue
+ * @poll:	puts it there
  * @dead:	the descriptor was closed: taken out at the next occasion
  * @gone:	the next one that is about to be freed
  */

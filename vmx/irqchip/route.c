@@ -12,6 +12,7 @@
 
 /**
  * struct irq_routes - all routes of a VM, constant once published
+ * @rcu:	frees them when nobody reads them any more
  * @nr:		number of GSIs
  * @row:	per GSI a message (@is_msi), or its @nr targets: KVM_IRQCHIP_IOAPIC with a pin
  *		from 0 to 23, or one of the 8259s with the pair's line, from 0 to 15
