@@ -146,7 +146,7 @@ help:
 	@echo "  make check DEBUG=1   and on the debug host: KASAN, lockdep, kmemleak once a boot"
 	@echo "  make check-debug     on the debug host alone: kmemleak after each program"
 	@echo "  make fuzz            a million ioctls and a million hostile guests, by chance"
-	@echo "  make campaign-state  a Linux guest saved and restored fifty times, on two processors"
+	@echo "  make campaign-state  a Linux guest saved and restored fifty times, two processors"
 	@echo "  make campaign-memory a million pages checked while the host takes them away"
 	@echo "  make bench           what an exit costs, beside upstream; minutes"
 	@echo "  make compare         guest programs on kvmlet and upstream; by chance: SEED=n N=n"

@@ -271,8 +271,10 @@ static void tame(uint32_t cmd, void *p)
 		regs->rip = one_in(4) ? CODE : regs->rip & 0xffff;
 		regs->rflags &= X86_EFLAGS_CF | X86_EFLAGS_DF | X86_EFLAGS_OF;
 		regs->rflags |= X86_EFLAGS_FIXED | X86_EFLAGS_IF;
-	} else if (cmd == KVM_SET_SREGS) {
-		memset(sregs->interrupt_bitmap, 0, sizeof(sregs->interrupt_bitmap));
+	} else if (cmd == KVM_SET_SREGS || cmd == KVM_SET_SREGS2) {
+		/* What SREGS2 has instead of the bitmap is as it was read. */
+		if (cmd == KVM_SET_SREGS)
+			memset(sregs->interrupt_bitmap, 0, sizeof(sregs->interrupt_bitmap));
 		sregs->cr2 = odd_value();
 		sregs->cr8 = one_in(4) ? odd_value() : below(16);
 		sregs->apic_base ^= one_in(2) ? odd_value() : 0;
@@ -287,7 +289,8 @@ static void tame(uint32_t cmd, void *p)
 
 static bool is_entry_state(uint32_t cmd)
 {
-	return cmd == KVM_SET_REGS || cmd == KVM_SET_SREGS || cmd == KVM_SET_VCPU_EVENTS;
+	return cmd == KVM_SET_REGS || cmd == KVM_SET_SREGS || cmd == KVM_SET_SREGS2 ||
+	       cmd == KVM_SET_VCPU_EVENTS;
 }
 
 static unsigned long make_argument(const struct ioctl *io, int fd)

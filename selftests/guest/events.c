@@ -283,13 +283,15 @@ static bool uffd_begin(void)
 
 /* --- the monitor ------------------------------------------------------------------------ */
 
+typedef void (*event_fn)(void);
+
 struct scene {
 	const char *name;
 	unsigned int pause_us;		/* after each slice, for a daemon of the host's */
 	unsigned int values;		/* of each word; few let pages be equal */
 	const char *proof;		/* counter of /proc/vmstat that grows if it happens */
 	bool shared, huge, swap, uffd;
-	void (*events[10])(void);
+	event_fn events[10];
 };
 
 static const struct scene scenes[] = {
@@ -366,6 +368,28 @@ static void run_until(uint64_t pages)
 	}
 }
 
+static void start_counting(void)
+{
+	efaults = 0;
+	leaked = 0;
+	checked = 0;
+	written = 0;
+	wrong = 0;
+	events = 0;
+	syncs = 0;
+}
+
+static void report(uint64_t pages)
+{
+	tap_ok(!wrong && !leaked && checked >= pages && written > pages / 3, "%s", scene->name);
+	printf("# %llu pages checked, %llu written, %llu wrong (page %llu: %#llx)\n",
+	       (unsigned long long)checked, (unsigned long long)written,
+	       (unsigned long long)wrong, (unsigned long long)wrong_page,
+	       (unsigned long long)wrong_word);
+	printf("# %llu events, %u times EFAULT, %u children's memory changed\n",
+	       (unsigned long long)events, efaults, leaked);
+}
+
 static void play(uint64_t pages)
 {
 	pthread_t host, server;
@@ -383,13 +407,7 @@ static void play(uint64_t pages)
 	values = scene->values ? scene->values : 1 << 20;
 	before = scene->proof ? counter(scene->proof) : 0;
 	stop = false;
-	efaults = 0;
-	leaked = 0;
-	checked = 0;
-	written = 0;
-	wrong = 0;
-	events = 0;
-	syncs = 0;
+	start_counting();
 	pthread_create(&host, NULL, disturb, NULL);
 	if (scene->uffd)
 		pthread_create(&server, NULL, uffd_serve, NULL);
@@ -398,13 +416,7 @@ static void play(uint64_t pages)
 	pthread_join(host, NULL);
 	if (scene->uffd)
 		pthread_join(server, NULL);
-	tap_ok(!wrong && !leaked && checked >= pages && written > pages / 3, "%s", scene->name);
-	printf("# %llu pages checked, %llu written, %llu wrong (page %llu: %#llx)\n",
-	       (unsigned long long)checked, (unsigned long long)written,
-	       (unsigned long long)wrong, (unsigned long long)wrong_page,
-	       (unsigned long long)wrong_word);
-	printf("# %llu events, %u times EFAULT, %u children's memory changed\n",
-	       (unsigned long long)events, efaults, leaked);
+	report(pages);
 	after = scene->proof ? counter(scene->proof) : served;
 	if (after < 0)
 		tap_skip("which has happened", "this host does not count it");
