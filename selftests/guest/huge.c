@@ -4,7 +4,7 @@
  * many entries had to be made. A further run forbids executable ones (nx_huge).
  *
  * lab:
- * lab: --param nx_huge=1 --param recover_ms=300
+ * lab: --param nx_huge=1
  * only: kvmlet
  */
 #define _GNU_SOURCE
@@ -16,6 +16,7 @@
 #define AREA_SIZE	(2 * HUGE)
 #define SLOT		7
 #define RET		0xc3
+#define RECOVER		"/sys/module/kvmlet/parameters/recover_ms"
 
 static struct vm vm;
 static struct vcpu vcpu;
@@ -158,6 +159,8 @@ static void executed(bool nx)
 {
 	long exits;
 
+	/* Not while we look. */
+	write_file(RECOVER, "0");
 	new_area();
 	memset(area, RET, AREA_SIZE);
 	set_slot(AREA, 0, AREA_SIZE);
@@ -171,6 +174,7 @@ static void executed(bool nx)
 	TAP_EQ(exits_of_reading(AREA, AREA_SIZE), 0, "and all is still readable");
 	if (!nx)
 		return;
+	write_file(RECOVER, "300");
 	fetch_at = AREA + HUGE;
 	TAP_EQ(exits_of(caller, 3), 1, "the other huge page is not executable yet");
 	usleep(1500000);
