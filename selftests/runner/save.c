@@ -368,7 +368,7 @@ static void test_no_move(void)
 static const struct {
 	const char *name;
 	void (*run)(void);
-	bool everywhere;		/* on the debug host, too, where copying memory takes long */
+	bool everywhere;		/* on the debug host, too, where copying takes long */
 } tests[] = {
 	{ "plain", test_plain, false }, { "request", test_request, true },
 	{ "after", test_after, false }, { "signal", test_signal, false },
