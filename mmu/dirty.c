@@ -237,18 +237,24 @@ static struct slot *named_slot(struct mmu *mmu, u32 name)
 	return mmu_slot_by_id(mmu, array_index_nospec(as_id, MMU_ADDRESS_SPACES), name);
 }
 
-/* The slot that an ioctl names, if it has a log. */
-static struct slot *logged_slot(struct mmu *mmu, u32 name, int *err)
+/* Finds the slot that an ioctl names, and leaves slots_lock held for write if it has a log. */
+static int lock_logged_slot(struct mmu *mmu, u32 name, struct slot **slot)
 {
-	struct slot *slot = named_slot(mmu, name);
+	int r = -ENOENT;
 
+	if (current->mm != mmu->mm)
+		return -EIO;
+	if (down_write_killable(&mmu->slots_lock))
+		return -EINTR;
+	*slot = named_slot(mmu, name);
+	if (*slot && (*slot)->dirty)
+		return 0;
 	if (mmu->log_by_rings)
-		*err = -ENXIO;
+		r = -ENXIO;
 	else if (name >> 16 >= MMU_ADDRESS_SPACES || (u16)name >= SLOT_IDS)
-		*err = -EINVAL;
-	else
-		*err = -ENOENT;
-	return slot && slot->dirty ? slot : NULL;
+		r = -EINVAL;
+	up_write(&mmu->slots_lock);
+	return r;
 }
 
 /**
@@ -314,15 +320,11 @@ int mmu_clean(struct mmu *mmu, const struct kvm_dirty_gfn *page, unsigned int n)
 int mmu_get_dirty_log(struct mmu *mmu, const struct kvm_dirty_log *log)
 {
 	struct slot *slot;
-	int r;
+	int r = lock_logged_slot(mmu, log->slot, &slot);
 
-	if (current->mm != mmu->mm)
-		return -EIO;
-	if (down_write_killable(&mmu->slots_lock))
-		return -EINTR;
-	slot = logged_slot(mmu, log->slot, &r);
-	if (slot)
-		r = get_log(mmu, slot, log->dirty_bitmap);
+	if (r)
+		return r;
+	r = get_log(mmu, slot, log->dirty_bitmap);
 	up_write(&mmu->slots_lock);
 	return r;
 }
@@ -341,15 +343,11 @@ int mmu_get_dirty_log(struct mmu *mmu, const struct kvm_dirty_log *log)
 int mmu_clear_dirty_log(struct mmu *mmu, const struct kvm_clear_dirty_log *log)
 {
 	struct slot *slot;
-	int r;
+	int r = lock_logged_slot(mmu, log->slot, &slot);
 
-	if (current->mm != mmu->mm)
-		return -EIO;
-	if (down_write_killable(&mmu->slots_lock))
-		return -EINTR;
-	slot = logged_slot(mmu, log->slot, &r);
-	if (slot)
-		r = clear_log(mmu, slot, log);
+	if (r)
+		return r;
+	r = clear_log(mmu, slot, log);
 	up_write(&mmu->slots_lock);
 	return r;
 }

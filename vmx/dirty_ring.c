@@ -28,6 +28,11 @@ static u32 used(const struct dirty_ring *ring)
 	return ring->filled - smp_load_acquire(&ring->freed);
 }
 
+static struct kvm_dirty_gfn *entry_at(struct vcpu *vcpu, u32 index)
+{
+	return &vcpu->ring.entry[index & (vcpu->vm->ring_entries - 1)];
+}
+
 /**
  * dirty_ring_enable() - KVM_CAP_DIRTY_LOG_RING
  * @vm: its lock is held
@@ -109,8 +114,8 @@ bool dirty_ring_full(struct vcpu *vcpu)
  */
 void dirty_ring_push(struct vcpu *vcpu, u32 slot, u64 offset)
 {
-	u32 entries = vcpu->vm->ring_entries, n = used(&vcpu->ring);
 	struct dirty_ring *ring = &vcpu->ring;
+	u32 n = used(ring);
 	struct kvm_dirty_gfn *entry;
 
 	/* An instruction that is emulated may write to a page again and again. */
@@ -119,20 +124,15 @@ void dirty_ring_push(struct vcpu *vcpu, u32 slot, u64 offset)
 	if (dirty_ring_full(vcpu))
 		vcpu_request(vcpu, REQ_RING_FULL);
 	/* Only for a monitor that has us write by ioctls and never looks at the ring. */
-	if (n >= entries)
+	if (n >= vcpu->vm->ring_entries)
 		return;
 	ring->last_slot = slot;
 	ring->last_offset = offset;
-	entry = &ring->entry[ring->filled++ & (entries - 1)];
+	entry = entry_at(vcpu, ring->filled++);
 	entry->slot = slot;
 	entry->offset = offset;
 	/* User space may take it once it sees the flag. */
 	smp_store_release(&entry->flags, KVM_DIRTY_GFN_F_DIRTY);
-}
-
-static struct kvm_dirty_gfn *entry_at(struct vcpu *vcpu, u32 index)
-{
-	return &vcpu->ring.entry[index & (vcpu->vm->ring_entries - 1)];
 }
 
 /* Copies entries that user space is done with, at most BATCH. */

@@ -7,7 +7,10 @@ MEAN, WORST = 0.4, 0.5
 # Totals, nothing subtracted, mitigations off.
 TOTALS = {"cpuid": 250, "out": 1000, "mmio-read": 1600, "page-present": 1500, "io-run": 750}
 CPUID_VMREADS, CPUID_VMWRITES = 5, 1
-TICK = 0.25                     # an event in one of at least eight operations
+# A tick, or a wake-up that took another way, in one of at least eight operations.
+TICK = 0.25
+# Here the emulator, which reads the guest's memory; upstream takes a write of length 0 before that.
+EMULATED = ("mmio-eventfd",)
 # What is not reached, and why: each is a case that is skipped, until it is.
 OVER_TOTAL = {
     "out": "an empty ioctl is 580, a KVM_RUN that does not enter 217 more, an exit 250: 1047 before "
@@ -67,8 +70,8 @@ def check_totals(result, case):
 def check_counts(result, case):
     for name in COUNTED:
         more = [f"{c.key}: {number(ours.counts[name])}, upstream {number(theirs.counts[name])}"
-                for c, ours, theirs in pairs(result) if ours.counts[name] > theirs.counts[name]
-                and c.key != "mmio-eventfd"
+                for c, ours, theirs in pairs(result)
+                if ours.counts[name] >= theirs.counts[name] + TICK and c.key not in EMULATED
                 and not (ours.once and name == "rdmsr")]
         what = {"inv": "INVEPT and INVVPID", "enter": "VM entries"}.get(name, name.upper())
         case(not more, f"no class but mmio-eventfd takes more {what} than upstream", more)
@@ -90,9 +93,9 @@ def flushed_enough(ours, theirs):
 def check_flushes(result, case):
     other = [f"{c.key}: {number(ours.flushes)}, upstream {number(theirs.flushes)}"
              for c, ours, theirs in pairs(result)
-             if not (ours.once or flushed_enough(ours, theirs))]
-    case(not other, "every class takes as many L1D flushes as upstream, or one at each entry",
-         other)
+             if not (ours.once or c.key in EMULATED or flushed_enough(ours, theirs))]
+    case(not other, "every class but mmio-eventfd takes as many L1D flushes as upstream, or one at "
+                    "each entry", other)
 
 
 def check(result, writer):

@@ -132,7 +132,7 @@ int linear_to_gpa(struct vcpu *vcpu, unsigned long address, unsigned int access,
 	struct walk_result result;
 	int r;
 
-	if (cr_paging(vcpu) && (env.cr4 & X86_CR4_PAE) && !(vcpu->efer & EFER_LMA))
+	if (cr_pae_paging(env.cr0, env.cr4, env.efer))
 		cr_get_pdptrs(env.pdptr);
 	r = guest_walk(&env, address, access, &result);
 	if ((access & WALK_FETCH) && r == WALK_OK && (vcpu->efer & EFER_LMA))
