@@ -298,6 +298,14 @@ static int reset_rings(void *object, void *data)
 	return r;
 }
 
+static int enable_events(struct vm *vm, u32 flag, bool on)
+{
+	mutex_lock(&vm->lock);
+	WRITE_ONCE(vm->event_flags, on ? vm->event_flags | flag : vm->event_flags & ~flag);
+	mutex_unlock(&vm->lock);
+	return 0;
+}
+
 /* Most capabilities need not be enabled; programs rely on hearing so. */
 static int enable_cap(void *object, void *data)
 {
@@ -318,11 +326,9 @@ static int enable_cap(void *object, void *data)
 		WRITE_ONCE(vm->msr_exits, cap->args[0]);
 		return 0;
 	case KVM_CAP_EXCEPTION_PAYLOAD:
-		WRITE_ONCE(vm->exception_payload, cap->args[0]);
-		return 0;
+		return enable_events(vm, KVM_VCPUEVENT_VALID_PAYLOAD, cap->args[0]);
 	case KVM_CAP_X86_TRIPLE_FAULT_EVENT:
-		WRITE_ONCE(vm->triple_fault_event, cap->args[0]);
-		return 0;
+		return enable_events(vm, KVM_VCPUEVENT_VALID_TRIPLE_FAULT, cap->args[0]);
 	}
 	return -EINVAL;
 }

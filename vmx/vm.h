@@ -51,8 +51,7 @@ struct vm {
 	struct vm_clock clock;			/* (-) */
 	struct msr_filter __rcu *msr_filter;	/* (L) NULL: none */
 	u32 msr_exits;				/* (-) KVM_MSR_EXIT_REASON_* for user space */
-	bool exception_payload;			/* (-) KVM_VCPUEVENT_VALID_PAYLOAD, and */
-	bool triple_fault_event;		/* (-) _TRIPLE_FAULT are known */
+	u32 event_flags;			/* (l) KVM_VCPUEVENT_VALID_* that were asked for */
 	struct vm_stats stats;			/* (-) */
 	u32 ring_entries;			/* (L) of each vCPU's dirty ring, 0: none */
 	u32 boot_cpu_id;			/* (l) vCPU id of the bootstrap processor */
@@ -63,6 +62,12 @@ static inline unsigned int vm_nr_vcpus(struct vm *vm)
 {
 	/* Pairs with vcpu_create(): the entries are there when the number says so. */
 	return smp_load_acquire(&vm->nr_vcpus);
+}
+
+/* Can an access to a port be answered here? */
+static inline bool vm_has_ports(const struct vm *vm)
+{
+	return vm->pic || READ_ONCE(vm->eventfds.nr_io);
 }
 
 /* Walks all vCPUs; those created meanwhile may or may not be seen. */

@@ -21,11 +21,8 @@ OVER_TOTAL = {
 }
 
 
-MERGED = "over since eventfds and routes came (2026-11-22), to be looked at"
 OVER_WORST = {
     "mmio-eventfd": "it goes through the emulator; upstream takes a write of length 0 before that",
-    **{k: MERGED for k in ("io-irq-line", "irqfd", "io-get-events", "in-pic", "out-eventfd",
-                           "mmio-read")},
 }
 
 

@@ -47,6 +47,8 @@ static const struct class classes[] = {
 	{ "host-huge", "host populates 2 MiB", HOST | BASE | MEDIAN, 1, .loop = host_huge_new,
 	  .set_up = huge_pages, .before = fresh_after_tick },
 	{ "host-wake", "timer wakes a host thread", HOST | BASE, 20, .loop = host_wake },
+	{ "host-eventfd", "host signals an eventfd", HOST | BASE, .loop = host_signal,
+	  .set_up = with_eventfd },
 	{ "host-ping", "two host threads in turns", HOST | BASE, 50, .loop = host_ping },
 
 	{ "cpuid", "cpuid leaf 0", .loop = do_cpuid_0 },
@@ -141,7 +143,7 @@ static const struct class classes[] = {
 	  .prepare = use_open_x2apic, .answer = answer_msi, .less = "empty-vm" },
 	{ "irqfd", "out + irqfd, delivery, EOI", IRQCHIP, .loop = do_out_irq,
 	  .prepare = use_open_x2apic, .set_up = with_irqfd, .answer = answer_irqfd,
-	  NEEDS(KVM_CAP_IRQFD) },
+	  .less = "host-eventfd", NEEDS(KVM_CAP_IRQFD) },
 
 	{ "io-extension", "KVM_CHECK_EXTENSION on a VM", HOST, .loop = io_extension,
 	  .less = "empty-vm" },

@@ -234,6 +234,19 @@ static void host_wake(unsigned int n)
 	own_ticks = late;
 }
 
+static int with_eventfd(void)
+{
+	kick_fd = eventfd(0, 0);
+	return kick_fd < 0 ? -errno : 0;
+}
+
+/* Nobody listens. */
+static void host_signal(unsigned int n)
+{
+	while (n--)
+		answer_irqfd();
+}
+
 static volatile int turn;
 
 /* Waits until it is this thread's turn, and gives it to the other one. */

@@ -25,8 +25,8 @@ static void init_chip(u16 port, u8 base, u8 icw3, u8 icw4)
 static void begin(u8 icw4_master)
 {
 	pic_reset(&pair);
-	init_chip(PORT_MASTER, BASE_MASTER, 4, icw4_master);
-	init_chip(PORT_SLAVE, BASE_SLAVE, 2, 1);
+	init_chip(PIC_PORT_MASTER, BASE_MASTER, 4, icw4_master);
+	init_chip(PIC_PORT_SLAVE, BASE_SLAVE, 2, 1);
 }
 
 static void pulse(unsigned int line)
@@ -61,26 +61,26 @@ static u8 irr(u16 port)
 static void test_init(void)
 {
 	pic_reset(&pair);
-	pic_write(&pair, PORT_MASTER, 0x11);
+	pic_write(&pair, PIC_PORT_MASTER, 0x11);
 	TAP_EQ(pic_set_line(&pair, 0, true), 1, "a request during initialization is latched");
 	TAP_EQ(pair.output, 0, "and not passed on before its end");
-	pic_write(&pair, PORT_MASTER + 1, 0x37);
-	pic_write(&pair, PORT_MASTER + 1, 4);
-	pic_write(&pair, PORT_MASTER + 1, 1);
+	pic_write(&pair, PIC_PORT_MASTER + 1, 0x37);
+	pic_write(&pair, PIC_PORT_MASTER + 1, 4);
+	pic_write(&pair, PIC_PORT_MASTER + 1, 1);
 	TAP_EQ(take(), 0x30, "ICW2's low three bits are the line");
 
 	begin(1);
 	pulse(3);
-	command(PORT_MASTER, 0x11);
-	TAP_EQ(irr(PORT_MASTER), 0, "ICW1 forgets edges");
+	command(PIC_PORT_MASTER, 0x11);
+	TAP_EQ(irr(PIC_PORT_MASTER), 0, "ICW1 forgets edges");
 	begin(1);
-	pic_write(&pair, PORT_MASTER + 1, 0xff);
-	command(PORT_MASTER, 0x10);
-	TAP_EQ(pic_read(&pair, PORT_MASTER + 1), 0, "ICW1 clears the mask");
-	pic_write(&pair, PORT_MASTER + 1, 0x40);
-	pic_write(&pair, PORT_MASTER + 1, 4);
-	pic_write(&pair, PORT_MASTER + 1, 0xfe);
-	TAP_EQ(pic_read(&pair, PORT_MASTER + 1), 0xfe, "without ICW4 the mask follows ICW3");
+	pic_write(&pair, PIC_PORT_MASTER + 1, 0xff);
+	command(PIC_PORT_MASTER, 0x10);
+	TAP_EQ(pic_read(&pair, PIC_PORT_MASTER + 1), 0, "ICW1 clears the mask");
+	pic_write(&pair, PIC_PORT_MASTER + 1, 0x40);
+	pic_write(&pair, PIC_PORT_MASTER + 1, 4);
+	pic_write(&pair, PIC_PORT_MASTER + 1, 0xfe);
+	TAP_EQ(pic_read(&pair, PIC_PORT_MASTER + 1), 0xfe, "without ICW4 the mask follows ICW3");
 }
 
 static void test_edges(void)
@@ -90,7 +90,7 @@ static void test_edges(void)
 	TAP_EQ(pair.output, 1, "and raises the output");
 	TAP_EQ(take(), BASE_MASTER + 4, "its vector is the base and the line");
 	TAP_EQ(pair.output, 0, "the output falls with the acknowledge");
-	command(PORT_MASTER, 0x20);
+	command(PIC_PORT_MASTER, 0x20);
 	TAP_EQ(take(), -1, "a line that stays high is one edge");
 	pic_set_line(&pair, 4, false);
 	pulse(4);
@@ -98,10 +98,10 @@ static void test_edges(void)
 	TAP_EQ(take(), BASE_MASTER + 4, "a pulse is remembered");
 
 	begin(1);
-	pic_write(&pair, PORT_MASTER + 1, 0x10);
+	pic_write(&pair, PIC_PORT_MASTER + 1, 0x10);
 	TAP_EQ(pic_set_line(&pair, 4, true), -1, "a masked line says so");
 	TAP_EQ(pair.output, 0, "and does not interrupt");
-	pic_write(&pair, PORT_MASTER + 1, 0);
+	pic_write(&pair, PIC_PORT_MASTER + 1, 0);
 	TAP_EQ(take(), BASE_MASTER + 4, "but its edge does when it is unmasked");
 	TAP_EQ(pic_set_line(&pair, 2, true), -1, "nothing drives the cascade from outside");
 }
@@ -109,16 +109,16 @@ static void test_edges(void)
 static void test_levels(void)
 {
 	begin(1);
-	pic_write(&pair, PORT_ELCR, 0xff);
-	pic_write(&pair, PORT_ELCR + 1, 0xff);
-	TAP_EQ(pic_read(&pair, PORT_ELCR), 0xf8, "lines 0, 1, 2 cannot be level-triggered");
-	TAP_EQ(pic_read(&pair, PORT_ELCR + 1), 0xde, "lines 8 and 13 cannot either");
+	pic_write(&pair, PIC_PORT_ELCR, 0xff);
+	pic_write(&pair, PIC_PORT_ELCR + 1, 0xff);
+	TAP_EQ(pic_read(&pair, PIC_PORT_ELCR), 0xf8, "lines 0, 1, 2 cannot be level-triggered");
+	TAP_EQ(pic_read(&pair, PIC_PORT_ELCR + 1), 0xde, "lines 8 and 13 cannot either");
 	pic_set_line(&pair, 5, true);
 	TAP_EQ(take(), BASE_MASTER + 5, "a high level interrupts");
 	TAP_EQ(take(), -1, "not again while it is in service");
-	command(PORT_MASTER, 0x20);
+	command(PIC_PORT_MASTER, 0x20);
 	TAP_EQ(take(), BASE_MASTER + 5, "but again after EOI");
-	command(PORT_MASTER, 0x20);
+	command(PIC_PORT_MASTER, 0x20);
 	TAP_EQ(pair.output, 1, "and asks a third time");
 	pic_set_line(&pair, 5, false);
 	TAP_EQ(pair.output, 0, "until the line falls");
@@ -133,25 +133,25 @@ static void test_priorities(void)
 	TAP_EQ(take(), -1, "a lower one waits");
 	pulse(1);
 	TAP_EQ(take(), BASE_MASTER + 1, "a higher one does not");
-	TAP_EQ(isr(PORT_MASTER), 0x22, "both are in service");
-	command(PORT_MASTER, 0x20);
-	TAP_EQ(isr(PORT_MASTER), 0x20, "EOI ends the higher one");
-	command(PORT_MASTER, 0x65);
-	TAP_EQ(isr(PORT_MASTER), 0, "specific EOI ends the one it names");
+	TAP_EQ(isr(PIC_PORT_MASTER), 0x22, "both are in service");
+	command(PIC_PORT_MASTER, 0x20);
+	TAP_EQ(isr(PIC_PORT_MASTER), 0x20, "EOI ends the higher one");
+	command(PIC_PORT_MASTER, 0x65);
+	TAP_EQ(isr(PIC_PORT_MASTER), 0, "specific EOI ends the one it names");
 	TAP_EQ(take(), BASE_MASTER + 6, "and the lower one has its turn");
 
 	begin(1);
-	command(PORT_MASTER, 0xc0 | 4);
+	command(PIC_PORT_MASTER, 0xc0 | 4);
 	pulse(4);
 	pulse(5);
 	TAP_EQ(take(), BASE_MASTER + 5, "set priority: the line after the lowest goes first");
-	command(PORT_MASTER, 0xa0);
+	command(PIC_PORT_MASTER, 0xa0);
 	pulse(5);
 	TAP_EQ(take(), BASE_MASTER + 4, "rotate on EOI: the one ended goes last");
-	command(PORT_MASTER, 0xe0 | 4);
-	TAP_EQ(isr(PORT_MASTER), 0, "rotate on specific EOI ends it");
+	command(PIC_PORT_MASTER, 0xe0 | 4);
+	TAP_EQ(isr(PIC_PORT_MASTER), 0, "rotate on specific EOI ends it");
 	TAP_EQ(pair.chip[PIC_MASTER].priority_add, 5, "and makes it the lowest");
-	command(PORT_MASTER, 0x40);
+	command(PIC_PORT_MASTER, 0x40);
 	TAP_EQ(take(), BASE_MASTER + 5, "OCW2's no-operation is none");
 }
 
@@ -160,12 +160,12 @@ static void test_auto_eoi(void)
 	begin(3);
 	pulse(3);
 	TAP_EQ(take(), BASE_MASTER + 3, "automatic EOI: served");
-	TAP_EQ(isr(PORT_MASTER), 0, "and ended at once");
-	command(PORT_MASTER, 0x80);
+	TAP_EQ(isr(PIC_PORT_MASTER), 0, "and ended at once");
+	command(PIC_PORT_MASTER, 0x80);
 	pulse(3);
 	take();
 	TAP_EQ(pair.chip[PIC_MASTER].priority_add, 4, "rotating, it goes last");
-	command(PORT_MASTER, 0x00);
+	command(PIC_PORT_MASTER, 0x00);
 	pulse(3);
 	take();
 	TAP_EQ(pair.chip[PIC_MASTER].priority_add, 4, "until rotation is turned off");
@@ -176,30 +176,30 @@ static void test_special_mask(void)
 	begin(1);
 	pulse(3);
 	take();
-	pic_write(&pair, PORT_MASTER + 1, 0x08);
+	pic_write(&pair, PIC_PORT_MASTER + 1, 0x08);
 	pulse(6);
 	TAP_EQ(take(), -1, "a masked line in service still blocks lower ones");
-	command(PORT_MASTER, 0x68);
+	command(PIC_PORT_MASTER, 0x68);
 	TAP_EQ(take(), BASE_MASTER + 6, "in special mask mode it does not");
-	command(PORT_MASTER, 0x20);
-	TAP_EQ(isr(PORT_MASTER), 0x08, "and EOI passes it over");
-	command(PORT_MASTER, 0x48);
-	command(PORT_MASTER, 0x20);
-	TAP_EQ(isr(PORT_MASTER), 0, "in normal mode EOI ends it");
+	command(PIC_PORT_MASTER, 0x20);
+	TAP_EQ(isr(PIC_PORT_MASTER), 0x08, "and EOI passes it over");
+	command(PIC_PORT_MASTER, 0x48);
+	command(PIC_PORT_MASTER, 0x20);
+	TAP_EQ(isr(PIC_PORT_MASTER), 0, "in normal mode EOI ends it");
 }
 
 static void test_cascade(void)
 {
 	begin(1);
 	pulse(12);
-	TAP_EQ(irr(PORT_MASTER), 0x04, "the slave's request is the master's line 2");
+	TAP_EQ(irr(PIC_PORT_MASTER), 0x04, "the slave's request is the master's line 2");
 	TAP_EQ(take(), BASE_SLAVE + 4, "the slave gives the vector");
-	TAP_EQ(isr(PORT_MASTER), 0x04, "line 2 is in service");
-	TAP_EQ(isr(PORT_SLAVE), 0x10, "and line 4 of the slave");
+	TAP_EQ(isr(PIC_PORT_MASTER), 0x04, "line 2 is in service");
+	TAP_EQ(isr(PIC_PORT_SLAVE), 0x10, "and line 4 of the slave");
 	pulse(8);
 	TAP_EQ(take(), -1, "the master blocks a more urgent one of the slave");
-	command(PORT_SLAVE, 0x20);
-	command(PORT_MASTER, 0x20);
+	command(PIC_PORT_SLAVE, 0x20);
+	command(PIC_PORT_MASTER, 0x20);
 	TAP_EQ(take(), BASE_SLAVE, "until EOI");
 
 	begin(0x11);
@@ -210,35 +210,35 @@ static void test_cascade(void)
 
 	begin(1);
 	pulse(9);
-	pic_write(&pair, PORT_SLAVE + 1, 0xff);
-	TAP_EQ(irr(PORT_MASTER), 0, "masked at the slave, the master sees it no more");
+	pic_write(&pair, PIC_PORT_SLAVE + 1, 0xff);
+	TAP_EQ(irr(PIC_PORT_MASTER), 0, "masked at the slave, the master sees it no more");
 }
 
 static void test_spurious(void)
 {
 	begin(1);
 	TAP_EQ(pic_acknowledge(&pair), BASE_MASTER + 7, "no request: the master's line 7");
-	TAP_EQ(isr(PORT_MASTER), 0, "which is not in service");
+	TAP_EQ(isr(PIC_PORT_MASTER), 0, "which is not in service");
 	pair.chip[PIC_MASTER].irr |= 4;
 	TAP_EQ(pic_acknowledge(&pair), BASE_SLAVE + 7, "none at the slave: its line 7");
-	TAP_EQ(isr(PORT_MASTER), 4, "the master's line 2 is in service");
-	TAP_EQ(isr(PORT_SLAVE), 0, "nothing of the slave");
+	TAP_EQ(isr(PIC_PORT_MASTER), 4, "the master's line 2 is in service");
+	TAP_EQ(isr(PIC_PORT_SLAVE), 0, "nothing of the slave");
 }
 
 static void test_poll(void)
 {
 	begin(1);
-	command(PORT_MASTER, 0x0c);
-	TAP_EQ(pic_read(&pair, PORT_MASTER), 0, "poll finds nothing");
+	command(PIC_PORT_MASTER, 0x0c);
+	TAP_EQ(pic_read(&pair, PIC_PORT_MASTER), 0, "poll finds nothing");
 	pulse(6);
-	command(PORT_MASTER, 0x0c);
-	TAP_EQ(pic_read(&pair, PORT_MASTER), 0x86, "poll finds line 6");
-	TAP_EQ(isr(PORT_MASTER), 0x40, "and is its acknowledge");
-	TAP_EQ(pic_read(&pair, PORT_MASTER), 0x40, "one poll is one read");
+	command(PIC_PORT_MASTER, 0x0c);
+	TAP_EQ(pic_read(&pair, PIC_PORT_MASTER), 0x86, "poll finds line 6");
+	TAP_EQ(isr(PIC_PORT_MASTER), 0x40, "and is its acknowledge");
+	TAP_EQ(pic_read(&pair, PIC_PORT_MASTER), 0x40, "one poll is one read");
 	pulse(10);
-	command(PORT_SLAVE, 0x0c);
-	TAP_EQ(pic_read(&pair, PORT_SLAVE), 0x82, "the slave is polled by itself");
-	TAP_EQ(irr(PORT_MASTER), 0, "and asks the master no more");
+	command(PIC_PORT_SLAVE, 0x0c);
+	TAP_EQ(pic_read(&pair, PIC_PORT_SLAVE), 0x82, "the slave is polled by itself");
+	TAP_EQ(irr(PIC_PORT_MASTER), 0, "and asks the master no more");
 }
 
 static void test_hostile_state(void)

@@ -462,9 +462,22 @@ void event_set_interrupt(struct vcpu *vcpu, int vector)
 	vcpu->ev.interrupt.soft = false;
 }
 
-static void get_exception(struct vcpu *vcpu, bool pending, bool payload,
-			  struct kvm_vcpu_events *events)
+/*
+ * An exception that is pending is shown as injected without KVM_CAP_EXCEPTION_PAYLOAD, and its
+ * payload is delivered to DR6 or CR2 now. Not so a #DB that is the debugger's.
+ */
+static noinline void get_exception(struct vcpu *vcpu, bool payload,
+				   struct kvm_vcpu_events *events)
 {
+	bool pending = vcpu->ev.exception.pending && !debugger_takes(vcpu);
+
+	if (pending && vcpu->ev.exception.has_payload && !payload) {
+		if (vcpu->ev.exception.vector == X86_TRAP_PF)
+			vcpu->cr2 = vcpu->ev.exception.payload;
+		else
+			debug_deliver(vcpu, vcpu->ev.exception.payload);
+		vcpu->ev.exception.has_payload = false;
+	}
 	if (!vcpu->ev.exception.soft) {
 		events->exception.injected = vcpu->ev.exception.injected || (pending && !payload);
 		events->exception.pending = pending && payload;
@@ -481,31 +494,19 @@ static void get_exception(struct vcpu *vcpu, bool pending, bool payload,
  * @vcpu: loaded
  * @events: filled in, all of it
  *
- * An exception that is pending is shown as injected without KVM_CAP_EXCEPTION_PAYLOAD: the
- * structure has no other way then, so its payload is delivered to DR6 or CR2 now. Not so a #DB
- * that is the debugger's. What an instruction raises (INT n, INT3) is not shown, because its length
- * is not: RIP is still at the instruction.
+ * What an instruction raises (INT n, INT3) is not shown, because its length is not: RIP is still
+ * at the instruction.
  *
  * Return: 0.
  */
 int event_get(struct vcpu *vcpu, struct kvm_vcpu_events *events)
 {
-	bool pending = vcpu->ev.exception.pending && !debugger_takes(vcpu);
-	bool payload = READ_ONCE(vcpu->vm->exception_payload);
-	bool triple_fault = READ_ONCE(vcpu->vm->triple_fault_event);
-	u32 blocked = interruptibility(vcpu);
-	int vector;
+	u32 flags = READ_ONCE(vcpu->vm->event_flags), blocked = interruptibility(vcpu);
+	int vector = event_interrupt_vector(vcpu);
 
-	if (pending && vcpu->ev.exception.has_payload && !payload) {
-		if (vcpu->ev.exception.vector == X86_TRAP_PF)
-			vcpu->cr2 = vcpu->ev.exception.payload;
-		else
-			debug_deliver(vcpu, vcpu->ev.exception.payload);
-		vcpu->ev.exception.has_payload = false;
-	}
 	memset(events, 0, sizeof(*events));
-	get_exception(vcpu, pending, payload, events);
-	vector = event_interrupt_vector(vcpu);
+	if (unlikely(vcpu->ev.exception.pending || vcpu->ev.exception.injected))
+		get_exception(vcpu, flags & KVM_VCPUEVENT_VALID_PAYLOAD, events);
 	events->interrupt.injected = vector >= 0;
 	events->interrupt.nr = max(vector, 0);
 	if (blocked & GUEST_INTR_STATE_MOV_SS)
@@ -515,11 +516,10 @@ int event_get(struct vcpu *vcpu, struct kvm_vcpu_events *events)
 	events->nmi.injected = vcpu->ev.nmi.injected;
 	events->nmi.pending = atomic_read(&vcpu->ev.nmi.pending) != 0;
 	events->nmi.masked = !!(blocked & GUEST_INTR_STATE_NMI);
-	events->triple_fault.pending = triple_fault && test_bit(REQ_TRIPLE_FAULT, &vcpu->requests);
+	events->triple_fault.pending = (flags & KVM_VCPUEVENT_VALID_TRIPLE_FAULT) &&
+				       test_bit(REQ_TRIPLE_FAULT, &vcpu->requests);
 	events->flags = KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SHADOW |
-			KVM_VCPUEVENT_VALID_SMM |
-			(payload ? KVM_VCPUEVENT_VALID_PAYLOAD : 0) |
-			(triple_fault ? KVM_VCPUEVENT_VALID_TRIPLE_FAULT : 0);
+			KVM_VCPUEVENT_VALID_SMM | flags;
 	return 0;
 }
 
@@ -543,13 +543,10 @@ static void set_interruptibility(struct vcpu *vcpu, const struct kvm_vcpu_events
 static bool events_valid(const struct vm *vm, const struct kvm_vcpu_events *events)
 {
 	u32 known = KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SIPI_VECTOR |
-		    KVM_VCPUEVENT_VALID_SHADOW | KVM_VCPUEVENT_VALID_SMM;
+		    KVM_VCPUEVENT_VALID_SHADOW | KVM_VCPUEVENT_VALID_SMM |
+		    READ_ONCE(vm->event_flags);
 	bool exception = events->exception.injected;
 
-	if (READ_ONCE(vm->exception_payload))
-		known |= KVM_VCPUEVENT_VALID_PAYLOAD;
-	if (READ_ONCE(vm->triple_fault_event))
-		known |= KVM_VCPUEVENT_VALID_TRIPLE_FAULT;
 	if (events->flags & KVM_VCPUEVENT_VALID_PAYLOAD)
 		exception |= events->exception.pending;
 	if (exception && (events->exception.nr > 31 || events->exception.nr == X86_TRAP_NMI))

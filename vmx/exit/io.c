@@ -27,18 +27,22 @@ static void set_rax(struct vcpu *vcpu, u32 value, unsigned int size)
 	vcpu->gpr[GPR_RAX] = (size == 4 ? 0 : vcpu->gpr[GPR_RAX] & ~(u64)mask) | (value & mask);
 }
 
-static int done(struct vcpu *vcpu, unsigned int size)
+/* Nothing has been entered since the exit: the qualification still tells the port. */
+static noinline int done_armed(struct vcpu *vcpu, unsigned int size)
 {
-	unsigned long hits = 0;
+	unsigned long hits = debug_access(vcpu, IO_PORT(vmcs_readl(EXIT_QUALIFICATION)), size,
+					  DEBUG_PORT);
 
-	/* Nothing has been entered since: the port is still there. */
-	if (unlikely(vcpu->armed_dr7 & DR7_ARMED))
-		hits = debug_access(vcpu, IO_PORT(vmcs_readl(EXIT_QUALIFICATION)), size,
-				    DEBUG_PORT);
 	skip_instruction(vcpu);
-	if (unlikely(hits))
+	if (hits)
 		event_debug(vcpu, hits);
 	return 1;
+}
+
+static int done(struct vcpu *vcpu, unsigned int size)
+{
+	return unlikely(vcpu->armed_dr7 & DR7_ARMED) ? done_armed(vcpu, size) :
+						       skip_instruction(vcpu);
 }
 
 static int complete_out(struct vcpu *vcpu)
@@ -57,14 +61,16 @@ static int complete_in(struct vcpu *vcpu)
 	return done(vcpu, vcpu->io_size);
 }
 
-static int to_user(struct vcpu *vcpu, u16 port, unsigned int size, bool in)
+static noinline int to_user(struct vcpu *vcpu, unsigned long qual)
 {
 	struct kvm_run *run = vcpu->run;
+	unsigned int size = IO_SIZE(qual);
+	bool in = IO_IS_IN(qual);
 
 	run->exit_reason = KVM_EXIT_IO;
 	run->io.direction = in ? KVM_EXIT_IO_IN : KVM_EXIT_IO_OUT;
 	run->io.size = size;
-	run->io.port = port;
+	run->io.port = IO_PORT(qual);
 	run->io.count = 1;
 	run->io.data_offset = KVM_PIO_PAGE_OFFSET * PAGE_SIZE;
 	vcpu->io_rip = vcpu_rip(vcpu);
@@ -72,23 +78,32 @@ static int to_user(struct vcpu *vcpu, u16 port, unsigned int size, bool in)
 	vcpu->complete = in ? complete_in : complete_out;
 	if (!in) {
 		memcpy(vcpu->pio_data, &vcpu->gpr[GPR_RAX], size);
-		trace_pio(vcpu, false, port, size, 1, vcpu->pio_data);
+		trace_pio(vcpu, false, IO_PORT(qual), size, 1, vcpu->pio_data);
 	}
 	return 0;
 }
 
-/* True if a controller in the kernel, or an eventfd, has the port, and the instruction is done. */
-static bool in_kernel(struct vcpu *vcpu, u16 port, unsigned int size, bool in)
+/* A controller in the kernel may have the port, or an eventfd; else it is user space's. */
+static noinline int in_here(struct vcpu *vcpu, unsigned long qual)
 {
-	u32 data = vcpu->gpr[GPR_RAX];
+	unsigned int size = IO_SIZE(qual);
+	u32 data;
 
-	if (!irqchip_pio(vcpu, port, size, &data, !in))
-		return false;
-	trace_pio(vcpu, in, port, size, 1, &data);
-	if (in)
-		set_rax(vcpu, data, size);
-	done(vcpu, size);
-	return true;
+	if (!irqchip_pio(vcpu, IO_PORT(qual), size, &data, false))
+		return to_user(vcpu, qual);
+	trace_pio(vcpu, true, IO_PORT(qual), size, 1, &data);
+	set_rax(vcpu, data, size);
+	return done(vcpu, size);
+}
+
+static noinline int out_here(struct vcpu *vcpu, unsigned long qual)
+{
+	unsigned int size = IO_SIZE(qual);
+
+	if (!irqchip_pio(vcpu, IO_PORT(qual), size, &vcpu->gpr[GPR_RAX], true))
+		return to_user(vcpu, qual);
+	trace_pio(vcpu, false, IO_PORT(qual), size, 1, &vcpu->gpr[GPR_RAX]);
+	return done(vcpu, size);
 }
 
 /**
@@ -103,7 +118,7 @@ int exit_io(struct vcpu *vcpu)
 
 	if (IO_IS_STRING(qual))
 		return mmio_emulate(vcpu);
-	if (in_kernel(vcpu, IO_PORT(qual), IO_SIZE(qual), IO_IS_IN(qual)))
-		return 1;
-	return to_user(vcpu, IO_PORT(qual), IO_SIZE(qual), IO_IS_IN(qual));
+	if (!vm_has_ports(vcpu->vm))
+		return to_user(vcpu, qual);
+	return IO_IS_IN(qual) ? in_here(vcpu, qual) : out_here(vcpu, qual);
 }

@@ -86,7 +86,7 @@ static int device_read(struct vcpu *vcpu, gpa_t gpa, void *data, unsigned int le
 {
 	struct mmio_state *m = &vcpu->mmio;
 
-	if (irqchip_mmio(vcpu, gpa, len, data, false)) {
+	if (vcpu->lapic && irqchip_mmio(vcpu, gpa, len, data, false)) {
 		trace_mmio(vcpu, false, gpa, len, data);
 		return EMUL_OK;
 	}

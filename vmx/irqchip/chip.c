@@ -96,7 +96,7 @@ int irqchip_set(struct vm *vm, const struct kvm_irqchip *chip)
  * @data: read or written, all of it
  * @write: OUT
  *
- * Return: false if no controller is there, and no eventfd.
+ * Return: false if no controller is there, and no eventfd; so always unless vm_has_ports().
  */
 bool irqchip_pio(struct vcpu *vcpu, u16 port, unsigned int len, void *data, bool write)
 {

@@ -175,18 +175,20 @@ int ioeventfd_set(struct vm *vm, const struct kvm_ioeventfd *args)
 	return r;
 }
 
+static noinline bool matches(const struct ioeventfd *e, unsigned int len, const void *data)
+{
+	u64 value = 0;
+
+	memcpy(&value, data, len);
+	return value == e->match;
+}
+
 /* Under RCU. */
 static bool is_for(const struct ioeventfd *e, u32 space, u64 addr, unsigned int len,
 		   const void *data)
 {
-	u64 value = 0;
-
-	if (e->addr != addr || e->space != space || (e->len && e->len != len))
-		return false;
-	if (e->any)
-		return true;
-	memcpy(&value, data, len);
-	return value == e->match;
+	return e->addr == addr && e->space == space && (!e->len || e->len == len) &&
+	       (e->any || matches(e, len, data));
 }
 
 /**

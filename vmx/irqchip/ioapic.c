@@ -92,17 +92,8 @@ static int rise(struct vm *vm, unsigned int pin, struct kicks *kicks)
 	return send(vm, pin, kicks);
 }
 
-/**
- * ioapic_line() - an input changes, or is said to be as it was
- * @vm: with an IO-APIC
- * @pin: 0 to 23
- * @source: whose wire
- * @level: high
- *
- * Return: how many vCPUs accepted an interrupt, 1 for a falling edge; 0 if there is no edge;
- * -1 if it is masked or not ended yet. Context: any.
- */
-int ioapic_line(struct vm *vm, unsigned int pin, enum line_source source, bool level)
+static noinline int change_line(struct vm *vm, unsigned int pin, enum line_source source,
+				bool level)
 {
 	struct ioapic *io = vm->ioapic;
 	struct kicks kicks = { };
@@ -117,6 +108,26 @@ int ioapic_line(struct vm *vm, unsigned int pin, enum line_source source, bool l
 	raw_spin_unlock_irqrestore(&io->lock, flags);
 	deliver_kick(vm, &kicks, NULL);
 	return r;
+}
+
+/**
+ * ioapic_line() - an input changes, or is said to be as it was
+ * @vm: with an IO-APIC
+ * @pin: 0 to 23
+ * @source: whose wire
+ * @level: high
+ *
+ * Return: how many vCPUs accepted an interrupt, 1 for a falling edge; 0 if there is no edge;
+ * -1 if it is masked or not ended yet. Context: any.
+ */
+int ioapic_line(struct vm *vm, unsigned int pin, enum line_source source, bool level)
+{
+	const struct ioapic *io = vm->ioapic;
+
+	/* User space often lowers what is low. */
+	if (!level && !((READ_ONCE(io->wires.high[source]) | READ_ONCE(io->irr)) & BIT(pin)))
+		return 1;
+	return change_line(vm, pin, source, level);
 }
 
 /* Before the inputs are looked at: lines that are resampled fall, and may rise again. */

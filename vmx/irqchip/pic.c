@@ -9,10 +9,6 @@
 #define CASCADE_LINE	2
 #define SPURIOUS_LINE	7
 
-#define PORT_MASTER	0x20
-#define PORT_SLAVE	0xa0
-#define PORT_ELCR	0x4d0
-
 #define ICW1		0x10	/* in a write to the even port: begins initialization */
 #define ICW1_ICW4	0x01
 #define ICW4_AUTO_EOI	0x02
@@ -275,16 +271,6 @@ static void write_data(struct kvm_pic_state *chip, u8 value)
 }
 
 /**
- * pic_has_port() - does the pair answer at this I/O port?
- * @port: any
- */
-bool pic_has_port(u16 port)
-{
-	return (port & ~1) == PORT_MASTER || (port & ~1) == PORT_SLAVE ||
-	       (port & ~1) == PORT_ELCR;
-}
-
-/**
  * pic_read() - IN of a byte
  * @pair: any
  * @port: one that pic_has_port()
@@ -293,9 +279,9 @@ bool pic_has_port(u16 port)
  */
 u8 pic_read(struct pic_pair *pair, u16 port)
 {
-	unsigned int n = (port & ~1) == PORT_SLAVE;
+	unsigned int n = (port & ~1) == PIC_PORT_SLAVE;
 
-	if ((port & ~1) == PORT_ELCR)
+	if ((port & ~1) == PIC_PORT_ELCR)
 		return pair->chip[port & 1].elcr;
 	if (pair->chip[n].poll)
 		return poll(pair, n);
@@ -312,9 +298,9 @@ u8 pic_read(struct pic_pair *pair, u16 port)
  */
 void pic_write(struct pic_pair *pair, u16 port, u8 value)
 {
-	unsigned int n = (port & ~1) == PORT_SLAVE;
+	unsigned int n = (port & ~1) == PIC_PORT_SLAVE;
 
-	if ((port & ~1) == PORT_ELCR)
+	if ((port & ~1) == PIC_PORT_ELCR)
 		pair->chip[port & 1].elcr = value & elcr_masks[port & 1];
 	else if (port & 1)
 		write_data(&pair->chip[n], value);

@@ -11,6 +11,10 @@
 
 #define PIC_LINES	16
 
+#define PIC_PORT_MASTER	0x20
+#define PIC_PORT_SLAVE	0xa0
+#define PIC_PORT_ELCR	0x4d0
+
 enum { PIC_MASTER, PIC_SLAVE };
 
 /**
@@ -23,11 +27,17 @@ struct pic_pair {
 	bool output;
 };
 
+/* Does the pair answer at this I/O port? Each chip has two, and so have their edge/level masks. */
+static inline bool pic_has_port(u16 port)
+{
+	port &= ~1;
+	return port == PIC_PORT_MASTER || port == PIC_PORT_SLAVE || port == PIC_PORT_ELCR;
+}
+
 void pic_reset(struct pic_pair *pair);
 void pic_load(struct pic_pair *pair, unsigned int chip, const struct kvm_pic_state *state);
 int pic_set_line(struct pic_pair *pair, unsigned int line, bool level);
 u8 pic_acknowledge(struct pic_pair *pair);
-bool pic_has_port(u16 port);
 u8 pic_read(struct pic_pair *pair, u16 port);
 void pic_write(struct pic_pair *pair, u16 port, u8 value);
 

@@ -102,7 +102,7 @@ static unsigned long served(const struct pic *pic)
 bool pic_io(struct vcpu *vcpu, u16 port, unsigned int len, u8 *data, bool write)
 {
 	struct pic *pic = vcpu->vm->pic;
-	unsigned long flags, ended;
+	unsigned long flags, ended = 0;
 	unsigned int line;
 	bool rises;
 
@@ -113,13 +113,14 @@ bool pic_io(struct vcpu *vcpu, u16 port, unsigned int len, u8 *data, bool write)
 	}
 	raw_spin_lock_irqsave(&pic->lock, flags);
 	rises = !pic->pair.output;
-	ended = served(pic);
-	if (write)
+	if (write) {
+		ended = served(pic);
 		pic_write(&pic->pair, port, *data);
-	else
+		ended &= ~served(pic);
+	} else {
 		*data = pic_read(&pic->pair, port);
+	}
 	rises &= pic->pair.output;
-	ended &= ~served(pic);
 	raw_spin_unlock_irqrestore(&pic->lock, flags);
 	if (unlikely(irqfd_resamples(vcpu->vm)))
 		for_each_set_bit(line, &ended, PIC_LINES)
