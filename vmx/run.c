@@ -203,6 +203,11 @@ static noinline int handle_requests(struct vcpu *vcpu)
 	}
 	if (vcpu_test_request(vcpu, REQ_DEBUG) && !debugger_serve(vcpu))
 		return 0;
+	if (vcpu_test_request(vcpu, REQ_EOI)) {
+		vcpu->run->exit_reason = KVM_EXIT_IOAPIC_EOI;
+		vcpu->run->eoi.vector = vcpu->eoi_vector;
+		return 0;
+	}
 	if (vcpu_test_request(vcpu, REQ_MSR_FILTER))
 		controls_set_msr_bitmap(vcpu);
 	if (vcpu_test_request(vcpu, REQ_PML))
@@ -281,7 +286,8 @@ static void block(struct vcpu *vcpu)
 
 static bool window_open(struct vcpu *vcpu)
 {
-	return vcpu->vm->irqchip == IRQCHIP_NONE && vcpu->ev.user_vector < 0 &&
+	return vcpu->vm->irqchip != IRQCHIP_KERNEL && vcpu->ev.user_vector < 0 &&
+	       (!vcpu->lapic || lapic_accepts_extint(vcpu->lapic)) &&
 	       !vcpu->ev.interrupt.injected && !vcpu->ev.exception.pending &&
 	       !vcpu->ev.exception.injected && event_interrupt_allowed(vcpu);
 }

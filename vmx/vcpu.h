@@ -50,6 +50,7 @@ enum vcpu_request {
 	REQ_MSR_FILTER,		/* the VM's MSR filter has changed */
 	REQ_PML,		/* the VM's writes are to be logged, or not any more */
 	REQ_RING_FULL,		/* user space has to look at its dirty ring */
+	REQ_EOI,		/* user space's IO-APIC has to hear of vcpu->eoi_vector */
 	REQ_DEBUG,		/* a debugger may want an exit, or a single step */
 	REQ_TRIPLE_FAULT,	/* shut the guest down */
 	REQ_DEAD,		/* the VM is gone: leave with -EIO */
@@ -117,6 +118,7 @@ struct vcpu {
 	struct vcpu_xstate fpu;			/* (v) */
 	struct vcpu_clock clock;		/* (v) */
 	struct lapic *lapic;			/* (c) NULL with IRQCHIP_NONE */
+	u8 eoi_vector;				/* valid with REQ_EOI */
 	struct mmio_state mmio;			/* (v) an access being finished in user space */
 	struct linear_fetch fetch[LINEAR_FETCHES];	/* (v) of instructions emulated lately */
 

@@ -125,6 +125,8 @@ static int interrupt(void *object, void *data)
 		return -EINVAL;
 	if (vcpu->vm->irqchip == IRQCHIP_KERNEL)
 		return -ENXIO;
+	if (vcpu->lapic && vcpu->ev.user_vector >= 0)
+		return -EEXIST;
 	vcpu->ev.user_vector = irq->irq;
 	vcpu_request(vcpu, REQ_EVENT);
 	return 0;

@@ -199,13 +199,20 @@ static int create_vcpu(void *object, void *data)
 static int create_irqchip(void *object, void *data)
 {
 	struct vm *vm = object;
-	int r = -EINVAL;
+	int r;
 
 	mutex_lock(&vm->lock);
-	if (vm->irqchip != IRQCHIP_NONE)
-		r = -EEXIST;
-	else if (!vm->nr_vcpus)
-		r = irqchip_create(vm);
+	r = vm->nr_vcpus && vm->irqchip == IRQCHIP_NONE ? -EINVAL : irqchip_create(vm);
+	mutex_unlock(&vm->lock);
+	return r;
+}
+
+static int split_irqchip(struct vm *vm, u64 pins)
+{
+	int r;
+
+	mutex_lock(&vm->lock);
+	r = vm->nr_vcpus && pins <= IRQCHIP_ROUTES ? -EEXIST : irqchip_split(vm, pins);
 	mutex_unlock(&vm->lock);
 	return r;
 }
@@ -250,10 +257,12 @@ IOCTL_FN(set_irqchip, has_irqchip(object) ? irqchip_set(object, data) : -ENXIO)
 static int irq_line_status(void *object, void *data)
 {
 	struct kvm_irq_level *line = data;
+	struct vm *vm = object;
 
-	if (!has_irqchip(object))
+	/* Pairs with irqchip_create() and irqchip_split(). */
+	if (smp_load_acquire(&vm->irqchip) == IRQCHIP_NONE)
 		return -ENXIO;
-	line->status = irqchip_set_line(object, LINE_USER, line->irq, line->level);
+	line->status = irqchip_set_line(vm, LINE_USER, line->irq, line->level);
 	return 0;
 }
 
@@ -320,6 +329,8 @@ static int enable_cap(void *object, void *data)
 	case KVM_CAP_DIRTY_LOG_RING:
 	case KVM_CAP_DIRTY_LOG_RING_ACQ_REL:
 		return enable_rings(vm, cap->args[0]);
+	case KVM_CAP_SPLIT_IRQCHIP:
+		return split_irqchip(vm, cap->args[0]);
 	case KVM_CAP_X86_USER_SPACE_MSR:
 		if (cap->args[0] & ~(u64)MSR_EXIT_REASONS)
 			return -EINVAL;

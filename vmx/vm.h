@@ -47,6 +47,7 @@ struct vm {
 	struct pic *pic;			/* (L) both or none with IRQCHIP_KERNEL */
 	struct ioapic *ioapic;
 	struct irq_routes __rcu *routes;	/* (L) */
+	u32 split_pins;				/* (L) GSIs of user space's IO-APIC, from 0 on */
 	struct vm_eventfds eventfds;		/* (L) */
 	struct vm_clock clock;			/* (-) */
 	struct msr_filter __rcu *msr_filter;	/* (L) NULL: none */

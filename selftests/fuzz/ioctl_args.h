@@ -277,7 +277,7 @@ static void fill_enable_cap(void *p)
 	static const uint32_t caps[] = {
 		KVM_CAP_X86_USER_SPACE_MSR, KVM_CAP_EXCEPTION_PAYLOAD,
 		KVM_CAP_X86_TRIPLE_FAULT_EVENT, KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2,
-		KVM_CAP_DIRTY_LOG_RING,
+		KVM_CAP_DIRTY_LOG_RING, KVM_CAP_SPLIT_IRQCHIP,
 	};
 	struct kvm_enable_cap *cap = p;
 

@@ -236,15 +236,23 @@ bool event_interrupt_waiting(struct vcpu *vcpu)
 	return irqchip_pending(vcpu) >= 0;
 }
 
-static int take_interrupt(struct vcpu *vcpu)
+/**
+ * event_take_user() - the vector of user space's KVM_INTERRUPT, which waits no more
+ * @vcpu: loaded
+ *
+ * Return: 0 to 255, -1 if there is none.
+ */
+int event_take_user(struct vcpu *vcpu)
 {
-	int vector;
+	int vector = vcpu->ev.user_vector;
 
-	if (vcpu->vm->irqchip != IRQCHIP_NONE)
-		return irqchip_ack(vcpu);
-	vector = vcpu->ev.user_vector;
 	vcpu->ev.user_vector = -1;
 	return vector;
+}
+
+static int take_interrupt(struct vcpu *vcpu)
+{
+	return vcpu->vm->irqchip == IRQCHIP_NONE ? event_take_user(vcpu) : irqchip_ack(vcpu);
 }
 
 static void inject(struct vcpu *vcpu, u32 info, u8 vector, u8 insn_len)
@@ -386,7 +394,7 @@ void event_prepare(struct vcpu *vcpu)
 		   !held && atomic_read(&vcpu->ev.nmi.pending));
 	set_window(vcpu, CPU_BASED_INTR_WINDOW_EXITING,
 		   (!held && event_interrupt_waiting(vcpu)) ||
-		   (vcpu->vm->irqchip == IRQCHIP_NONE && vcpu->run->request_interrupt_window));
+		   (vcpu->vm->irqchip != IRQCHIP_KERNEL && vcpu->run->request_interrupt_window));
 	vcpu->ev.exception.injected = false;
 	vcpu->ev.nmi.injected = false;
 	vcpu->ev.interrupt.injected = false;
@@ -440,7 +448,8 @@ int event_interrupt_vector(struct vcpu *vcpu)
 {
 	if (vcpu->ev.interrupt.injected && !vcpu->ev.interrupt.soft)
 		return vcpu->ev.interrupt.vector;
-	return vcpu->ev.user_vector;
+	/* Beside LAPICs it is not a state of the processor: the 8259 that it comes from has it. */
+	return vcpu->lapic ? -1 : vcpu->ev.user_vector;
 }
 
 /**

@@ -56,6 +56,7 @@ bool event_interrupt_allowed(struct vcpu *vcpu);
 bool event_interrupt_waiting(struct vcpu *vcpu);
 bool event_nmi_allowed(struct vcpu *vcpu);
 int event_interrupt_vector(struct vcpu *vcpu);
+int event_take_user(struct vcpu *vcpu);
 void event_set_interrupt(struct vcpu *vcpu, int vector);
 int event_get(struct vcpu *vcpu, struct kvm_vcpu_events *events);
 int event_set(struct vcpu *vcpu, const struct kvm_vcpu_events *events);

@@ -6,6 +6,7 @@
  * vm->lock guards creation; each controller has its own lock.
  */
 #include <linux/slab.h>
+#include "vmx/cpu/event.h"
 #include "vmx/irqchip/internal.h"
 
 /**
@@ -25,7 +26,7 @@ int irqchip_create(struct vm *vm)
 		return -EEXIST;
 	pic = pic_create();
 	ioapic = ioapic_create();
-	routes = routes_create();
+	routes = routes_create(true);
 	if (!pic || !ioapic || !routes) {
 		kvfree(routes);
 		kfree(ioapic);
@@ -37,6 +38,28 @@ int irqchip_create(struct vm *vm)
 	rcu_assign_pointer(vm->routes, routes);
 	/* Who sees the mode sees the controllers. */
 	smp_store_release(&vm->irqchip, IRQCHIP_KERNEL);
+	return 0;
+}
+
+/**
+ * irqchip_split() - KVM_CAP_SPLIT_IRQCHIP: only the LAPICs are here
+ * @vm: its lock is held and it has no vCPU yet
+ * @pins: GSIs below it are the pins of user space's IO-APIC, which hears of their EOIs
+ *
+ * Return: 0; -EINVAL for too many pins; -EEXIST if there are controllers already; -ENOMEM.
+ */
+int irqchip_split(struct vm *vm, u64 pins)
+{
+	lockdep_assert_held(&vm->lock);
+	if (pins > IRQCHIP_ROUTES)
+		return -EINVAL;
+	if (vm->irqchip != IRQCHIP_NONE)
+		return -EEXIST;
+	rcu_assign_pointer(vm->routes, routes_create(false));
+	if (!rcu_access_pointer(vm->routes))
+		return -ENOMEM;
+	vm->split_pins = pins;
+	smp_store_release(&vm->irqchip, IRQCHIP_SPLIT);
 	return 0;
 }
 
@@ -127,7 +150,8 @@ static bool extint_waits(struct vcpu *vcpu)
 {
 	const struct pic *pic = vcpu->vm->pic;
 
-	return pic && unlikely(READ_ONCE(pic->pair.output)) && lapic_accepts_extint(vcpu->lapic);
+	return unlikely(pic ? READ_ONCE(pic->pair.output) : vcpu->ev.user_vector >= 0) &&
+	       lapic_accepts_extint(vcpu->lapic);
 }
 
 /**
@@ -135,7 +159,7 @@ static bool extint_waits(struct vcpu *vcpu)
  * @vcpu: this thread's
  *
  * Return: -1 if not; else 0 or more, the vector if it is the LAPIC's (the 8259s tell theirs only
- * when it is taken). Context: any; takes no lock.
+ * when it is taken). Context: the vCPU's thread; takes no lock.
  */
 int irqchip_pending(struct vcpu *vcpu)
 {
@@ -153,6 +177,6 @@ int irqchip_ack(struct vcpu *vcpu)
 	int vector = -1;
 
 	if (extint_waits(vcpu))
-		vector = pic_take(vcpu);
+		vector = vcpu->vm->pic ? pic_take(vcpu) : event_take_user(vcpu);
 	return vector >= 0 ? vector : lapic_take(vcpu->lapic);
 }

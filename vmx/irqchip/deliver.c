@@ -12,7 +12,6 @@
 #define MSI_DEST(lo)		((lo) >> 12 & 0xff)
 #define MSI_HINT		BIT(3)
 #define MSI_LOGICAL		BIT(2)
-#define MSI_LEVEL		BIT(15)
 
 static bool is_for(const struct apic_msg *msg, const struct lapic *lapic)
 {

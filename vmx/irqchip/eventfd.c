@@ -385,17 +385,23 @@ static int deassign_irq(struct vm *vm, const struct kvm_irqfd *args)
  * @args: anything
  *
  * When a deassignment returns, no interrupt comes from the eventfd any more; of one that is not
- * assigned it is no error. Return: 0; -EINVAL for an unknown flag, without controllers here, or
- * for a descriptor that is no eventfd; -EBADF; -EBUSY if the eventfd raises an interrupt of this
- * VM already; -ENOSPC, -ENOMEM.
+ * assigned it is no error. Return: 0; -EINVAL for an unknown flag, without LAPICs here, with a
+ * resamplefd without an IO-APIC here, or for a descriptor that is no eventfd; -EBADF; -EBUSY if
+ * the eventfd raises an interrupt of this VM already; -ENOSPC, -ENOMEM.
  */
 int irqfd_set(struct vm *vm, const struct kvm_irqfd *args)
 {
+	enum irqchip_mode mode;
+
 	if (args->flags & ~(KVM_IRQFD_FLAG_DEASSIGN | KVM_IRQFD_FLAG_RESAMPLE))
 		return -EINVAL;
 	if (args->flags & KVM_IRQFD_FLAG_DEASSIGN)
 		return deassign_irq(vm, args);
-	return smp_load_acquire(&vm->irqchip) == IRQCHIP_KERNEL ? assign_irq(vm, args) : -EINVAL;
+	mode = smp_load_acquire(&vm->irqchip);
+	/* Who has the IO-APIC hears of an interrupt's end. */
+	if (mode < (args->flags & KVM_IRQFD_FLAG_RESAMPLE ? IRQCHIP_KERNEL : IRQCHIP_SPLIT))
+		return -EINVAL;
+	return assign_irq(vm, args);
 }
 
 /**

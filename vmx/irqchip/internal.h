@@ -101,6 +101,8 @@ struct ioapic {
 	u64 entry[IOAPIC_PINS];
 };
 
+#define MSI_LEVEL	BIT(15)		/* of an MSI's data */
+
 /* One wire changes; is the input high? */
 static inline bool line_level(struct line_levels *wires, unsigned int pin,
 			      enum line_source source, bool level)
@@ -153,7 +155,6 @@ int lapic_pending(const struct lapic *lapic);
 int lapic_take(struct lapic *lapic);
 void lapic_eoi(struct lapic *lapic);
 void lapic_write_tpr(struct lapic *lapic, u8 tpr);
-bool lapic_accepts_extint(const struct lapic *lapic);
 void lapic_sync_irq(struct lapic *lapic);
 
 /* lapic_startup.c */
@@ -191,7 +192,8 @@ void ioapic_get(struct vm *vm, struct kvm_ioapic_state *state);
 void ioapic_set(struct vm *vm, const struct kvm_ioapic_state *state);
 
 /* route.c */
-struct irq_routes *routes_create(void);
+struct irq_routes *routes_create(bool wired);
 bool irqchip_leads_to(struct vm *vm, u32 gsi, bool ioapic, unsigned int pin);
+bool irqchip_split_pin(struct vm *vm, u8 vector);
 
 #endif

@@ -16,6 +16,7 @@
 
 #define IRQCHIP_ROUTES	4096	/* GSIs, and routes, of one VM at most */
 
+struct lapic;
 struct vcpu;
 struct vm;
 
@@ -24,6 +25,7 @@ enum line_source { LINE_USER, LINE_RESAMPLED, LINE_SOURCES };
 
 /* The controllers of a VM (chip.c, route.c, deliver.c). */
 int irqchip_create(struct vm *vm);
+int irqchip_split(struct vm *vm, u64 pins);
 void irqchip_destroy(struct vm *vm);
 int irqchip_get(struct vm *vm, struct kvm_irqchip *chip);
 int irqchip_set(struct vm *vm, const struct kvm_irqchip *chip);
@@ -49,6 +51,7 @@ bool lapic_base_allowed(struct vcpu *vcpu, u64 value, bool host);
 void lapic_set_base(struct vcpu *vcpu, u64 value, bool host);
 void lapic_set_tpr(struct vcpu *vcpu, u8 cr8);
 u8 lapic_get_tpr(struct vcpu *vcpu);
+bool lapic_accepts_extint(const struct lapic *lapic);
 
 /* MSRs 0x800 to 0x8ff. 0, or 1 for #GP(0). IA32_TSC_DEADLINE has no invalid value. */
 int lapic_x2apic_read(struct vcpu *vcpu, u32 msr, u64 *value);

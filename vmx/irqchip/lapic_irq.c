@@ -138,24 +138,35 @@ static void look_again(struct lapic *lapic)
 		vcpu_request(lapic->vcpu, REQ_EVENT);
 }
 
+static noinline void end_level(struct vcpu *vcpu, u8 vector)
+{
+	if (vcpu->vm->ioapic) {
+		ioapic_eoi(vcpu, vector);
+	} else if (irqchip_split_pin(vcpu->vm, vector)) {
+		vcpu->eoi_vector = vector;
+		vcpu_request(vcpu, REQ_EOI);
+	}
+}
+
 /**
  * lapic_eoi() - end the highest interrupt in service
  * @lapic: this thread's
  *
- * The IO-APIC hears of level-triggered ones, and of all where lines are resampled.
+ * The IO-APIC hears of level-triggered ones, and of all where lines are resampled; user space
+ * hears of those that its own IO-APIC has sent.
  * SDM vol. 3A, 10.8.5.
  */
 void lapic_eoi(struct lapic *lapic)
 {
+	struct vcpu *vcpu = lapic->vcpu;
 	int vector = lapic->isr_top;
 
 	if (vector < 0)
 		return;
 	__clear_bit(vector & 31, vector_word(lapic, APIC_ISR, vector));
 	lapic->isr_top = lapic_top_vector(lapic->page + APIC_ISR);
-	if ((vector_test(lapic, APIC_TMR, vector) || irqfd_resamples(lapic->vcpu->vm)) &&
-	    lapic->vcpu->vm->ioapic)
-		ioapic_eoi(lapic->vcpu, vector);
+	if (unlikely(vector_test(lapic, APIC_TMR, vector) || irqfd_resamples(vcpu->vm)))
+		end_level(vcpu, vector);
 	look_again(lapic);
 }
 

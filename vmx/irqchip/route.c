@@ -51,11 +51,12 @@ static int add_target(struct irq_row *row, u32 chip, u32 pin)
 	return 0;
 }
 
-static int add_route(struct irq_row *row, const struct kvm_irq_routing_entry *entry)
+static int add_route(const struct vm *vm, struct irq_row *row,
+		     const struct kvm_irq_routing_entry *entry)
 {
 	switch (entry->type) {
 	case KVM_IRQ_ROUTING_IRQCHIP:
-		return entry->flags ? -EINVAL :
+		return entry->flags || !vm->ioapic ? -EINVAL :
 		       add_target(row, entry->u.irqchip.irqchip, entry->u.irqchip.pin);
 	case KVM_IRQ_ROUTING_MSI:
 		if ((entry->flags & ~KVM_MSI_VALID_DEVID) || row->nr || row->is_msi)
@@ -80,17 +81,18 @@ static struct irq_routes *routes_alloc(unsigned int nr)
 
 /**
  * routes_create() - the routes that a VM begins with
+ * @wired: to controllers here; none otherwise
  *
  * GSI n is pin n of the IO-APIC; the first 16 are the lines of the 8259s too. As KVM has it,
  * that holds for 0 as well: that pin 2 is the timer's is for user space to say.
  * Return: them, or NULL without memory.
  */
-struct irq_routes *routes_create(void)
+struct irq_routes *routes_create(bool wired)
 {
-	struct irq_routes *routes = routes_alloc(IOAPIC_PINS);
+	struct irq_routes *routes = routes_alloc(wired ? IOAPIC_PINS : 0);
 	unsigned int gsi;
 
-	for (gsi = 0; routes && gsi < IOAPIC_PINS; gsi++) {
+	for (gsi = 0; routes && gsi < routes->nr; gsi++) {
 		add_target(&routes->row[gsi], KVM_IRQCHIP_IOAPIC, gsi);
 		if (gsi < PIC_LINES)
 			add_target(&routes->row[gsi], gsi / 8, gsi % 8);
@@ -112,7 +114,7 @@ static int replace_routes(struct vm *vm, const struct kvm_irq_routing_entry *ent
 	if (!routes)
 		return -ENOMEM;
 	for (i = 0; i < nr && !r; i++)
-		r = add_route(&routes->row[array_index_nospec(entries[i].gsi, most + 1)],
+		r = add_route(vm, &routes->row[array_index_nospec(entries[i].gsi, most + 1)],
 			      &entries[i]);
 	if (!r) {
 		mutex_lock(&vm->lock);
@@ -138,7 +140,7 @@ int irqchip_set_routes(struct vm *vm, struct kvm_irq_routing __user *user)
 
 	if (copy_from_user(&head, user, sizeof(head)))
 		return -EFAULT;
-	if (smp_load_acquire(&vm->irqchip) != IRQCHIP_KERNEL || head.nr > IRQCHIP_ROUTES ||
+	if (smp_load_acquire(&vm->irqchip) == IRQCHIP_NONE || head.nr > IRQCHIP_ROUTES ||
 	    head.flags)
 		return -EINVAL;
 	entries = vmemdup_user(user->entries, array_size(head.nr, sizeof(*entries)));
@@ -159,7 +161,7 @@ static const struct irq_row *find_row(struct vm *vm, u32 gsi)
 
 /**
  * irqchip_set_line() - a wire is raised or lowered
- * @vm: with controllers here
+ * @vm: with LAPICs here
  * @source: whose wire; an input is high while one of the wires that lead there is
  * @gsi: any number
  * @level: high. A message is sent when it rises
@@ -188,6 +190,28 @@ int irqchip_set_line(struct vm *vm, enum line_source source, u32 gsi, bool level
 	}
 	rcu_read_unlock();
 	return status;
+}
+
+/**
+ * irqchip_split_pin() - does a pin of user space's IO-APIC send this interrupt, by level?
+ * @vm: with IRQCHIP_SPLIT
+ * @vector: of the interrupt
+ *
+ * Context: any.
+ */
+bool irqchip_split_pin(struct vm *vm, u8 vector)
+{
+	const struct irq_routes *routes;
+	bool found = false;
+	unsigned int gsi;
+
+	rcu_read_lock();
+	routes = rcu_dereference(vm->routes);
+	for (gsi = 0; !found && gsi < min(vm->split_pins, routes->nr); gsi++)
+		found = routes->row[gsi].is_msi && (u8)routes->row[gsi].msi.data == vector &&
+			routes->row[gsi].msi.data & MSI_LEVEL;
+	rcu_read_unlock();
+	return found;
 }
 
 /**
