@@ -44,7 +44,8 @@ look() {
 		$2
 		echo 0 >\$own/events/kvmlet/enable
 		# "EVENT: WORDS" of each
-		sed -n 's/^.*[0-9]: *\(kvmlet:\)*\([a-z_]*\): */\2: /p' /report.txt | sort -u >/told.txt
+		sed -n 's/^.*[0-9]: *\(kvmlet:\)*\([a-z_]*\): */\2: /p' /report.txt |
+			sort -u >/told.txt
 		sed -n 's/^.*[0-9]: *\([a-z_]*\): */\1: /p' \$own/trace | sort -u >/kernel.txt
 	SCRIPT
 	selftests/lab/lab run --driver kvmlet --ftrace "${add[@]}" --add build/guest/mmio \
