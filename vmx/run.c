@@ -138,8 +138,11 @@ static int stay_in_guest(struct vcpu *vcpu)
 		event_prepare(vcpu);
 	switch_refresh(vcpu);
 	xstate_enter(vcpu);
-	if (unlikely(debug_must_switch(vcpu)))
+	if (unlikely(debug_must_switch(vcpu))) {
 		debug_switch_in(vcpu);
+		/* What the guest writes to its debug registers is read after its first exit. */
+		left = vcpu->dr_lent ? 1 : left;
+	}
 	context_start_time(&vcpu->rcu_told);
 	do {
 		enter_and_exit(vcpu);

@@ -109,6 +109,7 @@ struct vcpu {
 	u64 xcr0;				/* (v) */
 	unsigned long dr[4], dr6, dr7;		/* (v) the guest's */
 	unsigned long armed_dr7;		/* (v) what the processor gets, see debug_arm() */
+	bool dr_lent;				/* (v) see debug_lend() */
 	u64 apic_base;				/* (v) IA32_APIC_BASE */
 	u32 mp_state;				/* (v) KVM_MP_STATE_* */
 	struct vcpu_events ev;			/* (v) */

@@ -32,7 +32,7 @@ def cells_of(result, c):
             cells += [f"not yet: {result.missing[driver][c.key]}", "", ""]
         else:
             cells += ["-", "-", "-"]
-    ratio = result.ratio(c.key)
+    ratio = None if quiet(c) else result.ratio(c.key)
     less = [c.less] if c.less not in ("-", "base") else []
     less += ["flush"] if any(r and r.flushes for r in (ours, theirs)) else []
     return cells + ["-" if ratio is None or c.less == "base" else f"{ratio:.2f}",
@@ -58,9 +58,14 @@ def lines(rows):
         yield "  ".join(cells).rstrip()
 
 
+def quiet(c):
+    """Is it a class that leaves the guest on neither driver?"""
+    return c.key.startswith("quiet-")
+
+
 def ratios(result):
-    """{key: ratio} of the classes that both drivers have."""
-    found = {c.key: result.ratio(c.key) for c in measured(result, False)}
+    """{key: ratio} of the classes that both drivers have, and that cost something."""
+    found = {c.key: result.ratio(c.key) for c in measured(result, False) if not quiet(c)}
     return {key: r for key, r in found.items() if r is not None}
 
 

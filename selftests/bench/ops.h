@@ -21,6 +21,7 @@
 #define MSR_TSC_ADJUST	0x3b
 #define MSR_PLATFORM	0xce
 #define MSR_SYSENTER	0x174
+#define MSR_FS_BASE	0xc0000100
 #define MSR_MISC	0x1a0
 #define MSR_EFER	0xc0000080
 #define UD		6
@@ -147,6 +148,22 @@ TOGGLE_LOOP(do_cr4_mce, 4, READ_CR(4), X86_CR4_MCE)
 TOGGLE_LOOP(do_cr4_osxsave, 4, READ_CR(4), X86_CR4_OSXSAVE)
 TOGGLE_LOOP(do_cr4_smep, 4, READ_CR(4), X86_CR4_SMEP)
 TOGGLE_LOOP(do_cr8, 8, 0, 1)
+
+/* What no processor with these features leaves the guest for. */
+LOOP(do_rdtsc, NOTHING, "rdtsc", : : : ABCD)
+LOOP(do_pause, NOTHING, "pause", : : : "memory")
+LOOP(do_invlpg, NOTHING, "invlpg (%0)", : : "r"(REGION) : "memory")
+LOOP(do_rd_cr0, NOTHING, "mov %%cr0, %%rax", : : : "rax", "memory")
+LOOP(do_rd_cr8, NOTHING, "mov %%cr8, %%rax", : : : "rax", "memory")
+LOOP(do_cr0_same, uint64_t old = READ_CR(0), "mov %0, %%cr0", : : "r"(old) : "memory")
+LOOP(do_cr3_same, uint64_t old = READ_CR(3), "mov %0, %%cr3", : : "r"(old) : "memory")
+LOOP(do_dr7_alone, NOTHING, "mov %0, %%dr7", : : "r"(0x400UL) : "memory")
+TOGGLE_LOOP(do_cr0_ts, 0, READ_CR(0), X86_CR0_TS)
+TOGGLE_LOOP(do_cr0_wp, 0, READ_CR(0), X86_CR0_WP)
+TOGGLE_LOOP(do_cr4_pge, 4, READ_CR(4), X86_CR4_PGE)
+RDMSR_LOOP(do_rd_fs, MSR_FS_BASE)
+WRMSR_LOOP(do_wr_sysenter, NOTHING, MSR_SYSENTER, 0, 0)
+WRMSR_LOOP(do_wr_tpr, NOTHING, X2APIC(APIC_TPR), 0x10, 0)
 
 /* An IPI to itself; it is delivered at once, or ends a HLT. */
 #define IPI_LOOP(name, msr, low, wait)						\

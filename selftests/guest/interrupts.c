@@ -178,6 +178,105 @@ static void lapic(void (*guest)(void), void (*eoi)(void), const char *name)
 	machine_close(&vm, &vcpu);
 }
 
+/* --- task priorities ------------------------------------------------------------------------ */
+
+#define STEPS		3000
+#define FIRST		0x30		/* vectors that are posted: so many from here on */
+#define VECTORS		0xc0
+
+static volatile uint32_t expected[256];
+static bool in_x2apic;
+
+static void post(uint8_t vector)
+{
+	if (in_x2apic)
+		guest_wrmsr(X2APIC_SELF, vector);
+	else
+		apic_write(APIC_ICR, ICR_SELF | vector);
+}
+
+/* In all the ways that there are. */
+static void set_priority(uint32_t class, uint32_t way)
+{
+	if (way & 1)
+		asm volatile("mov %0, %%cr8" : : "r"((uint64_t)class) : "memory");
+	else if (in_x2apic)
+		guest_wrmsr(X2APIC(APIC_TPR), class << 4);
+	else
+		apic_write(APIC_TPR, class << 4);
+}
+
+static uint32_t get_priority(uint32_t way)
+{
+	uint64_t class;
+
+	if (!(way & 2))
+		return (in_x2apic ? guest_rdmsr(X2APIC(APIC_TPR)) : apic_read(APIC_TPR)) >> 4;
+	asm volatile("mov %%cr8, %0" : "=r"(class) : : "memory");
+	return class;
+}
+
+/* A guest that is open posts interrupts and moves its priority: what may pass has come at once. */
+static void priority_guest(void)
+{
+	static uint8_t waits[256];
+	uint32_t seed = 1, step, vector, class = 0, wrong = 0, misread = 0;
+
+	if (in_x2apic)
+		guest_wrmsr(MSR_APIC_BASE, guest_rdmsr(MSR_APIC_BASE) | 0x400);
+	memset(waits, 0, sizeof(waits));
+	if (in_x2apic)
+		guest_wrmsr(X2APIC(APIC_SPIV), 0x1ff);
+	else
+		apic_write(APIC_SPIV, 0x1ff);
+	asm volatile("sti");
+	for (step = 0; step < STEPS; step++) {
+		seed = seed * 1664525 + 1013904223;
+		if (seed >> 31) {
+			vector = FIRST + (seed >> 16) % VECTORS;
+			waits[vector] = 1;
+			post(vector);
+		} else {
+			class = seed >> 16 & 15;
+			set_priority(class, seed >> 20);
+			misread += get_priority(seed >> 20) != class;
+		}
+		for (vector = FIRST; vector < FIRST + VECTORS; vector++) {
+			if (waits[vector] && vector >> 4 > class) {
+				waits[vector] = 0;
+				expected[vector]++;
+			}
+			wrong += irqs[vector] != expected[vector];
+		}
+	}
+	asm volatile("cli");
+	guest_check("the priority reads as it was written", misread, 0);
+	guest_check("each interrupt came when its priority let it, and not before", wrong, 0);
+	guest_sync(1);
+}
+
+static void priorities(bool x2apic)
+{
+	const char *how = x2apic ? "x2APIC" : "xAPIC";
+	struct vcpu vcpu;
+	struct vm vm;
+	long exits;
+
+	guest_eoi = x2apic ? x2apic_eoi : apic_eoi;
+	in_x2apic = x2apic;
+	memset((void *)expected, 0, sizeof(expected));
+	machine(&vm, &vcpu, path, true, priority_guest);
+	memset((void *)irqs, 0, sizeof(irqs));
+	TAP_EQ(vcpu_sync(&vcpu), 1, x2apic ? "a guest moves its x2APIC's priority" :
+					     "a guest moves its xAPIC's priority");
+	tap_checks();
+	exits = vcpu_exits(&vcpu, "CR_ACCESS");
+	if (exits >= 0)
+		tap_ok(!exits, "%s: CR8 is moved without an exit", how);
+	vcpu_reached(&vcpu, "TPR_BELOW_THRESHOLD");
+	machine_close(&vm, &vcpu);
+}
+
 /* --- from outside --------------------------------------------------------------------------- */
 
 static void set_line(struct vm *vm, unsigned int gsi, unsigned int level)
@@ -359,6 +458,8 @@ int main(int argc, char **argv)
 	windows();
 	lapic(xapic_guest, apic_eoi, "the guest gets through its xAPIC");
 	lapic(x2apic_guest, x2apic_eoi, "the guest gets through its x2APIC");
+	priorities(false);
+	priorities(true);
 	outside();
 	pic();
 	odd_moments();

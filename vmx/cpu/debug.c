@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The guest's debug registers. MOV DR always exits, so the values here are right, but for
- * DR7, which an entry loads from the VMCS, and DR6, which the processor changes while a
- * breakpoint is armed: only then are DR0 to DR3 and DR6 switched around an entry. Armed are the
- * guest's breakpoints, or those of a debugger in user space instead.
+ * The guest's debug registers. MOV DR exits, so the values here are right, but for DR7, which an
+ * entry loads from the VMCS, and DR6, which the processor changes while a breakpoint is armed:
+ * only then are DR0 to DR3 and DR6 switched around an entry. Armed are the guest's breakpoints,
+ * or those of a debugger in user space instead. A guest that accesses one without a debugger
+ * probably accesses more: it has them all to itself until its next exit.
  *
  * vcpu->mutex, vCPU loaded. SDM vol. 3B, 17.2.
  */
 #include <linux/hw_breakpoint.h>
 #include <linux/nospec.h>
 #include <asm/debugreg.h>
+#include <asm/vmx.h>
 #include "vmx/cpu/cr.h"
 #include "vmx/cpu/debug.h"
 #include "vmx/cpu/regs.h"
@@ -25,6 +27,15 @@ static bool debugger_has_them(const struct vcpu *vcpu)
 	return vcpu->debugger.control & KVM_GUESTDBG_USE_HW_BP;
 }
 
+static void lend(struct vcpu *vcpu, bool on)
+{
+	u32 *proc = &vcpu->vmcs->proc;
+
+	vcpu->dr_lent = on;
+	*proc = on ? *proc & ~CPU_BASED_MOV_DR_EXITING : *proc | CPU_BASED_MOV_DR_EXITING;
+	vmcs_write32(CPU_BASED_VM_EXEC_CONTROL, *proc);
+}
+
 /**
  * debug_arm() - the guest's DR7, or a debugger's breakpoints, have changed
  * @vcpu: loaded
@@ -35,6 +46,17 @@ void debug_arm(struct vcpu *vcpu)
 
 	vcpu->armed_dr7 = (dr7 & GUEST_DR7_WRITABLE) | GUEST_DR7_FIXED_1;
 	vmcs_writel(GUEST_DR7, vcpu->armed_dr7);
+	if (vcpu->dr_lent)
+		lend(vcpu, false);
+}
+
+/**
+ * debug_lend() - the guest's next accesses do not exit; it is to repeat the one that has
+ * @vcpu: loaded, without a debugger
+ */
+void debug_lend(struct vcpu *vcpu)
+{
+	lend(vcpu, true);
 }
 
 /**
@@ -171,13 +193,25 @@ void debug_switch_in(struct vcpu *vcpu)
 	const unsigned long *dr = debugger_has_them(vcpu) ? vcpu->debugger.dr : vcpu->dr;
 
 	set_debugreg(0, 7);
-	if (!(vcpu->armed_dr7 & DR7_ARMED))
+	if (!(vcpu->armed_dr7 & DR7_ARMED) && !vcpu->dr_lent)
 		return;
 	set_debugreg(dr[0], 0);
 	set_debugreg(dr[1], 1);
 	set_debugreg(dr[2], 2);
 	set_debugreg(dr[3], 3);
 	set_debugreg(vcpu->dr6, 6);
+}
+
+static void take_back(struct vcpu *vcpu)
+{
+	get_debugreg(vcpu->dr[0], 0);
+	get_debugreg(vcpu->dr[1], 1);
+	get_debugreg(vcpu->dr[2], 2);
+	get_debugreg(vcpu->dr[3], 3);
+	get_debugreg(vcpu->dr6, 6);
+	vcpu->dr6 = debug_dr6_of(vcpu->dr6);
+	set_debugreg(DR6_RESERVED, 6);
+	set_dr7(vcpu, vmcs_readl(GUEST_DR7));
 }
 
 /**
@@ -188,7 +222,9 @@ void debug_switch_in(struct vcpu *vcpu)
  */
 void debug_switch_out(struct vcpu *vcpu)
 {
-	if (vcpu->armed_dr7 & DR7_ARMED) {
+	if (vcpu->dr_lent) {
+		take_back(vcpu);
+	} else if (vcpu->armed_dr7 & DR7_ARMED) {
 		/* What a debugger's breakpoints leave there is not the guest's. */
 		if (!debugger_has_them(vcpu))
 			get_debugreg(vcpu->dr6, 6);

@@ -27,6 +27,7 @@
 
 void debug_reset(struct vcpu *vcpu);
 void debug_arm(struct vcpu *vcpu);
+void debug_lend(struct vcpu *vcpu);
 unsigned long debug_dr6_of(unsigned long conditions);
 unsigned long debug_access(struct vcpu *vcpu, unsigned long at, unsigned int len, u8 kinds);
 void debug_deliver(struct vcpu *vcpu, unsigned long dr6);
@@ -35,10 +36,10 @@ int debug_set_dr(struct vcpu *vcpu, unsigned int nr, unsigned long value);
 void debug_switch_in(struct vcpu *vcpu);
 void debug_switch_out(struct vcpu *vcpu);
 
-/* Has the guest, a debugger of it, or the host a breakpoint? Interrupts off. */
+/* Has the guest, a debugger of it, or the host a breakpoint, or the guest all? Interrupts off. */
 static inline bool debug_must_switch(const struct vcpu *vcpu)
 {
-	return (vcpu->armed_dr7 & DR7_ARMED) || hw_breakpoint_active();
+	return (vcpu->armed_dr7 & DR7_ARMED) || vcpu->dr_lent || hw_breakpoint_active();
 }
 
 void debug_get(struct vcpu *vcpu, struct kvm_debugregs *regs);

@@ -371,6 +371,17 @@ static bool start_interrupt(struct vcpu *vcpu)
 	return true;
 }
 
+/* A guest with a TPR shadow is looked at again when its TPR lets an interrupt pass. */
+static void set_threshold(struct vcpu *vcpu)
+{
+	u32 threshold = lapic_tpr_threshold(vcpu);
+
+	if (threshold == vcpu->vmcs->tpr_threshold)
+		return;
+	vcpu->vmcs->tpr_threshold = threshold;
+	vmcs_write32(TPR_THRESHOLD, threshold);
+}
+
 /**
  * event_prepare() - give the processor the event that goes first
  * @vcpu: about to enter
@@ -395,6 +406,8 @@ void event_prepare(struct vcpu *vcpu)
 	set_window(vcpu, CPU_BASED_INTR_WINDOW_EXITING,
 		   (!held && event_interrupt_waiting(vcpu)) ||
 		   (vcpu->vm->irqchip != IRQCHIP_KERNEL && vcpu->run->request_interrupt_window));
+	if (vcpu->vmcs->proc & CPU_BASED_TPR_SHADOW)
+		set_threshold(vcpu);
 	vcpu->ev.exception.injected = false;
 	vcpu->ev.nmi.injected = false;
 	vcpu->ev.interrupt.injected = false;

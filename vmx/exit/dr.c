@@ -44,13 +44,18 @@ static int write_dr(struct vcpu *vcpu, unsigned int dr, unsigned long value)
  * exit_dr() - MOV DR
  * @vcpu: loaded
  *
- * The exit comes before the instruction's own checks (SDM 25.1.1). Return: 1.
+ * The exit comes before the instruction's own checks (SDM 25.1.1). Without a debugger, and if
+ * no access has to trap (DR7.GD), the guest does it itself. Return: 1.
  */
 int exit_dr(struct vcpu *vcpu)
 {
 	unsigned long qual = vmcs_readl(EXIT_QUALIFICATION);
 	unsigned int dr = DR_NUMBER(qual);
 
+	if (!vcpu->debugger.control && !(vcpu->armed_dr7 & DR7_GD)) {
+		debug_lend(vcpu);
+		return 1;
+	}
 	if ((dr == 4 || dr == 5) && (cr4_get(vcpu) & X86_CR4_DE))
 		return exit_undefined(vcpu);
 	if (segment_cpl(vcpu))

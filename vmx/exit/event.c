@@ -31,7 +31,7 @@ int exit_nothing(struct vcpu *vcpu)
 }
 
 /**
- * exit_window() - the guest allows the event that waits: it is looked at before the entry
+ * exit_window() - the guest may allow the event that waits: it is looked at before the entry
  * @vcpu: loaded
  *
  * Return: 1.

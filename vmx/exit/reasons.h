@@ -63,7 +63,7 @@
 	X(39, MONITOR_INSTRUCTION, exit_skip,          IRQS_OFF)  /* always */ \
 	X(40, PAUSE_INSTRUCTION,   exit_pause,         0)         /* a loop of them at CPL 0 */ \
 	X(41, MCE_DURING_VMENTRY,  exit_entry_failed,  0)         /* after the host's #MC */ \
-	X(43, TPR_BELOW_THRESHOLD, exit_unexpected,    0)         /* off: no TPR shadow */ \
+	X(43, TPR_BELOW_THRESHOLD, exit_window,        0)         /* an interrupt waited for it */ \
 	X(44, APIC_ACCESS,         exit_unexpected,    VECTORING) /* off: EPT violations serve */ \
 	X(45, EOI_INDUCED,         exit_unexpected,    0)         /* off */ \
 	X(46, GDTR_IDTR,           exit_unexpected,    0)         /* off */ \

@@ -7,6 +7,7 @@
  */
 #include <linux/gfp.h>
 #include <linux/moduleparam.h>
+#include <asm/apicdef.h>
 #include <asm/msr-index.h>
 #include <asm/traps.h>
 #include "vmx/compat.h"
@@ -14,6 +15,7 @@
 #include "vmx/hw/controls.h"
 #include "vmx/hw/enable.h"
 #include "vmx/hw/switch.h"
+#include "vmx/irqchip/irqchip.h"
 #include "vmx/vcpu.h"
 
 static uint slice;
@@ -34,11 +36,14 @@ static const u32 passed_through[] = {
 #define PAUSE_GAP	128
 #define PAUSE_WINDOW	4096
 
-/* One lets those through; the other, for guests that may not access them all, none. */
-static unsigned long *msr_bitmap, *msr_bitmap_none;
+#define X2APIC_TPR	(APIC_BASE_MSR + (APIC_TASKPRI >> 4))
+#define BITMAPS_ORDER	2	/* the pages below, one after the other */
+
+/* One lets those through, one also an x2APIC's TPR; one, for a guest with a filter, none. */
+static unsigned long *msr_bitmap, *msr_bitmap_x2apic, *msr_bitmap_none;
 
 /* SDM 24.6.9: four bitmaps of 1 KiB: reads low, reads high, writes low, writes high. */
-static void allow(u32 msr, bool write)
+static void allow(unsigned long *bitmap, u32 msr, bool write)
 {
 	unsigned long bit = msr & 0x1fff;
 
@@ -46,7 +51,7 @@ static void allow(u32 msr, bool write)
 		bit += 1024 * 8;
 	if (write)
 		bit += 2048 * 8;
-	__clear_bit(bit, msr_bitmap);
+	__clear_bit(bit, bitmap);
 }
 
 /**
@@ -58,18 +63,21 @@ int controls_init(void)
 {
 	unsigned int i;
 
-	/* Two pages, one after the other. */
-	msr_bitmap = (void *)__get_free_pages(GFP_KERNEL, 1);
+	msr_bitmap = (void *)__get_free_pages(GFP_KERNEL, BITMAPS_ORDER);
 	if (!msr_bitmap)
 		return -ENOMEM;
-	memset(msr_bitmap, 0xff, 2 * PAGE_SIZE);
-	msr_bitmap_none = msr_bitmap + PAGE_SIZE / sizeof(long);
+	msr_bitmap_x2apic = msr_bitmap + PAGE_SIZE / sizeof(long);
+	msr_bitmap_none = msr_bitmap_x2apic + PAGE_SIZE / sizeof(long);
+	memset(msr_bitmap, 0xff, PAGE_SIZE << BITMAPS_ORDER);
 	for (i = 0; i < ARRAY_SIZE(passed_through); i++) {
-		allow(passed_through[i], false);
-		allow(passed_through[i], true);
+		allow(msr_bitmap, passed_through[i], false);
+		allow(msr_bitmap, passed_through[i], true);
 	}
 	/* A read has the TSC offset applied; a write must change that, so it exits. */
-	allow(MSR_IA32_TSC, false);
+	allow(msr_bitmap, MSR_IA32_TSC, false);
+	memcpy(msr_bitmap_x2apic, msr_bitmap, PAGE_SIZE);
+	allow(msr_bitmap_x2apic, X2APIC_TPR, false);
+	allow(msr_bitmap_x2apic, X2APIC_TPR, true);
 	return 0;
 }
 
@@ -78,7 +86,7 @@ int controls_init(void)
  */
 void controls_exit(void)
 {
-	free_pages((unsigned long)msr_bitmap, 1);
+	free_pages((unsigned long)msr_bitmap, BITMAPS_ORDER);
 }
 
 /**
@@ -101,9 +109,11 @@ static void choose(struct vcpu *vcpu)
 	struct vmcs_state *vmcs = vcpu->vmcs;
 
 	vmcs->pin = vmx_caps.pin;
-	/* The LAPIC's TPR is not shadowed, so each MOV CR8 must reach it. */
-	vmcs->proc = (vmx_caps.proc & ~CPU_BASED_TPR_SHADOW) | CPU_BASED_MOV_DR_EXITING |
-		     CPU_BASED_CR8_LOAD_EXITING | CPU_BASED_CR8_STORE_EXITING;
+	vmcs->proc = vmx_caps.proc | CPU_BASED_MOV_DR_EXITING;
+	/* CR8 is the TPR of the LAPIC's page, or user space's. */
+	if (!vcpu->lapic)
+		vmcs->proc = (vmcs->proc & ~CPU_BASED_TPR_SHADOW) | CPU_BASED_CR8_LOAD_EXITING |
+			     CPU_BASED_CR8_STORE_EXITING;
 	vmcs->proc2 = vmx_caps.proc2;
 	vmcs->exit = vmx_caps.exit;
 	vmcs->entry = vmx_caps.entry;
@@ -165,9 +175,29 @@ void controls_set_msr_bitmap(struct vcpu *vcpu)
 {
 	bool pass = msr_filter_passes(vcpu->vm, passed_through, ARRAY_SIZE(passed_through)) &&
 		    msr_filter_allows(vcpu->vm, MSR_IA32_TSC, false);
+	bool x2apic = vcpu->vmcs->proc2 & SECONDARY_EXEC_VIRTUALIZE_X2APIC_MODE;
 
 	if (vcpu->vmcs->proc & CPU_BASED_USE_MSR_BITMAPS)
-		vmcs_write64(MSR_BITMAP, __pa(pass ? msr_bitmap : msr_bitmap_none));
+		vmcs_write64(MSR_BITMAP, __pa(!pass ? msr_bitmap_none :
+					      x2apic ? msr_bitmap_x2apic : msr_bitmap));
+}
+
+/**
+ * controls_set_x2apic() - the guest's LAPIC enters x2APIC mode, or leaves it
+ * @vcpu: loaded
+ * @on: its TPR is an MSR now, and the processor has it if it can. SDM vol. 3C, 29.5
+ */
+void controls_set_x2apic(struct vcpu *vcpu, bool on)
+{
+	u32 *proc2 = &vcpu->vmcs->proc2;
+
+	if (!caps_has(&vmx_caps, VMX_CAP_VIRT_X2APIC))
+		return;
+	*proc2 &= ~SECONDARY_EXEC_VIRTUALIZE_X2APIC_MODE;
+	if (on && vcpu->vmcs->proc & CPU_BASED_TPR_SHADOW)
+		*proc2 |= SECONDARY_EXEC_VIRTUALIZE_X2APIC_MODE;
+	vmcs_write32(SECONDARY_VM_EXEC_CONTROL, *proc2);
+	controls_set_msr_bitmap(vcpu);
 }
 
 /**
@@ -208,6 +238,10 @@ void controls_setup(struct vcpu *vcpu)
 	if (vcpu->vpid)
 		vmcs_write16(VIRTUAL_PROCESSOR_ID, vcpu->vpid);
 	controls_set_msr_bitmap(vcpu);
+	if (vmcs->proc & CPU_BASED_TPR_SHADOW) {
+		vmcs_write64(VIRTUAL_APIC_PAGE_ADDR, lapic_page(vcpu));
+		vmcs_write32(TPR_THRESHOLD, 0);
+	}
 	if (caps_has(&vmx_caps, VMX_CAP_XSAVES))
 		vmcs_write64(XSS_EXIT_BITMAP, 0);
 	if (caps_has(&vmx_caps, VMX_CAP_ENCLS_EXITING))

@@ -14,6 +14,7 @@ void controls_exit(void);
 void controls_setup(struct vcpu *vcpu);
 void controls_set_cpuid(struct vcpu *vcpu);
 void controls_set_msr_bitmap(struct vcpu *vcpu);
+void controls_set_x2apic(struct vcpu *vcpu, bool on);
 unsigned int controls_entries(void);
 u64 controls_eptp(u64 root_hpa);
 

@@ -58,7 +58,7 @@ struct vmcs_state {
 	struct list_head link;		/* in that CPU's list of active VMCSs */
 	u32 cached, dirty;		/* enum vmcs_cached */
 	u32 pin, proc, proc2, entry, exit;
-	u32 exceptions;
+	u32 exceptions, tpr_threshold;
 	unsigned long cr0_mask, cr4_mask;	/* guest/host masks */
 	unsigned long host_rsp, host_cr3, host_cr4, host_fs_base;
 };

@@ -9,6 +9,7 @@
 #include <linux/nospec.h>
 #include <linux/slab.h>
 #include "vmx/cpu/cpuid.h"
+#include "vmx/hw/controls.h"
 #include "vmx/irqchip/internal.h"
 
 static const u16 lvt_offsets[] = {
@@ -92,6 +93,18 @@ int lapic_create(struct vcpu *vcpu)
 }
 
 /**
+ * lapic_page() - the registers as the processor knows them, its virtual-APIC page
+ * @vcpu: any
+ *
+ * With a TPR shadow the guest reads and writes the TPR there without an exit. Return: its
+ * host-physical address. SDM vol. 3C, 29.1.
+ */
+u64 lapic_page(struct vcpu *vcpu)
+{
+	return __pa(vcpu->lapic->page);
+}
+
+/**
  * lapic_destroy() - free a vCPU's LAPIC
  * @vcpu: that nobody can reach any more
  */
@@ -163,6 +176,7 @@ void lapic_set_base(struct vcpu *vcpu, u64 value, bool host)
 	WRITE_ONCE(lapic->mode, mode_of(value));
 	if (lapic->mode == old)
 		return;
+	controls_set_x2apic(vcpu, lapic->mode == LAPIC_X2APIC);
 	if (lapic->mode != LAPIC_DISABLED)
 		set_id(lapic);
 	else if (!host)

@@ -102,6 +102,23 @@ int lapic_pending(const struct lapic *lapic)
 	return lapic_passes(vector, ppr) ? vector : -1;
 }
 
+/**
+ * lapic_tpr_threshold() - below which task priority an interrupt passes that waits for it
+ * @vcpu: this thread's
+ *
+ * Return: its class, 0 if the TPR keeps none. At most the TPR's class, as an entry demands.
+ */
+u32 lapic_tpr_threshold(struct vcpu *vcpu)
+{
+	const struct lapic *lapic = vcpu->lapic;
+	u32 class;
+
+	if (likely(!READ_ONCE(lapic->irr_pending)))
+		return 0;
+	class = max(lapic_top_vector(lapic->page + APIC_IRR), 0) >> 4;
+	return lapic_get(lapic, APIC_TASKPRI) >> 4 < class ? 0 : class;
+}
+
 /* Lowers irr_pending if IRR is empty; a post meanwhile is seen, or raises it again. */
 static void settle_pending(struct lapic *lapic)
 {
