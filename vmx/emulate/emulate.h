@@ -22,7 +22,7 @@
 #define EMUL_IO_BYTES	512	/* that one port_in() or port_out() moves at most */
 #define EMUL_MAX_REPEAT	64	/* iterations of one call */
 
-/* What an op, and what executing returns. */
+/* What an op, and what executing returns. EMUL_OK is 0: a ?: b goes on to b if a is done. */
 enum emul_status {
 	EMUL_OK,	/* op: done. Instruction: retired, RIP stands behind it */
 	EMUL_FAULT,	/* struct emul's fault is to be injected; nothing changed */

@@ -75,21 +75,32 @@ int emul_retire(struct emul *e)
 	return EMUL_OK;
 }
 
+/**
+ * emul_read_rm() - read the operand that ModRM says, zero-extended
+ * @e: executing
+ * @size: bytes
+ * @access: 0 or EMUL_WRITE
+ * @ref: set, if it is in memory
+ * @value: set
+ *
+ * Return: as emul_ref_at(), emul_load().
+ */
+int emul_read_rm(struct emul *e, unsigned int size, unsigned int access, struct emul_ref *ref,
+		 u64 *value)
+{
+	*value = e->insn.mem ? 0 : emul_reg(e, e->insn.rm, size);
+	return e->insn.mem ? emul_ref_rm(e, size, access, ref) ?: emul_load(e, ref, value) : EMUL_OK;
+}
+
 static int load_operand(struct emul *e, enum operand kind, unsigned int size, u64 *value)
 {
 	const struct emul_insn *i = &e->insn;
 	struct emul_ref ref;
-	int r;
 
 	*value = 0;
 	switch (kind) {
 	case OPD_RM:
-		if (i->mem) {
-			r = emul_ref_rm(e, size, 0, &ref);
-			return r == EMUL_OK ? emul_load(e, &ref, value) : r;
-		}
-		*value = emul_reg(e, i->rm, size);
-		break;
+		return emul_read_rm(e, size, 0, &ref, value);
 	case OPD_REG:
 		*value = emul_reg(e, i->reg, size);
 		break;
@@ -154,14 +165,10 @@ int emul_generic(struct emul *e)
 		.size		= i->size,
 		.src_size	= min_t(u8, i->op->src_size ?: i->size, i->size),
 	};
+	bool to_memory = i->op->dst == OPD_RM && i->mem;
 	int r = load_operand(e, i->op->src, a.src_size, &a.src);
 
-	if (r != EMUL_OK)
-		return r;
-	if (i->op->dst == OPD_RM && i->mem)
-		r = compute_memory(e, &a);
-	else
-		r = compute_register(e, &a);
+	r = r ?: (to_memory ? compute_memory(e, &a) : compute_register(e, &a));
 	if (r != EMUL_OK)
 		return r;
 	e->rflags = a.rflags;
@@ -177,10 +184,8 @@ int emul_generic(struct emul *e)
 int emul_cache_line(struct emul *e)
 {
 	struct emul_ref ref;
-	int r = emul_ref_rm(e, 1, 0, &ref);
+	int r = emul_ref_rm(e, 1, 0, &ref) ?: e->ops->probe(e, ref.linear, 1, ref.access);
 
-	if (r == EMUL_OK)
-		r = e->ops->probe(e, ref.linear, 1, ref.access);
 	return r == EMUL_OK || r == EMUL_MMIO ? emul_retire(e) : r;
 }
 
@@ -210,7 +215,5 @@ int emul_execute(struct emul *e)
  */
 int emul_one(struct emul *e)
 {
-	int r = emul_decode(e);
-
-	return r == EMUL_OK ? emul_execute(e) : r;
+	return emul_decode(e) ?: emul_execute(e);
 }

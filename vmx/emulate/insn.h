@@ -105,6 +105,8 @@ u64 emul_reg(struct emul *e, unsigned int nr, unsigned int size);
 void emul_set_reg(struct emul *e, unsigned int nr, unsigned int size, u64 value);
 int emul_retire(struct emul *e);
 bool emul_is_locked(const struct emul *e);
+int emul_read_rm(struct emul *e, unsigned int size, unsigned int access, struct emul_ref *ref,
+		 u64 *value);
 int emul_generic(struct emul *e);
 int emul_cache_line(struct emul *e);
 
@@ -125,7 +127,9 @@ int emul_string(struct emul *e);
 int emul_sse_load(struct emul *e);
 int emul_sse_store(struct emul *e);
 
-/* alu.c: set the destination and all flags that the instruction defines */
+/* alu.c, shift.c: set the destination and all flags that the instruction defines. */
+#define ALU_FN(name, statement)	void name(struct alu *a) { statement; }
+
 void alu_set_szp(struct alu *a, u64 result);
 void alu_mov(struct alu *a);
 void alu_movsx(struct alu *a);
@@ -145,8 +149,6 @@ void alu_bt(struct alu *a);
 void alu_bts(struct alu *a);
 void alu_btr(struct alu *a);
 void alu_btc(struct alu *a);
-
-/* shift.c: the same for rotates and shifts */
 void alu_rol(struct alu *a);
 void alu_ror(struct alu *a);
 void alu_rcl(struct alu *a);
