@@ -109,6 +109,15 @@ struct caps_row {
 
 extern const struct caps_row caps_table[VMX_CAP_COUNT];
 
+/* A row is of use only if another is there too; @checked: a VM entry insists on both controls. */
+struct caps_pair {
+	u8 cap, needs;
+	bool checked;
+};
+
+extern const struct caps_pair caps_pairs[];
+extern const unsigned int caps_nr_pairs;
+
 /**
  * struct vmx_caps - the judged capabilities, what the driver sets up from
  * @has:	bitmap over enum vmx_cap: there, and everything it depends on is there too

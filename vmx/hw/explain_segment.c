@@ -5,7 +5,6 @@
  */
 #include "vmx/hw/explain_internal.h"
 
-#define SECTION		"26.3.1.2"
 #define RPL(selector)	((selector) & 3)
 #define TI		BIT(2)
 #define AR_VIRTUAL_8086	0xf3
@@ -19,10 +18,11 @@ struct segment {
 };
 
 static const struct {
-	u32 selector, base, limit, ar;
+	struct explain_field selector, base, limit, ar;
 } fields[SEGMENTS] = {
-#define FIELDS(name)	[name] = { GUEST_##name##_SELECTOR, GUEST_##name##_BASE,	\
-				   GUEST_##name##_LIMIT, GUEST_##name##_AR_BYTES }
+#define FIELDS(name)									\
+	[name] = { FIELD(GUEST_##name##_SELECTOR), FIELD(GUEST_##name##_BASE),		\
+		   FIELD(GUEST_##name##_LIMIT), FIELD(GUEST_##name##_AR_BYTES) }
 	FIELDS(CS), FIELDS(SS), FIELDS(DS), FIELDS(ES), FIELDS(FS), FIELDS(GS), FIELDS(LDTR),
 	FIELDS(TR),
 #undef FIELDS
@@ -31,7 +31,7 @@ static const struct {
 /* A rule for the access rights of a segment. */
 static void rights(struct explain *e, unsigned int nr, bool holds, const char *words)
 {
-	explain_rule(e, holds, fields[nr].ar, SECTION, "%s", words);
+	explain_rule(e, holds, fields[nr].ar, "%s", words);
 }
 
 static void check_virtual_8086(struct explain *e, const struct segment *s)
@@ -39,38 +39,36 @@ static void check_virtual_8086(struct explain *e, const struct segment *s)
 	unsigned int nr;
 
 	for (nr = CS; nr <= GS; nr++) {
-		explain_rule(e, s[nr].base == s[nr].selector << 4, fields[nr].base, SECTION,
+		explain_rule(e, s[nr].base == s[nr].selector << 4, fields[nr].base,
 			     "must be the selector times 16 in virtual-8086 mode");
-		explain_rule(e, s[nr].limit == 0xffff, fields[nr].limit, SECTION,
+		explain_rule(e, s[nr].limit == 0xffff, fields[nr].limit,
 			     "must be 0xffff in virtual-8086 mode");
-		rights(e, nr, s[nr].ar == AR_VIRTUAL_8086,
-		       "must be 0xf3 in virtual-8086 mode");
+		rights(e, nr, s[nr].ar == AR_VIRTUAL_8086, "must be 0xf3 in virtual-8086 mode");
 	}
 }
 
 static void check_selectors(struct explain *e, const struct segment *s)
 {
-	explain_rule(e, !(s[TR].selector & TI), fields[TR].selector, SECTION,
-		     "TI (bit 2) must be 0");
+	explain_rule(e, !(s[TR].selector & TI), fields[TR].selector, "TI (bit 2) must be 0");
 	explain_rule(e, !s[LDTR].usable || !(s[LDTR].selector & TI), fields[LDTR].selector,
-		     SECTION, "TI (bit 2) must be 0");
+		     "TI (bit 2) must be 0");
 	if (!(e->rflags & X86_EFLAGS_VM) && e->restricted)
 		explain_rule(e, RPL(s[SS].selector) == RPL(s[CS].selector), fields[SS].selector,
-			     SECTION, "RPL must be CS's");
+			     "RPL must be CS's");
 }
 
 static void check_bases(struct explain *e, const struct segment *s)
 {
 	unsigned int nr;
 
-	explain_canonical(e, fields[TR].base, SECTION);
-	explain_canonical(e, fields[FS].base, SECTION);
-	explain_canonical(e, fields[GS].base, SECTION);
+	explain_canonical(e, fields[TR].base);
+	explain_canonical(e, fields[FS].base);
+	explain_canonical(e, fields[GS].base);
 	if (s[LDTR].usable)
-		explain_canonical(e, fields[LDTR].base, SECTION);
+		explain_canonical(e, fields[LDTR].base);
 	for (nr = CS; nr <= ES; nr++)
 		if (nr == CS || s[nr].usable)
-			explain_bits(e, fields[nr].base, SECTION, 0, 0xffffffff);
+			explain_bits(e, fields[nr].base, 0, 0xffffffff);
 }
 
 /* G says in which unit the limit is: both must agree. */
@@ -86,10 +84,8 @@ static void check_common(struct explain *e, unsigned int nr, const struct segmen
 {
 	rights(e, nr, s->ar & AR_P, "P (bit 7) must be 1");
 	rights(e, nr, !(s->ar & AR_RESERVED), "bits 31:17 and 11:8 must be 0");
-	if (nr < LDTR)
-		rights(e, nr, s->ar & AR_S, "S (bit 4) must be 1");
-	else
-		rights(e, nr, !(s->ar & AR_S), "S (bit 4) must be 0");
+	rights(e, nr, !(s->ar & AR_S) == (nr >= LDTR),
+	       nr < LDTR ? "S (bit 4) must be 1" : "S (bit 4) must be 0");
 	check_limit(e, nr, s);
 }
 
@@ -174,11 +170,12 @@ void explain_segments(struct explain *e)
 	struct segment s[SEGMENTS];
 	unsigned int nr;
 
+	e->section = "26.3.1.2";
 	for (nr = 0; nr < SEGMENTS; nr++) {
-		s[nr].selector = explain_get(e, fields[nr].selector);
-		s[nr].base = explain_get(e, fields[nr].base);
-		s[nr].limit = explain_get(e, fields[nr].limit);
-		s[nr].ar = explain_get(e, fields[nr].ar);
+		s[nr].selector = explain_get(e, fields[nr].selector.encoding);
+		s[nr].base = explain_get(e, fields[nr].base.encoding);
+		s[nr].limit = explain_get(e, fields[nr].limit.encoding);
+		s[nr].ar = explain_get(e, fields[nr].ar.encoding);
 		s[nr].usable = !(s[nr].ar & AR_UNUSABLE);
 	}
 	check_selectors(e, s);
