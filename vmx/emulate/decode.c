@@ -182,24 +182,19 @@ static int decode_opcode(struct emul *e)
 	static const struct emul_opcode *const maps[] = { emul_map0, emul_map1, emul_map2 };
 	struct emul_insn *i = &e->insn;
 	bool vex;
-	int r = is_vex(e, &vex);
+	int r = is_vex(e, &vex) ?: (vex ? decode_vex(e) : EMUL_OK);
 
-	if (r == EMUL_OK && vex)
-		r = decode_vex(e);
-	if (r != EMUL_OK)
-		return r;
-	if (!vex && i->opcode == 0x0f) {
+	if (r == EMUL_OK && !vex && i->opcode == 0x0f) {
 		i->map = 1;
 		r = next_byte(e, &i->opcode);
 		if (r == EMUL_OK && i->opcode == 0x38) {
 			i->map = 2;
 			r = next_byte(e, &i->opcode);
 		}
-		if (r != EMUL_OK)
-			return r;
 	}
-	i->op = &maps[i->map][i->opcode];
-	return EMUL_OK;
+	if (r == EMUL_OK)
+		i->op = &maps[i->map][i->opcode];
+	return r;
 }
 
 /* 16-bit addresses: BX or BP, SI or DI. */
@@ -293,13 +288,10 @@ static unsigned int prefix_column(const struct emul_insn *i)
 static int decode_row(struct emul *e)
 {
 	struct emul_insn *i = &e->insn;
-	int r;
+	int r = i->op->flags & OPF_MODRM ? decode_modrm(e) : EMUL_OK;
 
-	if (i->op->flags & OPF_MODRM) {
-		r = decode_modrm(e);
-		if (r != EMUL_OK)
-			return r;
-	}
+	if (r != EMUL_OK)
+		return r;
 	if (i->op->flags & OPF_PREFIX)
 		i->op = &i->op->sub[prefix_column(i)];
 	if (i->op->flags & OPF_GROUP)

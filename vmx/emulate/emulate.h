@@ -190,7 +190,6 @@ void emul_init(struct emul *e, const struct emul_ops *ops, void *cpu, enum emul_
 int emul_decode(struct emul *e);
 void emul_decoded(struct emul *e, const struct emul_insn *insn);
 int emul_execute(struct emul *e);
-int emul_one(struct emul *e);
 int emul_task_switch(struct emul *e, struct emul_task *task);
 
 #endif

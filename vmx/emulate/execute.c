@@ -92,33 +92,34 @@ int emul_read_rm(struct emul *e, unsigned int size, unsigned int access, struct 
 	return e->insn.mem ? emul_ref_rm(e, size, access, ref) ?: emul_load(e, ref, value) : EMUL_OK;
 }
 
-static int load_operand(struct emul *e, enum operand kind, unsigned int size, u64 *value)
+static u64 operand(struct emul *e, enum operand kind, unsigned int size)
 {
 	const struct emul_insn *i = &e->insn;
+
+	switch (kind) {
+	case OPD_REG:
+		return emul_reg(e, i->reg, size);
+	case OPD_ACC:
+		return emul_reg(e, RAX, size);
+	case OPD_IMM:
+		return i->imm & size_mask(size);
+	case OPD_ONE:
+		return 1;
+	case OPD_CL:
+		return emul_reg(e, RCX, 4) & 0xff;
+	default:
+		return 0;
+	}
+}
+
+static int load_source(struct emul *e, unsigned int size, u64 *value)
+{
+	enum operand kind = e->insn.op->src;
 	struct emul_ref ref;
 
-	*value = 0;
-	switch (kind) {
-	case OPD_RM:
+	if (kind == OPD_RM)
 		return emul_read_rm(e, size, 0, &ref, value);
-	case OPD_REG:
-		*value = emul_reg(e, i->reg, size);
-		break;
-	case OPD_ACC:
-		*value = emul_reg(e, RAX, size);
-		break;
-	case OPD_IMM:
-		*value = i->imm & size_mask(size);
-		break;
-	case OPD_ONE:
-		*value = 1;
-		break;
-	case OPD_CL:
-		*value = emul_reg(e, RCX, 4) & 0xff;
-		break;
-	case OPD_NONE:
-		break;
-	}
+	*value = operand(e, kind, size);
 	return EMUL_OK;
 }
 
@@ -166,7 +167,7 @@ int emul_generic(struct emul *e)
 		.src_size	= min_t(u8, i->op->src_size ?: i->size, i->size),
 	};
 	bool to_memory = i->op->dst == OPD_RM && i->mem;
-	int r = load_operand(e, i->op->src, a.src_size, &a.src);
+	int r = load_source(e, a.src_size, &a.src);
 
 	r = r ?: (to_memory ? compute_memory(e, &a) : compute_register(e, &a));
 	if (r != EMUL_OK)
@@ -205,15 +206,4 @@ int emul_execute(struct emul *e)
 	e->single_step = false;
 	e->shadow = 0;
 	return e->insn.op->exec(e);
-}
-
-/**
- * emul_one() - decode and execute the instruction at RIP
- * @e: after emul_init()
- *
- * Return: enum emul_status.
- */
-int emul_one(struct emul *e)
-{
-	return emul_decode(e) ?: emul_execute(e);
 }
