@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Numbers that must be the kernel's own, where user space has its copy: bits of the capability
- * table, and VMCS fields of unit tests. Compiled with the module, for each kernel, and part of
+ * table, and what unit tests have of asm/vmx.h. Compiled with the module, for each kernel, and part of
  * nothing: a number that differs is an error of the build.
  */
 #include <linux/build_bug.h>
@@ -10,8 +10,9 @@
 
 #include "vmx/hw/caps.h"
 
-#define VMCS_FIELD(name, encoding)	static_assert((name) == (encoding));
-#include "selftests/numbers/vmcs_fields.h"
+#define VMX_NUMBER(name, value)	static_assert((name) == (value));
+#include "selftests/numbers/vmx.h"
+static_assert(VMX_AR_DPL(0xff9f) == 0 && VMX_AR_DPL(0x60) == 3);
 
 /* One bit of the table must be one mask of the kernel; some masks came with later kernels. */
 #define SAME(id, mask)	(BIT_ULL(CAPS_WHERE_##id & 0xff) == (u64)(mask))

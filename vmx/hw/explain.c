@@ -198,7 +198,7 @@ unsigned int explain_entry(const struct explain_source *source)
 	e.long_mode = explain_on(&e, VMX_CAP_ENTRY_IA32E);
 	e.restricted = !explain_on(&e, VMX_CAP_UNRESTRICTED_GUEST);
 	info = explain_get(&e, VM_ENTRY_INTR_INFO_FIELD);
-	if (info & EVENT_VALID) {
+	if (info & INTR_INFO_VALID_MASK) {
 		e.event = info >> 8 & 7;
 		e.vector = info;
 	}

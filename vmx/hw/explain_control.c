@@ -179,7 +179,7 @@ static void check_execution(struct explain *e)
 
 static void check_event_error(struct explain *e, struct explain_field field, u64 info)
 {
-	bool has = info & EVENT_HAS_ERROR, exception = e->event == EVENT_EXCEPTION;
+	bool has = info & INTR_INFO_DELIVER_CODE_MASK, exception = e->event == EVENT_EXCEPTION;
 	bool real = !e->restricted && !(e->cr0 & X86_CR0_PE);
 
 	if (!exception || real)

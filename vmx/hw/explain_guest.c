@@ -17,11 +17,7 @@
 #define PENDING_DEFINED		(0xfULL | BIT(12) | PENDING_BS | BIT(16))
 #define PDPTE_RESERVED		0x1e6ULL
 
-#define BLOCKED_STI		BIT(0)
-#define BLOCKED_MOV_SS		BIT(1)
-#define BLOCKED_NMI		BIT(3)
-#define BLOCKED_ENCLAVE		BIT(4)
-#define BLOCKED_SHADOWS		(BLOCKED_STI | BLOCKED_MOV_SS)
+#define SHADOWS			(GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS)
 
 enum { ACTIVE, HLT, SHUTDOWN, WAIT_FOR_SIPI, ACTIVITIES };
 
@@ -63,7 +59,7 @@ static void check_rip(struct explain *e)
 {
 	u64 rip = explain_get(e, GUEST_RIP), high = rip >> e->source->linear_bits;
 
-	if (!e->long_mode || !(explain_get(e, GUEST_CS_AR_BYTES) & AR_L))
+	if (!e->long_mode || !(explain_get(e, GUEST_CS_AR_BYTES) & VMX_AR_L_MASK))
 		explain_bits(e, FIELD(GUEST_RIP), 0, 0xffffffff);
 	else
 		explain_rule(e, !high || high == ~0ULL >> e->source->linear_bits, FIELD(GUEST_RIP),
@@ -110,9 +106,9 @@ static void check_activity(struct explain *e, u64 blocked)
 		return;
 	explain_rule(e, explain_can(e, caps[activity]), field,
 		     "must be a state that IA32_VMX_MISC allows");
-	explain_rule(e, activity != HLT || !AR_DPL(explain_get(e, GUEST_SS_AR_BYTES)), field,
+	explain_rule(e, activity != HLT || !VMX_AR_DPL(explain_get(e, GUEST_SS_AR_BYTES)), field,
 		     "HLT (1) needs SS.DPL to be 0");
-	explain_rule(e, !(blocked & BLOCKED_SHADOWS), field,
+	explain_rule(e, !(blocked & SHADOWS), field,
 		     "must be active (0) while STI or MOV SS blocks");
 	explain_rule(e, event_fits(e, activity), field,
 		     "the event to be injected is not allowed in this state");
@@ -121,19 +117,19 @@ static void check_activity(struct explain *e, u64 blocked)
 static void check_blocking(struct explain *e, u64 blocked)
 {
 	const struct explain_field field = FIELD(GUEST_INTERRUPTIBILITY_INFO);
-	bool mov_ss = blocked & BLOCKED_MOV_SS, nmi = e->event == EVENT_NMI;
+	bool mov_ss = blocked & GUEST_INTR_STATE_MOV_SS, nmi = e->event == EVENT_NMI;
 
-	explain_bits(e, field, 0, BLOCKED_SHADOWS | BLOCKED_NMI | BLOCKED_ENCLAVE);
-	explain_rule(e, (blocked & BLOCKED_SHADOWS) != BLOCKED_SHADOWS, field,
+	explain_bits(e, field, 0, SHADOWS | GUEST_INTR_STATE_NMI | GUEST_INTR_STATE_ENCLAVE_INTR);
+	explain_rule(e, (blocked & SHADOWS) != SHADOWS, field,
 		     "STI (bit 0) and MOV SS (bit 1) must not both block");
-	explain_rule(e, !(blocked & BLOCKED_STI) || (e->rflags & X86_EFLAGS_IF), field,
+	explain_rule(e, !(blocked & GUEST_INTR_STATE_STI) || (e->rflags & X86_EFLAGS_IF), field,
 		     "STI (bit 0) must not block while RFLAGS.IF is 0");
-	explain_rule(e, e->event != EVENT_INTERRUPT || !(blocked & BLOCKED_SHADOWS), field,
+	explain_rule(e, e->event != EVENT_INTERRUPT || !(blocked & SHADOWS), field,
 		     "bits 1:0 must be 0 to inject an external interrupt");
 	explain_rule(e, !nmi || !mov_ss, field, "MOV SS (bit 1) must not block to inject an NMI");
-	explain_rule(e, !nmi || !explain_on(e, VMX_CAP_VIRTUAL_NMIS) || !(blocked & BLOCKED_NMI),
+	explain_rule(e, !nmi || !explain_on(e, VMX_CAP_VIRTUAL_NMIS) || !(blocked & GUEST_INTR_STATE_NMI),
 		     field, "NMI (bit 3) must not block to inject an NMI");
-	explain_rule(e, !(blocked & BLOCKED_ENCLAVE) || !mov_ss, field,
+	explain_rule(e, !(blocked & GUEST_INTR_STATE_ENCLAVE_INTR) || !mov_ss, field,
 		     "enclave (bit 4) and MOV SS (bit 1) must not both be 1");
 }
 
@@ -146,7 +142,7 @@ static void check_pending(struct explain *e, u64 blocked)
 		       !(explain_get(e, GUEST_IA32_DEBUGCTL) & DEBUGCTL_BTF);
 
 	explain_bits(e, field, 0, PENDING_DEFINED);
-	if ((blocked & BLOCKED_SHADOWS) || explain_get(e, GUEST_ACTIVITY_STATE) == HLT)
+	if ((blocked & SHADOWS) || explain_get(e, GUEST_ACTIVITY_STATE) == HLT)
 		explain_rule(e, bs == stepped, field,
 			     "BS (bit 14) must be %d: RFLAGS.TF and DEBUGCTL.BTF after a shadow or HLT",
 			     stepped);

@@ -22,20 +22,6 @@ enum explain_event {
 	EVENT_PRIVILEGED_EXCEPTION, EVENT_SOFT_EXCEPTION, EVENT_OTHER, EVENT_NONE
 };
 
-#define EVENT_HAS_ERROR		BIT(11)
-#define EVENT_VALID		BIT(31)
-
-/* Access rights of a segment, SDM 24.4.1. */
-#define AR_TYPE			0xfU
-#define AR_S			BIT(4)
-#define AR_DPL(ar)		((ar) >> 5 & 3)
-#define AR_P			BIT(7)
-#define AR_L			BIT(13)
-#define AR_DB			BIT(14)
-#define AR_G			BIT(15)
-#define AR_UNUSABLE		BIT(16)
-#define AR_RESERVED		0xfffe0f00U
-
 /**
  * struct explain - one explanation
  * @source:	what is explained

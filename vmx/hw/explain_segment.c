@@ -75,24 +75,24 @@ static void check_bases(struct explain *e, const struct segment *s)
 static void check_limit(struct explain *e, unsigned int nr, const struct segment *s)
 {
 	if ((s->limit & 0xfff) != 0xfff)
-		rights(e, nr, !(s->ar & AR_G), "G (bit 15) must be 0: limit bits 11:0 are not 1");
+		rights(e, nr, !(s->ar & VMX_AR_G_MASK), "G (bit 15) must be 0: limit bits 11:0 are not 1");
 	if (s->limit & 0xfff00000)
-		rights(e, nr, s->ar & AR_G, "G (bit 15) must be 1: limit bits 31:20 are not 0");
+		rights(e, nr, s->ar & VMX_AR_G_MASK, "G (bit 15) must be 1: limit bits 31:20 are not 0");
 }
 
 static void check_common(struct explain *e, unsigned int nr, const struct segment *s)
 {
-	rights(e, nr, s->ar & AR_P, "P (bit 7) must be 1");
-	rights(e, nr, !(s->ar & AR_RESERVED), "bits 31:17 and 11:8 must be 0");
-	rights(e, nr, !(s->ar & AR_S) == (nr >= LDTR),
+	rights(e, nr, s->ar & VMX_AR_P_MASK, "P (bit 7) must be 1");
+	rights(e, nr, !(s->ar & VMX_AR_RESERVD_MASK), "bits 31:17 and 11:8 must be 0");
+	rights(e, nr, !(s->ar & VMX_AR_S_MASK) == (nr >= LDTR),
 	       nr < LDTR ? "S (bit 4) must be 1" : "S (bit 4) must be 0");
 	check_limit(e, nr, s);
 }
 
 static void check_cs(struct explain *e, const struct segment *s)
 {
-	unsigned int type = s[CS].ar & AR_TYPE, dpl = AR_DPL(s[CS].ar);
-	unsigned int ss_dpl = AR_DPL(s[SS].ar);
+	unsigned int type = s[CS].ar & VMX_AR_TYPE_MASK, dpl = VMX_AR_DPL(s[CS].ar);
+	unsigned int ss_dpl = VMX_AR_DPL(s[SS].ar);
 
 	if (type == 3 && !e->restricted)
 		rights(e, CS, !dpl, "DPL (bits 6:5) must be 0 with type 3");
@@ -103,37 +103,37 @@ static void check_cs(struct explain *e, const struct segment *s)
 	else
 		rights(e, CS, false, e->restricted ? "type must be 9, 11, 13 or 15" :
 						     "type must be 3, 9, 11, 13 or 15");
-	rights(e, CS, !e->long_mode || !(s[CS].ar & AR_L) || !(s[CS].ar & AR_DB),
+	rights(e, CS, !e->long_mode || !(s[CS].ar & VMX_AR_L_MASK) || !(s[CS].ar & VMX_AR_DB_MASK),
 	       "D/B (bit 14) must be 0 with L (bit 13)");
 }
 
 static void check_ss(struct explain *e, const struct segment *s)
 {
-	unsigned int type = s[SS].ar & AR_TYPE, dpl = AR_DPL(s[SS].ar);
+	unsigned int type = s[SS].ar & VMX_AR_TYPE_MASK, dpl = VMX_AR_DPL(s[SS].ar);
 
 	rights(e, SS, !s[SS].usable || type == 3 || type == 7, "type must be 3 or 7");
 	if (e->restricted)
 		rights(e, SS, dpl == RPL(s[SS].selector),
 		       "DPL (bits 6:5) must be the selector's RPL");
-	if ((s[CS].ar & AR_TYPE) == 3 || !(e->cr0 & X86_CR0_PE))
+	if ((s[CS].ar & VMX_AR_TYPE_MASK) == 3 || !(e->cr0 & X86_CR0_PE))
 		rights(e, SS, !dpl,
 		       "DPL (bits 6:5) must be 0 in real mode and with CS of type 3");
 }
 
 static void check_data(struct explain *e, unsigned int nr, const struct segment *s)
 {
-	unsigned int type = s->ar & AR_TYPE;
+	unsigned int type = s->ar & VMX_AR_TYPE_MASK;
 
 	rights(e, nr, type & 1, "type must have bit 0 (accessed)");
 	rights(e, nr, !(type & 8) || (type & 2), "type must have bit 1 (readable) in code");
 	if (e->restricted && type < 12)
-		rights(e, nr, AR_DPL(s->ar) >= RPL(s->selector),
+		rights(e, nr, VMX_AR_DPL(s->ar) >= RPL(s->selector),
 		       "DPL (bits 6:5) must be at least the selector's RPL");
 }
 
 static void check_system(struct explain *e, const struct segment *s)
 {
-	unsigned int type = s[TR].ar & AR_TYPE;
+	unsigned int type = s[TR].ar & VMX_AR_TYPE_MASK;
 
 	rights(e, TR, type == 11 || (type == 3 && !e->long_mode),
 	       e->long_mode ? "type must be 11 (busy 64-bit TSS)" :
@@ -142,7 +142,7 @@ static void check_system(struct explain *e, const struct segment *s)
 	check_common(e, TR, &s[TR]);
 	if (!s[LDTR].usable)
 		return;
-	rights(e, LDTR, (s[LDTR].ar & AR_TYPE) == 2, "type must be 2 (LDT)");
+	rights(e, LDTR, (s[LDTR].ar & VMX_AR_TYPE_MASK) == 2, "type must be 2 (LDT)");
 	check_common(e, LDTR, &s[LDTR]);
 }
 
@@ -176,7 +176,7 @@ void explain_segments(struct explain *e)
 		s[nr].base = explain_get(e, fields[nr].base.encoding);
 		s[nr].limit = explain_get(e, fields[nr].limit.encoding);
 		s[nr].ar = explain_get(e, fields[nr].ar.encoding);
-		s[nr].usable = !(s[nr].ar & AR_UNUSABLE);
+		s[nr].usable = !(s[nr].ar & VMX_AR_UNUSABLE_MASK);
 	}
 	check_selectors(e, s);
 	check_bases(e, s);
