@@ -36,12 +36,7 @@ IOCTL_LIST(emulated_cpuid, list_cpuid(NULL, arg, cpuid_emulated))
 IOCTL_LIST(msr_indices, list_indices(arg, MSR_F_SAVE))
 IOCTL_LIST(msr_features, list_indices(arg, MSR_F_FEATURE))
 IOCTL_LIST(feature_msrs, list_get_feature_msrs(arg))
-
-static int mce_cap_supported(void *unused, void *data)
-{
-	*(u64 *)data = mce_supported();
-	return 0;
-}
+IOCTL_FN(mce_cap_supported, mce_supported(data))
 
 static const struct ioctl_op system_ops[IOCTL_ROWS] = {
 	IOCTL(KVM_GET_API_VERSION, .fn = get_api_version),

@@ -81,12 +81,9 @@ int msr_init(void)
 {
 	BUILD_BUG_ON(MSR_SWITCHED != NR_SWITCHED_MSRS);
 	/* A bit too many would fault at a VM entry, in the host. */
-	if (cpuid_offered(CPUID_SPEC_CTRL))
-		spec_ctrl_bits |= SPEC_CTRL_IBRS;
-	if (cpuid_offered(CPUID_STIBP))
-		spec_ctrl_bits |= SPEC_CTRL_STIBP;
-	if (cpuid_offered(CPUID_SSBD))
-		spec_ctrl_bits |= SPEC_CTRL_SSBD;
+	spec_ctrl_bits = (cpuid_offered(CPUID_SPEC_CTRL) ? SPEC_CTRL_IBRS : 0) |
+			 (cpuid_offered(CPUID_STIBP) ? SPEC_CTRL_STIBP : 0) |
+			 (cpuid_offered(CPUID_SSBD) ? SPEC_CTRL_SSBD : 0);
 	arch_capabilities = make_arch_capabilities();
 	return 0;
 }

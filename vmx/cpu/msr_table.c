@@ -142,24 +142,19 @@ static bool canonical(u64 address)
 #define MTRR_TYPES	0x73	/* UC, WC, WT, WP, WB */
 #define PAT_TYPES	0xf3	/* and UC- */
 
+static bool type_valid(u8 type, unsigned int types)
+{
+	return type <= 7 && (types & BIT(type));
+}
+
 static bool types_valid(u64 value, unsigned int types)
 {
 	unsigned int i;
 
-	for (i = 0; i < 64; i += 8) {
-		unsigned int type = (value >> i) & 0xff;
-
-		if (type > 7 || !(types & BIT(type)))
+	for (i = 0; i < 64; i += 8)
+		if (!type_valid(value >> i, types))
 			return false;
-	}
 	return true;
-}
-
-static bool mtrr_type_valid(u64 value)
-{
-	unsigned int type = value & 0xff;
-
-	return type <= 7 && (MTRR_TYPES & BIT(type));
 }
 
 static bool mtrr_variable_valid(u32 index, u64 value, u8 maxphyaddr)
@@ -168,7 +163,7 @@ static bool mtrr_variable_valid(u32 index, u64 value, u8 maxphyaddr)
 
 	if (index & 1)
 		return !(value & (reserved | 0x7ff));
-	return mtrr_type_valid(value) && !(value & (reserved | 0xf00));
+	return type_valid(value, MTRR_TYPES) && !(value & (reserved | 0xf00));
 }
 
 static bool mc_bank_valid(u32 index, u64 value, bool host)
@@ -206,7 +201,7 @@ bool msr_value_valid(const struct msr_row *row, u32 index, u64 value, u8 maxphya
 	case MSR_MTRR_TYPES:
 		return types_valid(value, MTRR_TYPES);
 	case MSR_MTRR_DEFAULT:
-		return mtrr_type_valid(value);
+		return type_valid(value, MTRR_TYPES);
 	case MSR_MTRR_VARIABLE:
 		return mtrr_variable_valid(index, value, maxphyaddr);
 	case MSR_ALL_OR_NONE:

@@ -288,11 +288,6 @@ static void compute(const struct vmx_msrs *m, struct vmx_caps *caps)
 	caps->timer_shift = caps_field(m, VMX_CAP_TIMER_RATE);
 }
 
-static bool is_required(enum vmx_cap cap)
-{
-	return caps_table[cap].need >= CAPS_REQUIRED;
-}
-
 static void count_missing(const struct vmx_msrs *m, struct caps_reason *why)
 {
 	unsigned int i;
@@ -300,13 +295,12 @@ static void count_missing(const struct vmx_msrs *m, struct caps_reason *why)
 	for (i = 0; i < VMX_CAP_COUNT; i++) {
 		if (!caps_is_missing(m, i))
 			continue;
-		if (is_required(i)) {
-			if (!why->missing++)
-				why->cap = i;
-			continue;
+		if (caps_table[i].need < CAPS_REQUIRED) {
+			why->losses++;
+			why->lost[i / 64] |= BIT_ULL(i % 64);
+		} else if (!why->missing++) {
+			why->cap = i;
 		}
-		why->losses++;
-		why->lost[i / 64] |= BIT_ULL(i % 64);
 	}
 }
 
