@@ -277,40 +277,25 @@ static const struct file_operations vcpu_fops = {
 	.llseek		= noop_llseek,
 };
 
-static int make_fd(const char *name, const struct file_operations *fops, struct vm *vm,
-		   void *object)
+/**
+ * stats_fd() - KVM_GET_STATS_FD
+ * @vm: whose counters, or NULL
+ * @vcpu: whose counters, if @vm is NULL
+ *
+ * Return: a descriptor, which keeps the VM or vCPU; -EMFILE, -ENOMEM.
+ */
+int stats_fd(struct vm *vm, struct vcpu *vcpu)
 {
 	struct file *file;
-	int fd = vm_open(name, fops, object, O_RDONLY, &file);
+	int fd = vm ? vm_open("kvm-vm-stats", &vm_fops, vm, O_RDONLY, &file) :
+		      vm_open("kvm-vcpu-stats", &vcpu_fops, vcpu, O_RDONLY, &file);
 
 	if (fd < 0)
 		return fd;
 	file->f_mode |= FMODE_PREAD;
-	vm_get(vm);
+	vm_get(vm ?: vcpu->vm);
 	fd_install(fd, file);
 	return fd;
-}
-
-/**
- * stats_vm_fd() - KVM_GET_STATS_FD on a VM
- * @vm: any
- *
- * Return: a descriptor, which keeps the VM; -EMFILE, -ENOMEM.
- */
-int stats_vm_fd(struct vm *vm)
-{
-	return make_fd("kvm-vm-stats", &vm_fops, vm, vm);
-}
-
-/**
- * stats_vcpu_fd() - KVM_GET_STATS_FD on a vCPU
- * @vcpu: any
- *
- * Return: a descriptor, which keeps the vCPU; -EMFILE, -ENOMEM.
- */
-int stats_vcpu_fd(struct vcpu *vcpu)
-{
-	return make_fd("kvm-vcpu-stats", &vcpu_fops, vcpu->vm, vcpu);
 }
 
 /* --- debugfs ---------------------------------------------------------------------------------- */

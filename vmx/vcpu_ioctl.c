@@ -122,7 +122,7 @@ IOCTL_FN(set_tsc_khz, tsc_set_khz(object, (unsigned long)data))
 IOCTL_FN(kvmclock_ctrl, pvclock_set_stopped(object))
 IOCTL_FN(setup_mce, mce_set_banks(object, *(u64 *)data))
 IOCTL_FN(set_mce, mce_report(object, data))
-IOCTL_FN(get_stats_fd, stats_vcpu_fd(object))
+IOCTL_FN(get_stats_fd, stats_fd(NULL, object))
 
 /* What a guest without VMX has: its buffer has the header alone, and the pointers are none. */
 static int get_nested_state(void *object, void __user *arg)

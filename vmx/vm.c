@@ -278,7 +278,7 @@ static int enable_cap(void *object, void *data)
 	return r;
 }
 
-IOCTL_FN(get_stats_fd, stats_vm_fd(object))
+IOCTL_FN(get_stats_fd, stats_fd(object, NULL))
 
 static const struct ioctl_op vm_ops[IOCTL_ROWS] = {
 	IOCTL(KVM_IRQ_LINE, .fn = irq_line_status),

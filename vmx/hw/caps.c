@@ -195,16 +195,6 @@ static bool is_there(const struct vmx_msrs *m, enum vmx_cap cap)
 }
 
 /**
- * caps_forced() - must this control always be 1?
- * @caps:	judged capabilities
- * @cap:	the row
- */
-bool caps_forced(const struct vmx_caps *caps, enum vmx_cap cap)
-{
-	return field_of(caps->must[caps_table[cap].word], &caps_table[cap]);
-}
-
-/**
  * caps_is_missing() - is this row missing for a reason of its own?
  * @m:		the processor's registers
  * @cap:	the row

@@ -200,7 +200,6 @@ static inline u64 caps_adjust(const struct vmx_caps *caps, enum caps_word word, 
 bool vmx_msr_exists(const struct vmx_msrs *m, enum vmx_msr_id id);
 void vmx_msr_set(struct vmx_msrs *m, enum vmx_msr_id id, u64 value);
 u64 caps_field(const struct vmx_msrs *m, enum vmx_cap cap);
-bool caps_forced(const struct vmx_caps *caps, enum vmx_cap cap);
 bool caps_is_missing(const struct vmx_msrs *m, enum vmx_cap cap);
 int caps_verdict(const struct vmx_msrs *m, struct vmx_caps *caps, struct caps_reason *why);
 int caps_explain(const struct caps_reason *why, char *buf, size_t size);
