@@ -15,6 +15,18 @@
 #define CAPS_EXIT_RUNS_NOT	1
 #define CAPS_EXIT_ERROR		2
 
+/**
+ * caps_forced() - must this control always be 1?
+ * @caps:	judged capabilities
+ * @cap:	the row
+ */
+static inline bool caps_forced(const struct vmx_caps *caps, enum vmx_cap cap)
+{
+	const struct caps_row *row = &caps_table[cap];
+
+	return caps->must[row->word] >> row->bit & GENMASK_ULL(row->width - 1, 0);
+}
+
 int caps_dump_read(FILE *in, const char *name, struct vmx_msrs *m, char *err, size_t size);
 void caps_dump_write(FILE *out, const struct vmx_msrs *m);
 int cmd_caps(int argc, char **argv);

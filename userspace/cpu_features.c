@@ -13,11 +13,11 @@
 
 /* Words in which a newer host may offer something that has no name here. */
 static const struct cpuid_word_info nameless[] = {
-	{ 7, 1, CPUID_REG_EBX, NULL },
-	{ 7, 1, CPUID_REG_ECX, NULL },
-	{ 7, 1, CPUID_REG_EDX, NULL },
-	{ 7, 2, CPUID_REG_EDX, NULL },
-	{ XSTATE_LEAF, 1, CPUID_REG_ECX, NULL },
+	{ .leaf = 7, .index = 1, .reg = CPUID_REG_EBX },
+	{ .leaf = 7, .index = 1, .reg = CPUID_REG_ECX },
+	{ .leaf = 7, .index = 1, .reg = CPUID_REG_EDX },
+	{ .leaf = 7, .index = 2, .reg = CPUID_REG_EDX },
+	{ .leaf = XSTATE_LEAF, .index = 1, .reg = CPUID_REG_ECX },
 };
 
 /* Words of a sentence, written into a buffer; one that does not fit is counted all the same. */
@@ -133,7 +133,7 @@ static void say_bits(struct sentence *s, const struct cpuid_word_info *info, u32
 	for (i = 0; i < 32; i++) {
 		if (!(bits & BIT(i)))
 			continue;
-		if (info->bits && info->bits[i].name)
+		if (info->bits[i].name)
 			say(s, "%s%s", s->words ? before : before + strspn(before, " ,"),
 			    info->bits[i].name);
 		else

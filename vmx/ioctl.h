@@ -18,10 +18,11 @@
  * @takes: the number says that the buffer is copied out, but the ioctl takes it.
  * @twin: another ioctl whose number has the same lowest byte.
  * @parked, of a vCPU: what it touches is all in memory, the vCPU need not be loaded.
+ * @locked, of a VM: @fn runs under vm->lock; only where nothing is copied.
  */
 struct ioctl_op {
 	unsigned int cmd;
-	bool whole, takes, parked;
+	bool whole, takes, parked, locked;
 	int (*fn)(void *object, void *data);
 	int (*list)(void *object, void __user *arg);
 	const struct ioctl_op *twin;

@@ -9,7 +9,6 @@
 #include "vmx/compat.h"
 #include "vmx/cpu/cpuid.h"
 #include "vmx/cpu/cr.h"
-#include "vmx/cpu/msr.h"
 #include "vmx/hw/controls.h"
 #include "vmx/list_ioctl.h"
 #include "vmx/vcpu.h"
@@ -17,15 +16,23 @@
 #define MAX_IO_MSRS	256
 #define FEW_MSRS	16	/* need no allocation */
 
-/* Lends @fill an array of the size user space has room for, and copies out what it filled. */
-static int cpuid_out(struct vcpu *vcpu, struct kvm_cpuid2 __user *arg,
-		     int (*fill)(struct vcpu *vcpu, struct kvm_cpuid_entry2 *out, u32 *nent))
+/**
+ * list_cpuid() - KVM_GET_SUPPORTED_CPUID, KVM_GET_EMULATED_CPUID, KVM_GET_CPUID2
+ * @vcpu: loaded, or NULL for the system's ioctls
+ * @arg: struct kvm_cpuid2
+ * @fill: is lent an array of the size that user space has room for; what it fills is copied out
+ *
+ * Return: 0, -E2BIG if the list has no room, -EFAULT, -ENOMEM.
+ */
+int list_cpuid(struct vcpu *vcpu, void __user *arg,
+	       int (*fill)(struct vcpu *vcpu, struct kvm_cpuid_entry2 *out, u32 *nent))
 {
+	struct kvm_cpuid2 __user *user = arg;
 	struct kvm_cpuid_entry2 *entries;
 	struct kvm_cpuid2 head;
 	int r;
 
-	if (copy_from_user(&head, arg, sizeof(head)))
+	if (copy_from_user(&head, user, sizeof(head)))
 		return -EFAULT;
 	if (!head.nent)
 		return -E2BIG;
@@ -34,55 +41,11 @@ static int cpuid_out(struct vcpu *vcpu, struct kvm_cpuid2 __user *arg,
 	if (!entries)
 		return -ENOMEM;
 	r = fill(vcpu, entries, &head.nent);
-	if (!r && (copy_to_user(arg->entries, entries, head.nent * sizeof(*entries)) ||
-		   copy_to_user(arg, &head, sizeof(head))))
+	if (!r && (copy_to_user(user->entries, entries, head.nent * sizeof(*entries)) ||
+		   copy_to_user(user, &head, sizeof(head))))
 		r = -EFAULT;
 	kvfree(entries);
 	return r;
-}
-
-static int fill_supported(struct vcpu *vcpu, struct kvm_cpuid_entry2 *out, u32 *nent)
-{
-	return cpuid_supported(out, nent);
-}
-
-static int fill_emulated(struct vcpu *vcpu, struct kvm_cpuid_entry2 *out, u32 *nent)
-{
-	return cpuid_emulated(out, nent);
-}
-
-/**
- * list_supported_cpuid() - KVM_GET_SUPPORTED_CPUID
- * @arg: struct kvm_cpuid2
- *
- * Return: 0, -E2BIG if the list has no room, -EFAULT, -ENOMEM.
- */
-int list_supported_cpuid(void __user *arg)
-{
-	return cpuid_out(NULL, arg, fill_supported);
-}
-
-/**
- * list_emulated_cpuid() - KVM_GET_EMULATED_CPUID
- * @arg: struct kvm_cpuid2
- *
- * Return: as list_supported_cpuid().
- */
-int list_emulated_cpuid(void __user *arg)
-{
-	return cpuid_out(NULL, arg, fill_emulated);
-}
-
-/**
- * list_get_cpuid2() - KVM_GET_CPUID2
- * @vcpu: loaded
- * @arg: struct kvm_cpuid2
- *
- * Return: as list_supported_cpuid().
- */
-int list_get_cpuid2(struct vcpu *vcpu, void __user *arg)
-{
-	return cpuid_out(vcpu, arg, cpuid_get);
 }
 
 /**
@@ -115,47 +78,33 @@ int list_set_cpuid2(struct vcpu *vcpu, void __user *arg)
 	return r;
 }
 
-static int indices_out(struct kvm_msr_list __user *arg, u32 (*list)(u32 *out))
+/**
+ * list_indices() - KVM_GET_MSR_INDEX_LIST, KVM_GET_MSR_FEATURE_INDEX_LIST
+ * @arg: struct kvm_msr_list
+ * @flag: of the MSRs that belong into it, MSR_F_*
+ *
+ * Return: 0, -E2BIG with the count set if the list has no room, -EFAULT, -ENOMEM.
+ */
+int list_indices(void __user *arg, u16 flag)
 {
+	struct kvm_msr_list __user *user = arg;
 	u32 room, nr, *indices;
 	int r = 0;
 
-	if (get_user(room, &arg->nmsrs))
+	if (get_user(room, &user->nmsrs))
 		return -EFAULT;
 	indices = kcalloc(MSR_LIST_MAX, sizeof(*indices), GFP_KERNEL_ACCOUNT);
 	if (!indices)
 		return -ENOMEM;
-	nr = list(indices);
-	if (put_user(nr, &arg->nmsrs))
+	nr = msr_list(indices, flag);
+	if (put_user(nr, &user->nmsrs))
 		r = -EFAULT;
 	else if (room < nr)
 		r = -E2BIG;
-	else if (copy_to_user(arg->indices, indices, nr * sizeof(*indices)))
+	else if (copy_to_user(user->indices, indices, nr * sizeof(*indices)))
 		r = -EFAULT;
 	kfree(indices);
 	return r;
-}
-
-/**
- * list_msr_indices() - KVM_GET_MSR_INDEX_LIST
- * @arg: struct kvm_msr_list
- *
- * Return: 0, -E2BIG with the count set if the list has no room, -EFAULT, -ENOMEM.
- */
-int list_msr_indices(void __user *arg)
-{
-	return indices_out(arg, msr_save_list);
-}
-
-/**
- * list_msr_features() - KVM_GET_MSR_FEATURE_INDEX_LIST
- * @arg: struct kvm_msr_list
- *
- * Return: as list_msr_indices().
- */
-int list_msr_features(void __user *arg)
-{
-	return indices_out(arg, msr_feature_list);
 }
 
 static int get_one(struct vcpu *vcpu, struct kvm_msr_entry *entry)

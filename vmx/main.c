@@ -12,7 +12,7 @@
 #include "vmx/clock/clock.h"
 #include "vmx/cpu/cpuid.h"
 #include "vmx/cpu/mce.h"
-#include "vmx/cpu/msr.h"
+#include "vmx/cpu/msr_table.h"
 #include "vmx/cpu/xstate.h"
 #include "vmx/exit/entry.h"
 #include "vmx/hw/controls.h"
@@ -31,17 +31,12 @@ IOCTL_FN(get_api_version, data ? -EINVAL : KVM_API_VERSION)
 IOCTL_FN(create_vm, vm_create((unsigned long)data))
 IOCTL_FN(check_extension, cap_check((unsigned long)data))
 IOCTL_FN(get_mmap_size, data ? -EINVAL : VCPU_MMAP_PAGES * PAGE_SIZE)
-IOCTL_LIST(supported_cpuid, list_supported_cpuid(arg))
-IOCTL_LIST(emulated_cpuid, list_emulated_cpuid(arg))
-IOCTL_LIST(msr_indices, list_msr_indices(arg))
-IOCTL_LIST(msr_features, list_msr_features(arg))
+IOCTL_LIST(supported_cpuid, list_cpuid(NULL, arg, cpuid_supported))
+IOCTL_LIST(emulated_cpuid, list_cpuid(NULL, arg, cpuid_emulated))
+IOCTL_LIST(msr_indices, list_indices(arg, MSR_F_SAVE))
+IOCTL_LIST(msr_features, list_indices(arg, MSR_F_FEATURE))
 IOCTL_LIST(feature_msrs, list_get_feature_msrs(arg))
-
-static int mce_cap_supported(void *unused, void *data)
-{
-	*(u64 *)data = mce_supported();
-	return 0;
-}
+IOCTL_FN(mce_cap_supported, mce_supported(data))
 
 static const struct ioctl_op system_ops[IOCTL_ROWS] = {
 	IOCTL(KVM_GET_API_VERSION, .fn = get_api_version),

@@ -141,8 +141,6 @@ void plant_init(struct dentry *dir)
  */
 void plant_exit(void)
 {
-	if (!test)
-		return;
 	debugfs_remove(plant_file);
 	static_branch_disable(&plant_key);
 }

@@ -5,7 +5,6 @@
  *
  * names_lock: the names of VMs in debugfs.
  */
-#include <linux/anon_inodes.h>
 #include <linux/debugfs.h>
 #include <linux/file.h>
 #include <linux/fs.h>
@@ -22,8 +21,7 @@
 
 DEFINE_STATIC_KEY_FALSE(stats_timed);
 
-/* debugfs: kvmlet/ */
-static struct dentry *root;
+struct dentry *stats_folder;
 static DEFINE_MUTEX(names_lock);
 
 /* --- parameter -------------------------------------------------------------------------------- */
@@ -230,10 +228,13 @@ static void put_descs(const struct table *table, struct named_desc *d)
 	}
 }
 
+static const struct file_operations vcpu_fops;
+
 /* Header, name, descriptors, numbers; made anew for each read, so that no byte is by chance. */
-static ssize_t read_all(struct vm *vm, const struct vcpu *vcpu, char __user *user, size_t count,
-			loff_t *pos)
+static ssize_t read_all(struct file *file, char __user *user, size_t count, loff_t *pos)
 {
+	const struct vcpu *vcpu = file->f_op == &vcpu_fops ? file->private_data : NULL;
+	struct vm *vm = vcpu ? vcpu->vm : file->private_data;
 	const struct table *table = vcpu ? &vcpu_table : &vm_table;
 	struct kvm_stats_header header = {
 		.name_size	= NAME_SIZE,
@@ -262,85 +263,39 @@ static ssize_t read_all(struct vm *vm, const struct vcpu *vcpu, char __user *use
 	return r;
 }
 
-static ssize_t vm_read(struct file *file, char __user *user, size_t count, loff_t *pos)
-{
-	return read_all(file->private_data, NULL, user, count, pos);
-}
-
-static ssize_t vcpu_read(struct file *file, char __user *user, size_t count, loff_t *pos)
-{
-	struct vcpu *vcpu = file->private_data;
-
-	return read_all(vcpu->vm, vcpu, user, count, pos);
-}
-
-static int vm_release(struct inode *inode, struct file *file)
-{
-	vm_put(file->private_data);
-	return 0;
-}
-
-static int vcpu_release(struct inode *inode, struct file *file)
-{
-	struct vcpu *vcpu = file->private_data;
-
-	vm_put(vcpu->vm);
-	return 0;
-}
-
 static const struct file_operations vm_fops = {
 	.owner		= THIS_MODULE,
-	.read		= vm_read,
+	.read		= read_all,
 	.release	= vm_release,
 	.llseek		= noop_llseek,
 };
 
 static const struct file_operations vcpu_fops = {
 	.owner		= THIS_MODULE,
-	.read		= vcpu_read,
+	.read		= read_all,
 	.release	= vcpu_release,
 	.llseek		= noop_llseek,
 };
 
-static int make_fd(const char *name, const struct file_operations *fops, struct vm *vm,
-		   void *object)
+/**
+ * stats_fd() - KVM_GET_STATS_FD
+ * @vm: whose counters, or NULL
+ * @vcpu: whose counters, if @vm is NULL
+ *
+ * Return: a descriptor, which keeps the VM or vCPU; -EMFILE, -ENOMEM.
+ */
+int stats_fd(struct vm *vm, struct vcpu *vcpu)
 {
-	int fd = get_unused_fd_flags(O_CLOEXEC);
 	struct file *file;
+	int fd = vm ? vm_open("kvm-vm-stats", &vm_fops, vm, O_RDONLY, &file) :
+		      vm_open("kvm-vcpu-stats", &vcpu_fops, vcpu, O_RDONLY, &file);
 
 	if (fd < 0)
 		return fd;
-	file = anon_inode_getfile(name, fops, object, O_RDONLY);
-	if (IS_ERR(file)) {
-		put_unused_fd(fd);
-		return PTR_ERR(file);
-	}
 	file->f_mode |= FMODE_PREAD;
-	vm_get(vm);
+	vm_get(vm ?: vcpu->vm);
 	fd_install(fd, file);
 	return fd;
-}
-
-/**
- * stats_vm_fd() - KVM_GET_STATS_FD on a VM
- * @vm: any
- *
- * Return: a descriptor, which keeps the VM; -EMFILE, -ENOMEM.
- */
-int stats_vm_fd(struct vm *vm)
-{
-	return make_fd("kvm-vm-stats", &vm_fops, vm, vm);
-}
-
-/**
- * stats_vcpu_fd() - KVM_GET_STATS_FD on a vCPU
- * @vcpu: any
- *
- * Return: a descriptor, which keeps the vCPU; -EMFILE, -ENOMEM.
- */
-int stats_vcpu_fd(struct vcpu *vcpu)
-{
-	return make_fd("kvm-vcpu-stats", &vcpu_fops, vcpu->vm, vcpu);
 }
 
 /* --- debugfs ---------------------------------------------------------------------------------- */
@@ -432,11 +387,11 @@ static struct dentry *make_dir(int pid, int fd)
 	char name[48];
 
 	snprintf(name, sizeof(name), "%d-%d", pid, fd);
-	while ((other = debugfs_lookup(name, root))) {
+	while ((other = debugfs_lookup(name, stats_folder))) {
 		dput(other);
 		snprintf(name, sizeof(name), "%d-%d-%u", pid, fd, ++n);
 	}
-	return debugfs_create_dir(name, root);
+	return debugfs_create_dir(name, stats_folder);
 }
 
 /**
@@ -495,18 +450,8 @@ void stats_vcpu_destroy(struct vcpu *vcpu)
  */
 int stats_init(void)
 {
-	root = debugfs_create_dir("kvmlet", NULL);
+	stats_folder = debugfs_create_dir("kvmlet", NULL);
 	return 0;
-}
-
-/**
- * stats_folder() - where the module's files in debugfs are
- *
- * Return: its dentry, or what debugfs has for an error and takes as a folder.
- */
-struct dentry *stats_folder(void)
-{
-	return root;
 }
 
 /**
@@ -514,5 +459,5 @@ struct dentry *stats_folder(void)
  */
 void stats_exit(void)
 {
-	debugfs_remove(root);
+	debugfs_remove(stats_folder);
 }

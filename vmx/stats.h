@@ -63,15 +63,16 @@ struct vm_stats {
 
 DECLARE_STATIC_KEY_FALSE(stats_timed);
 
+/* The module's, in debugfs, or what debugfs has for an error and takes as a folder. */
+extern struct dentry *stats_folder;
+
 int stats_init(void);
 void stats_exit(void);
-struct dentry *stats_folder(void);
 void stats_vm_create(struct vm *vm, int fd);
 void stats_vm_destroy(struct vm *vm);
 void stats_vcpu_create(struct vcpu *vcpu);
 void stats_vcpu_destroy(struct vcpu *vcpu);
-int stats_vm_fd(struct vm *vm);
-int stats_vcpu_fd(struct vcpu *vcpu);
+int stats_fd(struct vm *vm, struct vcpu *vcpu);
 void stats_times_create(struct vcpu *vcpu);
 void stats_time_entry(struct vcpu *vcpu);
 void stats_time_exit(struct vcpu *vcpu);

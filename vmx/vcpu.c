@@ -6,7 +6,6 @@
  * vcpu->mutex is held by each of its ioctls. Loading and unloading also happen from the
  * scheduler's notifier, with preemption off.
  */
-#include <linux/anon_inodes.h>
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/mm.h>
@@ -177,7 +176,14 @@ int vcpu_set_apic_base(struct vcpu *vcpu, u64 value, bool host)
 	return 0;
 }
 
-static int vcpu_release(struct inode *inode, struct file *file)
+/**
+ * vcpu_release() - a descriptor that keeps a vCPU is closed
+ * @inode: unused
+ * @file: its private_data is the vCPU
+ *
+ * Return: 0.
+ */
+int vcpu_release(struct inode *inode, struct file *file)
 {
 	struct vcpu *vcpu = file->private_data;
 
@@ -352,15 +358,10 @@ static struct vcpu *vcpu_new(struct vm *vm, u32 id)
 static int publish(struct vm *vm, struct vcpu *vcpu)
 {
 	struct file *file;
-	int fd = get_unused_fd_flags(O_CLOEXEC);
+	int fd = vm_open("kvm-vcpu", &vcpu_fops, vcpu, O_RDWR, &file);
 
 	if (fd < 0)
 		return fd;
-	file = anon_inode_getfile("kvm-vcpu", &vcpu_fops, vcpu, O_RDWR);
-	if (IS_ERR(file)) {
-		put_unused_fd(fd);
-		return PTR_ERR(file);
-	}
 	vm_get(vm);
 	vcpu->index = vm->nr_vcpus;
 	vm->vcpus[vcpu->index] = vcpu;
@@ -381,7 +382,7 @@ static int publish(struct vm *vm, struct vcpu *vcpu)
  * Return: a descriptor; -EINVAL for an id or a number of vCPUs over the limit, -EEXIST for an
  * id in use, -ENOMEM, -EMFILE.
  */
-int vcpu_create(struct vm *vm, u32 id)
+int vcpu_create(struct vm *vm, unsigned long id)
 {
 	struct vcpu *vcpu;
 	int fd;

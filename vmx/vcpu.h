@@ -134,7 +134,8 @@ struct vcpu {
 	struct vcpu_stats stats;		/* (v) to write */
 };
 
-int vcpu_create(struct vm *vm, u32 id);
+int vcpu_create(struct vm *vm, unsigned long id);
+int vcpu_release(struct inode *inode, struct file *file);
 void vcpu_destroy(struct vcpu *vcpu);
 void vcpu_load(struct vcpu *vcpu);
 void vcpu_put(struct vcpu *vcpu);

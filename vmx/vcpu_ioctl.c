@@ -48,30 +48,18 @@ static int translate(void *object, void *data)
 	return 0;
 }
 
-static int get_debugregs(void *vcpu, void *data)
+static bool has_lapic(const struct vcpu *vcpu)
 {
-	debug_get(vcpu, data);
-	return 0;
+	return vcpu->lapic;
 }
 
+IOCTL_LIST(get_lapic, has_lapic(object) ? lapic_get_state(object, arg) : -EINVAL)
+IOCTL_FN(set_lapic, has_lapic(object) ? lapic_set_state(object, data) : -EINVAL)
+IOCTL_FN(get_debugregs, debug_get(object, data))
 IOCTL_FN(set_debugregs, debug_set(object, data))
 IOCTL_FN(get_events, event_get(object, data))
 IOCTL_FN(set_events, event_set(object, data))
 IOCTL_FN(set_guest_debug, debugger_set(object, data))
-
-static int get_lapic(void *object, void __user *arg)
-{
-	struct vcpu *vcpu = object;
-
-	return vcpu->lapic ? lapic_get_state(vcpu, arg) : -EINVAL;
-}
-
-static int set_lapic(void *object, void *data)
-{
-	struct vcpu *vcpu = object;
-
-	return vcpu->lapic ? lapic_set_state(vcpu, data) : -EINVAL;
-}
 
 static int get_mp_state(void *object, void *data)
 {
@@ -93,19 +81,10 @@ static int set_mp_state(void *object, void *data)
 	struct vcpu *vcpu = object;
 	struct kvm_mp_state *mp = data;
 
-	switch (mp->mp_state) {
-	case KVM_MP_STATE_RUNNABLE:
-		break;
-	case KVM_MP_STATE_UNINITIALIZED:
-	case KVM_MP_STATE_INIT_RECEIVED:
-	case KVM_MP_STATE_HALTED:
-	case KVM_MP_STATE_SIPI_RECEIVED:
-		if (vcpu->lapic)
-			break;
-		fallthrough;
-	default:
+	/* The others, up to the last that x86 has, are those of a processor with a LAPIC. */
+	if (mp->mp_state != KVM_MP_STATE_RUNNABLE &&
+	    (!vcpu->lapic || mp->mp_state > KVM_MP_STATE_SIPI_RECEIVED))
 		return -EINVAL;
-	}
 	if (mp->mp_state == KVM_MP_STATE_SIPI_RECEIVED) {
 		vcpu->mp_state = KVM_MP_STATE_INIT_RECEIVED;
 		lapic_post_sipi(vcpu);
@@ -143,7 +122,7 @@ IOCTL_FN(set_tsc_khz, tsc_set_khz(object, (unsigned long)data))
 IOCTL_FN(kvmclock_ctrl, pvclock_set_stopped(object))
 IOCTL_FN(setup_mce, mce_set_banks(object, *(u64 *)data))
 IOCTL_FN(set_mce, mce_report(object, data))
-IOCTL_FN(get_stats_fd, stats_vcpu_fd(object))
+IOCTL_FN(get_stats_fd, stats_fd(NULL, object))
 
 /* What a guest without VMX has: its buffer has the header alone, and the pointers are none. */
 static int get_nested_state(void *object, void __user *arg)
@@ -195,7 +174,7 @@ static int set_signal_mask(void *object, void __user *arg)
 
 IOCTL_LIST(get_msrs, list_get_msrs(object, arg))
 IOCTL_LIST(set_msrs, list_set_msrs(object, arg))
-IOCTL_LIST(get_cpuid2, list_get_cpuid2(object, arg))
+IOCTL_LIST(get_cpuid2, list_cpuid(object, arg, cpuid_get))
 IOCTL_LIST(set_cpuid2, list_set_cpuid2(object, arg))
 
 static const struct ioctl_op set_tsc_khz_row = { .cmd = KVM_SET_TSC_KHZ, .fn = set_tsc_khz };

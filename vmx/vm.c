@@ -159,90 +159,36 @@ void vm_put(struct vm *vm)
 		vm_free(vm);
 }
 
-static int set_region(void *object, void *data)
+static struct mmu *mmu_of(struct vm *vm)
 {
-	struct vm *vm = object;
-
-	return mmu_set_region(&vm->mmu, data);
+	return &vm->mmu;
 }
 
-static int get_dirty_log(void *object, void *data)
-{
-	struct vm *vm = object;
-
-	return mmu_get_dirty_log(&vm->mmu, data);
-}
-
-static int clear_dirty_log(void *object, void *data)
-{
-	struct vm *vm = object;
-
-	return mmu_clear_dirty_log(&vm->mmu, data);
-}
-
+IOCTL_FN(set_region, mmu_set_region(mmu_of(object), data))
+IOCTL_FN(get_dirty_log, mmu_get_dirty_log(mmu_of(object), data))
+IOCTL_FN(clear_dirty_log, mmu_clear_dirty_log(mmu_of(object), data))
 IOCTL_FN(check_extension, cap_check((unsigned long)data))
-
-static int create_vcpu(void *object, void *data)
-{
-	unsigned long id = (unsigned long)data;
-	struct vm *vm = object;
-	int r;
-
-	if (id != (u32)id)
-		return -EINVAL;
-	mutex_lock(&vm->lock);
-	r = vcpu_create(vm, id);
-	mutex_unlock(&vm->lock);
-	return r;
-}
+IOCTL_FN(create_vcpu, vcpu_create(object, (unsigned long)data))
 
 static int create_irqchip(void *object, void *data)
 {
 	struct vm *vm = object;
-	int r;
 
-	mutex_lock(&vm->lock);
-	r = vm->nr_vcpus && vm->irqchip == IRQCHIP_NONE ? -EINVAL : irqchip_create(vm);
-	mutex_unlock(&vm->lock);
-	return r;
-}
-
-static int split_irqchip(struct vm *vm, u64 pins)
-{
-	int r;
-
-	mutex_lock(&vm->lock);
-	r = vm->nr_vcpus && pins <= IRQCHIP_ROUTES ? -EEXIST : irqchip_split(vm, pins);
-	mutex_unlock(&vm->lock);
-	return r;
+	return vm->nr_vcpus && vm->irqchip == IRQCHIP_NONE ? -EINVAL : irqchip_create(vm);
 }
 
 /* Both addresses are for processors without unrestricted guest; the rest only checks them. */
 IOCTL_FN(set_tss_addr, (unsigned long)data > UINT_MAX - 3 * PAGE_SIZE ? -EINVAL : 0)
-
-static int set_identity_map_addr(void *object, void *data)
-{
-	struct vm *vm = object;
-	int r;
-
-	mutex_lock(&vm->lock);
-	r = vm->nr_vcpus ? -EINVAL : 0;
-	mutex_unlock(&vm->lock);
-	return r;
-}
+IOCTL_FN(set_identity_map_addr, vm_nr_vcpus(object) ? -EINVAL : 0)
 
 static int set_boot_cpu_id(void *object, void *data)
 {
 	struct vm *vm = object;
-	int r = -EBUSY;
 
-	mutex_lock(&vm->lock);
-	if (!vm->nr_vcpus) {
-		vm->boot_cpu_id = (unsigned long)data;
-		r = 0;
-	}
-	mutex_unlock(&vm->lock);
-	return r;
+	if (vm->nr_vcpus)
+		return -EBUSY;
+	vm->boot_cpu_id = (unsigned long)data;
+	return 0;
 }
 
 static bool has_irqchip(struct vm *vm)
@@ -286,65 +232,53 @@ static int get_clock(void *vm, void *data)
 IOCTL_FN(set_clock, pvclock_set(object, data))
 IOCTL_FN(set_msr_filter, msr_filter_set(object, data))
 
-static int enable_rings(struct vm *vm, u64 bytes)
-{
-	int r;
-
-	mutex_lock(&vm->lock);
-	r = dirty_ring_enable(vm, bytes);
-	mutex_unlock(&vm->lock);
-	return r;
-}
-
-static int reset_rings(void *object, void *data)
-{
-	struct vm *vm = object;
-	int r;
-
-	mutex_lock(&vm->lock);
-	r = dirty_ring_reset(vm);
-	mutex_unlock(&vm->lock);
-	return r;
-}
+IOCTL_FN(reset_rings, dirty_ring_reset(object))
 
 static int enable_events(struct vm *vm, u32 flag, bool on)
 {
-	mutex_lock(&vm->lock);
 	WRITE_ONCE(vm->event_flags, on ? vm->event_flags | flag : vm->event_flags & ~flag);
-	mutex_unlock(&vm->lock);
 	return 0;
 }
 
-/* Most capabilities need not be enabled; programs rely on hearing so. */
-static int enable_cap(void *object, void *data)
+/* Most capabilities need not be enabled; programs rely on hearing so. vm->lock is held. */
+static int enable(struct vm *vm, u32 cap, u64 arg)
 {
-	struct kvm_enable_cap *cap = data;
-	struct vm *vm = object;
-
-	if (cap->flags)
-		return -EINVAL;
-	switch (cap->cap) {
+	switch (cap) {
 	case KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2:
-		return mmu_set_log_mode(&vm->mmu, cap->args[0]);
+		return mmu_set_log_mode(&vm->mmu, arg);
 	case KVM_CAP_DIRTY_LOG_RING:
 	case KVM_CAP_DIRTY_LOG_RING_ACQ_REL:
-		return enable_rings(vm, cap->args[0]);
+		return dirty_ring_enable(vm, arg);
 	case KVM_CAP_SPLIT_IRQCHIP:
-		return split_irqchip(vm, cap->args[0]);
+		return vm->nr_vcpus && arg <= IRQCHIP_ROUTES ? -EEXIST : irqchip_split(vm, arg);
 	case KVM_CAP_X86_USER_SPACE_MSR:
-		if (cap->args[0] & ~(u64)MSR_EXIT_REASONS)
+		if (arg & ~(u64)MSR_EXIT_REASONS)
 			return -EINVAL;
-		WRITE_ONCE(vm->msr_exits, cap->args[0]);
+		WRITE_ONCE(vm->msr_exits, arg);
 		return 0;
 	case KVM_CAP_EXCEPTION_PAYLOAD:
-		return enable_events(vm, KVM_VCPUEVENT_VALID_PAYLOAD, cap->args[0]);
+		return enable_events(vm, KVM_VCPUEVENT_VALID_PAYLOAD, arg);
 	case KVM_CAP_X86_TRIPLE_FAULT_EVENT:
-		return enable_events(vm, KVM_VCPUEVENT_VALID_TRIPLE_FAULT, cap->args[0]);
+		return enable_events(vm, KVM_VCPUEVENT_VALID_TRIPLE_FAULT, arg);
 	}
 	return -EINVAL;
 }
 
-IOCTL_FN(get_stats_fd, stats_vm_fd(object))
+static int enable_cap(void *object, void *data)
+{
+	const struct kvm_enable_cap *cap = data;
+	struct vm *vm = object;
+	int r;
+
+	if (cap->flags)
+		return -EINVAL;
+	mutex_lock(&vm->lock);
+	r = enable(vm, cap->cap, cap->args[0]);
+	mutex_unlock(&vm->lock);
+	return r;
+}
+
+IOCTL_FN(get_stats_fd, stats_fd(object, NULL))
 
 static const struct ioctl_op vm_ops[IOCTL_ROWS] = {
 	IOCTL(KVM_IRQ_LINE, .fn = irq_line_status),
@@ -357,15 +291,15 @@ static const struct ioctl_op vm_ops[IOCTL_ROWS] = {
 	IOCTL(KVM_SET_USER_MEMORY_REGION2, .fn = set_region),
 	IOCTL(KVM_GET_DIRTY_LOG, .fn = get_dirty_log),
 	IOCTL(KVM_CLEAR_DIRTY_LOG, .fn = clear_dirty_log, .takes = true),
-	IOCTL(KVM_RESET_DIRTY_RINGS, .fn = reset_rings),
+	IOCTL(KVM_RESET_DIRTY_RINGS, .fn = reset_rings, .locked = true),
 	IOCTL(KVM_CHECK_EXTENSION, .fn = check_extension),
-	IOCTL(KVM_CREATE_VCPU, .fn = create_vcpu),
-	IOCTL(KVM_CREATE_IRQCHIP, .fn = create_irqchip),
+	IOCTL(KVM_CREATE_VCPU, .fn = create_vcpu, .locked = true),
+	IOCTL(KVM_CREATE_IRQCHIP, .fn = create_irqchip, .locked = true),
 	IOCTL(KVM_GET_IRQCHIP, .fn = get_irqchip),
 	IOCTL(KVM_SET_IRQCHIP, .fn = set_irqchip, .takes = true),
 	IOCTL(KVM_SET_TSS_ADDR, .fn = set_tss_addr),
 	IOCTL(KVM_SET_IDENTITY_MAP_ADDR, .fn = set_identity_map_addr),
-	IOCTL(KVM_SET_BOOT_CPU_ID, .fn = set_boot_cpu_id),
+	IOCTL(KVM_SET_BOOT_CPU_ID, .fn = set_boot_cpu_id, .locked = true),
 	IOCTL(KVM_GET_CLOCK, .fn = get_clock),
 	IOCTL(KVM_SET_CLOCK, .fn = set_clock),
 	IOCTL(KVM_X86_SET_MSR_FILTER, .fn = set_msr_filter),
@@ -377,13 +311,26 @@ static long vm_file_ioctl(struct file *file, unsigned int cmd, unsigned long arg
 {
 	const struct ioctl_op *op = ioctl_find(vm_ops, cmd);
 	struct vm *vm = file->private_data;
+	long r;
 
 	if (vm->mm != current->mm || READ_ONCE(vm->dead))
 		return -EIO;
-	return op ? ioctl_call(op, vm, arg) : -ENOTTY;
+	if (!op || !op->locked)
+		return op ? ioctl_call(op, vm, arg) : -ENOTTY;
+	mutex_lock(&vm->lock);
+	r = ioctl_call(op, vm, arg);
+	mutex_unlock(&vm->lock);
+	return r;
 }
 
-static int vm_release(struct inode *inode, struct file *file)
+/**
+ * vm_release() - a descriptor that keeps a VM is closed
+ * @inode: unused
+ * @file: its private_data is the VM
+ *
+ * Return: 0.
+ */
+int vm_release(struct inode *inode, struct file *file)
 {
 	vm_put(file->private_data);
 	return 0;
@@ -441,6 +388,30 @@ err_free:
 }
 
 /**
+ * vm_open() - a descriptor of a part of a VM, not installed yet
+ * @name: of the anonymous inode
+ * @fops: its operations
+ * @object: its private_data
+ * @flags: O_*
+ * @file: set
+ *
+ * Return: the descriptor; -EMFILE, -ENOMEM.
+ */
+int vm_open(const char *name, const struct file_operations *fops, void *object, int flags,
+	    struct file **file)
+{
+	int fd = get_unused_fd_flags(O_CLOEXEC);
+
+	if (fd < 0)
+		return fd;
+	*file = anon_inode_getfile(name, fops, object, flags);
+	if (!IS_ERR(*file))
+		return fd;
+	put_unused_fd(fd);
+	return PTR_ERR(*file);
+}
+
+/**
  * vm_create() - KVM_CREATE_VM
  * @type: must be 0, the only type there is
  *
@@ -454,19 +425,13 @@ int vm_create(unsigned long type)
 
 	if (type)
 		return -EINVAL;
-	fd = get_unused_fd_flags(O_CLOEXEC);
-	if (fd < 0)
-		return fd;
 	vm = vm_new();
-	if (IS_ERR(vm)) {
-		put_unused_fd(fd);
+	if (IS_ERR(vm))
 		return PTR_ERR(vm);
-	}
-	file = anon_inode_getfile("kvm-vm", &vm_fops, vm, O_RDWR);
-	if (IS_ERR(file)) {
-		put_unused_fd(fd);
+	fd = vm_open("kvm-vm", &vm_fops, vm, O_RDWR, &file);
+	if (fd < 0) {
 		vm_put(vm);
-		return PTR_ERR(file);
+		return fd;
 	}
 	stats_vm_create(vm, fd);
 	fd_install(fd, file);

@@ -23,6 +23,9 @@
 #define VM_MAX_VCPUS	64	/* vCPUs of one VM */
 #define VM_MAX_VCPU_ID	256	/* bound of vCPU ids, which are also initial APIC ids */
 
+struct file;
+struct file_operations;
+struct inode;
 struct ioapic;
 struct irq_routes;
 struct msr_filter;
@@ -80,6 +83,9 @@ static inline bool vm_has_ports(const struct vm *vm)
 struct vcpu *vm_vcpu_by_id(struct vm *vm, u32 id);
 void vm_get(struct vm *vm);
 void vm_put(struct vm *vm);
+int vm_open(const char *name, const struct file_operations *fops, void *object, int flags,
+	    struct file **file);
+int vm_release(struct inode *inode, struct file *file);
 int vm_create(unsigned long type);
 void vm_request_all(struct vm *vm, unsigned int request);
 

@@ -19,6 +19,11 @@
 #include "selftests/lib/tap.h"
 #include "vmx/emulate/emulate.h"
 
+static int emul_one(struct emul *e)
+{
+	return emul_decode(e) ?: emul_execute(e);
+}
+
 #define RUNS		3000
 #define ARENA		0x10000000UL
 #define ARENA_BYTES	0x4000UL

@@ -9,6 +9,11 @@
 #include "selftests/lib/tap.h"
 #include "vmx/emulate/emulate.h"
 
+static int emul_one(struct emul *e)
+{
+	return emul_decode(e) ?: emul_execute(e);
+}
+
 /* A case names what it changes. */
 #pragma GCC diagnostic ignored "-Wmissing-field-initializers"
 #pragma GCC diagnostic ignored "-Wunused-parameter"

@@ -17,6 +17,14 @@
 #define BAD_ADDRESS	BIT_ULL(60)
 #define NOT_CANONICAL	BIT_ULL(50)
 
+#define EVENT_VALID	INTR_INFO_VALID_MASK
+#define EVENT_HAS_ERROR	INTR_INFO_DELIVER_CODE_MASK
+#define AR_S		VMX_AR_S_MASK
+#define AR_P		VMX_AR_P_MASK
+#define AR_DB		VMX_AR_DB_MASK
+#define AR_G		VMX_AR_G_MASK
+#define AR_UNUSABLE	VMX_AR_UNUSABLE_MASK
+
 #define INFO(type, vector)	(EVENT_VALID | (type) << 8 | (vector))
 
 /* A VMCS on a processor, and what was found in it. */

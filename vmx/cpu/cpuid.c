@@ -86,24 +86,26 @@ int cpuid_init(void)
 
 /**
  * cpuid_supported() - KVM_GET_SUPPORTED_CPUID
+ * @unused: none
  * @out: filled in
  * @nent: in: entries that fit; out: entries filled in
  *
  * Return: 0, or -E2BIG if they do not fit.
  */
-int cpuid_supported(struct kvm_cpuid_entry2 *out, u32 *nent)
+int cpuid_supported(struct vcpu *unused, struct kvm_cpuid_entry2 *out, u32 *nent)
 {
 	return cpuid_policy_list(&host, out, nent);
 }
 
 /**
  * cpuid_emulated() - KVM_GET_EMULATED_CPUID: features by emulating undefined opcodes
+ * @unused: none
  * @out: not touched: there is none
  * @nent: in: entries that fit; out: 0
  *
  * Return: 0, or -E2BIG without room, as KVM does.
  */
-int cpuid_emulated(struct kvm_cpuid_entry2 *out, u32 *nent)
+int cpuid_emulated(struct vcpu *unused, struct kvm_cpuid_entry2 *out, u32 *nent)
 {
 	if (!*nent)
 		return -E2BIG;

@@ -18,26 +18,11 @@ struct vcpu;
 
 enum cpuid_reg { CPUID_REG_EAX, CPUID_REG_EBX, CPUID_REG_ECX, CPUID_REG_EDX };
 
-/* The words of feature bits: X(name, leaf, index, register). */
-#define CPUID_WORD_LIST(X)							\
-	X(1_ECX, 1, 0, ECX)							\
-	X(1_EDX, 1, 0, EDX)							\
-	X(6_EAX, 6, 0, EAX)							\
-	X(7_EBX, 7, 0, EBX)							\
-	X(7_ECX, 7, 0, ECX)							\
-	X(7_EDX, 7, 0, EDX)							\
-	X(7_1_EAX, 7, 1, EAX)							\
-	X(D_1_EAX, 0xd, 1, EAX)							\
-	X(KVM_EAX, 0x40000001, 0, EAX)						\
-	X(EXT1_ECX, 0x80000001, 0, ECX)						\
-	X(EXT1_EDX, 0x80000001, 0, EDX)						\
-	X(EXT7_EDX, 0x80000007, 0, EDX)						\
-	X(EXT8_EBX, 0x80000008, 0, EBX)
-
+/* The words of feature bits, by leaf, index and register: cpuid_word_info[]. */
 enum cpuid_word {
-#define X(name, leaf, index, reg)	CPUID_WORD_##name,
-	CPUID_WORD_LIST(X)
-#undef X
+	CPUID_WORD_1_ECX, CPUID_WORD_1_EDX, CPUID_WORD_6_EAX, CPUID_WORD_7_EBX, CPUID_WORD_7_ECX,
+	CPUID_WORD_7_EDX, CPUID_WORD_7_1_EAX, CPUID_WORD_D_1_EAX, CPUID_WORD_KVM_EAX,
+	CPUID_WORD_EXT1_ECX, CPUID_WORD_EXT1_EDX, CPUID_WORD_EXT7_EDX, CPUID_WORD_EXT8_EBX,
 	CPUID_WORD_COUNT
 };
 
@@ -116,11 +101,11 @@ static inline bool cpuid_has(const struct vcpu_cpuid *cpuid, enum cpuid_feature 
 	return (cpuid->words[feature / 32] >> (feature % 32)) & 1;
 }
 
-/* System and vCPU ioctls: *nent comes in as room and goes out as the number of entries. */
-int cpuid_supported(struct kvm_cpuid_entry2 *out, u32 *nent);
-int cpuid_emulated(struct kvm_cpuid_entry2 *out, u32 *nent);
-int cpuid_set(struct vcpu *vcpu, const struct kvm_cpuid_entry2 *entries, u32 nent);
+/* System (without a vCPU) and vCPU ioctls: *nent is room first, then the number of entries. */
+int cpuid_supported(struct vcpu *unused, struct kvm_cpuid_entry2 *out, u32 *nent);
+int cpuid_emulated(struct vcpu *unused, struct kvm_cpuid_entry2 *out, u32 *nent);
 int cpuid_get(struct vcpu *vcpu, struct kvm_cpuid_entry2 *out, u32 *nent);
+int cpuid_set(struct vcpu *vcpu, const struct kvm_cpuid_entry2 *entries, u32 nent);
 
 int cpuid_init(void);
 bool cpuid_offered(enum cpuid_feature feature);

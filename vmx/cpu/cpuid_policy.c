@@ -18,11 +18,6 @@
 #define HYPERVISOR_CLASS	0x40000000
 #define HYPERVISOR_CLASS_END	0x50000000
 
-static u32 low_bits(u32 value, u32 limit)
-{
-	return value < limit ? value : limit;
-}
-
 /**
  * cpuid_policy_word() - the bits of a feature word that may be shown
  * @host: the processor
@@ -64,140 +59,130 @@ u64 cpuid_policy_xcr0(const struct cpuid_host *host)
 	return xcr0;
 }
 
-/* A list being made; @room entries fit, @nr were wanted. */
+/* A list being made, at one of its leaves; @room entries fit, @nr were wanted. */
 struct list {
+	const struct cpuid_host *host;
+	const struct cpuid_leaf *leaf;
 	struct kvm_cpuid_entry2 *out;
 	u32 nr, room;
 };
 
-static void add(struct list *list, u32 leaf, u32 index, u32 flags, const u32 regs[4])
+static void add(struct list *list, u32 index, const u32 regs[4])
 {
+	bool indexed = list->leaf->kind != CPUID_LEAF_PLAIN;
 	u32 nr = list->nr++;
 
 	if (nr >= list->room)
 		return;
 	list->out[nr] = (struct kvm_cpuid_entry2) {
-		.function = leaf, .index = index, .flags = flags,
+		.function = list->leaf->leaf, .index = index,
+		.flags = indexed ? KVM_CPUID_FLAG_SIGNIFCANT_INDEX : 0,
 		.eax = regs[CPUID_REG_EAX], .ebx = regs[CPUID_REG_EBX],
 		.ecx = regs[CPUID_REG_ECX], .edx = regs[CPUID_REG_EDX],
 	};
 }
 
+static void read_host(const struct list *list, u32 index, u32 regs[4])
+{
+	list->host->read(list->host->ctx, list->leaf->leaf, index, regs);
+}
+
 /* The host's registers, less what does not go through; feature words by their policy. */
-static void read_kept(const struct cpuid_host *host, const struct cpuid_leaf *leaf, u32 index,
-		      u32 regs[4])
+static void read_kept(const struct list *list, u32 index, u32 regs[4])
 {
 	unsigned int i;
 
-	host->read(host->ctx, leaf->leaf, index, regs);
+	read_host(list, index, regs);
 	for (i = 0; i < 4; i++)
-		regs[i] &= leaf->keep[i];
+		regs[i] &= list->leaf->keep[i];
 	for (i = 0; i < CPUID_WORD_COUNT; i++)
-		if (cpuid_word_info[i].leaf == leaf->leaf && cpuid_word_info[i].index == index)
-			regs[cpuid_word_info[i].reg] = cpuid_policy_word(host, i);
+		if (cpuid_word_info[i].leaf == list->leaf->leaf &&
+		    cpuid_word_info[i].index == index)
+			regs[cpuid_word_info[i].reg] = cpuid_policy_word(list->host, i);
 }
 
-static void add_plain(struct list *list, const struct cpuid_host *host,
-		      const struct cpuid_leaf *leaf)
+static void add_plain(struct list *list)
 {
-	u32 regs[4];
+	u32 regs[4], *eax = &regs[CPUID_REG_EAX];
 
-	read_kept(host, leaf, 0, regs);
-	switch (leaf->leaf) {
+	read_kept(list, 0, regs);
+	switch (list->leaf->leaf) {
 	case 0:
-		regs[CPUID_REG_EAX] = low_bits(regs[CPUID_REG_EAX], LAST_BASIC);
+		*eax = min_t(u32, *eax, LAST_BASIC);
 		break;
 	case KVM_CPUID_SIGNATURE:
-		regs[CPUID_REG_EAX] = KVM_CPUID_FEATURES;
+		*eax = KVM_CPUID_FEATURES;
 		memcpy(&regs[CPUID_REG_EBX], KVM_SIGNATURE, 12);
 		break;
 	case 0x80000000:
-		regs[CPUID_REG_EAX] = low_bits(regs[CPUID_REG_EAX], LAST_EXTENDED);
+		*eax = min_t(u32, *eax, LAST_EXTENDED);
 		break;
 	case 0x80000008:
-		regs[CPUID_REG_EAX] =
-			low_bits(regs[CPUID_REG_EAX] & 0xff, MAX_ADDRESS_BITS) |
-			low_bits(regs[CPUID_REG_EAX] >> 8, MAX_ADDRESS_BITS) << 8;
+		*eax = min_t(u32, *eax & 0xff, MAX_ADDRESS_BITS) |
+		       min_t(u32, *eax >> 8, MAX_ADDRESS_BITS) << 8;
 		break;
 	}
-	add(list, leaf->leaf, 0, 0, regs);
+	add(list, 0, regs);
 }
 
-static void add_caches(struct list *list, const struct cpuid_host *host,
-		       const struct cpuid_leaf *leaf)
+static void add_caches(struct list *list)
 {
 	u32 regs[4], i;
 
 	for (i = 0; i < MAX_CACHES; i++) {
-		read_kept(host, leaf, i, regs);
+		read_kept(list, i, regs);
 		if (i && !(regs[CPUID_REG_EAX] & 0x1f))
 			return;
-		add(list, leaf->leaf, i, KVM_CPUID_FLAG_SIGNIFCANT_INDEX, regs);
+		add(list, i, regs);
 	}
 }
 
-static void add_indexed(struct list *list, const struct cpuid_host *host,
-			const struct cpuid_leaf *leaf)
+static void add_indexed(struct list *list)
 {
 	u32 regs[4], i, last;
 
-	host->read(host->ctx, leaf->leaf, 0, regs);
-	last = low_bits(regs[CPUID_REG_EAX], MAX_SUBLEAF_7);
+	read_host(list, 0, regs);
+	last = min_t(u32, regs[CPUID_REG_EAX], MAX_SUBLEAF_7);
 	for (i = 0; i <= last; i++) {
-		read_kept(host, leaf, i, regs);
+		read_kept(list, i, regs);
 		if (!i)
 			regs[CPUID_REG_EAX] = last;
-		add(list, leaf->leaf, i, KVM_CPUID_FLAG_SIGNIFCANT_INDEX, regs);
+		add(list, i, regs);
 	}
 }
 
-static void add_xstate(struct list *list, const struct cpuid_host *host,
-		       const struct cpuid_leaf *leaf)
+static void add_xstate(struct list *list)
 {
-	u64 xcr0 = cpuid_policy_xcr0(host);
+	u64 xcr0 = cpuid_policy_xcr0(list->host);
 	struct cpuid_components components;
 	u32 regs[4], i;
 
-	cpuid_components_read(host, &components);
+	cpuid_components_read(list->host, &components);
 	regs[CPUID_REG_EAX] = lower_32_bits(xcr0);
 	regs[CPUID_REG_EBX] = xcr0 ? cpuid_xsave_size(&components, xcr0, false) : 0;
 	regs[CPUID_REG_ECX] = regs[CPUID_REG_EBX];
 	regs[CPUID_REG_EDX] = upper_32_bits(xcr0);
-	add(list, leaf->leaf, 0, KVM_CPUID_FLAG_SIGNIFCANT_INDEX, regs);
+	add(list, 0, regs);
 	if (!xcr0)
 		return;
-	read_kept(host, leaf, 1, regs);
+	read_kept(list, 1, regs);
 	if (regs[CPUID_REG_EAX] & (BIT(CPUID_XSAVEC % 32) | BIT(CPUID_XSAVES % 32)))
 		regs[CPUID_REG_EBX] = cpuid_xsave_size(&components, xcr0, true);
-	add(list, leaf->leaf, 1, KVM_CPUID_FLAG_SIGNIFCANT_INDEX, regs);
+	add(list, 1, regs);
 	for (i = 2; i < CPUID_COMPONENTS; i++) {
 		if (!(xcr0 & BIT(i)))
 			continue;
-		host->read(host->ctx, leaf->leaf, i, regs);
+		read_host(list, i, regs);
 		regs[CPUID_REG_ECX] &= 2;
 		regs[CPUID_REG_EDX] = 0;
-		add(list, leaf->leaf, i, KVM_CPUID_FLAG_SIGNIFCANT_INDEX, regs);
+		add(list, i, regs);
 	}
 }
 
-static void add_leaf(struct list *list, const struct cpuid_host *host,
-		     const struct cpuid_leaf *leaf)
-{
-	switch (leaf->kind) {
-	case CPUID_LEAF_PLAIN:
-		add_plain(list, host, leaf);
-		break;
-	case CPUID_LEAF_CACHES:
-		add_caches(list, host, leaf);
-		break;
-	case CPUID_LEAF_INDEXED:
-		add_indexed(list, host, leaf);
-		break;
-	case CPUID_LEAF_XSTATE:
-		add_xstate(list, host, leaf);
-		break;
-	}
-}
+/* By enum cpuid_leaf_kind. */
+static void (*const add_leaf[])(struct list *list) = {
+	add_plain, add_caches, add_indexed, add_xstate,
+};
 
 /**
  * cpuid_policy_list() - everything that a guest may be shown
@@ -209,7 +194,7 @@ static void add_leaf(struct list *list, const struct cpuid_host *host,
  */
 int cpuid_policy_list(const struct cpuid_host *host, struct kvm_cpuid_entry2 *out, u32 *nent)
 {
-	struct list list = { .out = out, .room = *nent };
+	struct list list = { .host = host, .out = out, .room = *nent };
 	u32 basic[4], extended[4], leaf;
 	unsigned int i;
 
@@ -221,7 +206,8 @@ int cpuid_policy_list(const struct cpuid_host *host, struct kvm_cpuid_entry2 *ou
 			continue;
 		if (leaf > 0x80000000 && leaf > extended[CPUID_REG_EAX])
 			continue;
-		add_leaf(&list, host, &cpuid_leaves[i]);
+		list.leaf = &cpuid_leaves[i];
+		add_leaf[list.leaf->kind](&list);
 	}
 	if (list.nr > list.room)
 		return -E2BIG;
@@ -424,7 +410,7 @@ void cpuid_derive(struct vcpu_cpuid *cpuid, const struct cpuid_host *host)
 		cpuid->words[i] = regs[info->reg];
 	}
 	e = cpuid_lookup(cpuid, 0x80000008, 0);
-	cpuid->maxphyaddr = e ? low_bits(e->eax & 0xff, LIMIT_MAXPHYADDR) : DEFAULT_MAXPHYADDR;
+	cpuid->maxphyaddr = e ? min_t(u8, e->eax, LIMIT_MAXPHYADDR) : DEFAULT_MAXPHYADDR;
 	e = cpuid_lookup(cpuid, 0xd, 0);
 	cpuid->xcr0_allowed = 1;
 	if (e)

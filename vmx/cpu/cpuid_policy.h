@@ -39,7 +39,7 @@ struct cpuid_word_info {
 	u32 leaf;
 	u8 index;
 	u8 reg;			/* enum cpuid_reg */
-	const struct cpuid_bit *bits;
+	struct cpuid_bit bits[32];
 };
 
 extern const struct cpuid_word_info cpuid_word_info[CPUID_WORD_COUNT];

@@ -36,6 +36,17 @@ static unsigned long cr4_guest_owned(const struct vcpu *vcpu)
 	return CR4_GUEST_OWNED & ~vcpu->cpuid.cr4_reserved;
 }
 
+/* Read back, once an exit, the bits that the guest may have changed: @owned. */
+static __always_inline unsigned long get(struct vcpu *vcpu, u32 cached, unsigned long field,
+					 unsigned long owned, unsigned long *copy)
+{
+	if (!(vcpu->vmcs->cached & cached)) {
+		*copy = (*copy & ~owned) | (vmcs_readl(field) & owned);
+		vcpu->vmcs->cached |= cached;
+	}
+	return *copy;
+}
+
 /**
  * cr0_get() - the guest's CR0
  * @vcpu: loaded
@@ -44,12 +55,7 @@ static unsigned long cr4_guest_owned(const struct vcpu *vcpu)
  */
 unsigned long cr0_get(struct vcpu *vcpu)
 {
-	if (!(vcpu->vmcs->cached & VMCS_CACHED_CR0)) {
-		vcpu->cr0 &= ~CR0_GUEST_OWNED;
-		vcpu->cr0 |= vmcs_readl(GUEST_CR0) & CR0_GUEST_OWNED;
-		vcpu->vmcs->cached |= VMCS_CACHED_CR0;
-	}
-	return vcpu->cr0;
+	return get(vcpu, VMCS_CACHED_CR0, GUEST_CR0, CR0_GUEST_OWNED, &vcpu->cr0);
 }
 
 /**
@@ -60,14 +66,7 @@ unsigned long cr0_get(struct vcpu *vcpu)
  */
 unsigned long cr4_get(struct vcpu *vcpu)
 {
-	unsigned long owned = cr4_guest_owned(vcpu);
-
-	if (!(vcpu->vmcs->cached & VMCS_CACHED_CR4)) {
-		vcpu->cr4 &= ~owned;
-		vcpu->cr4 |= vmcs_readl(GUEST_CR4) & owned;
-		vcpu->vmcs->cached |= VMCS_CACHED_CR4;
-	}
-	return vcpu->cr4;
+	return get(vcpu, VMCS_CACHED_CR4, GUEST_CR4, cr4_guest_owned(vcpu), &vcpu->cr4);
 }
 
 /**
@@ -78,11 +77,7 @@ unsigned long cr4_get(struct vcpu *vcpu)
  */
 unsigned long cr3_get(struct vcpu *vcpu)
 {
-	if (!(vcpu->vmcs->cached & VMCS_CACHED_CR3)) {
-		vcpu->cr3 = vmcs_readl(GUEST_CR3);
-		vcpu->vmcs->cached |= VMCS_CACHED_CR3;
-	}
-	return vcpu->cr3;
+	return get(vcpu, VMCS_CACHED_CR3, GUEST_CR3, ~0UL, &vcpu->cr3);
 }
 
 static void write_cr3_field(struct vcpu *vcpu, unsigned long value)

@@ -238,12 +238,15 @@ void debug_switch_out(struct vcpu *vcpu)
  * debug_get() - KVM_GET_DEBUGREGS
  * @vcpu: loaded
  * @regs: filled in, zeroed by the caller
+ *
+ * Return: 0.
  */
-void debug_get(struct vcpu *vcpu, struct kvm_debugregs *regs)
+int debug_get(struct vcpu *vcpu, struct kvm_debugregs *regs)
 {
 	memcpy(regs->db, vcpu->dr, sizeof(regs->db));
 	regs->dr6 = vcpu->dr6;
 	regs->dr7 = vcpu->dr7;
+	return 0;
 }
 
 /**

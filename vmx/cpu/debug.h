@@ -42,7 +42,7 @@ static inline bool debug_must_switch(const struct vcpu *vcpu)
 	return (vcpu->armed_dr7 & DR7_ARMED) || vcpu->dr_lent || hw_breakpoint_active();
 }
 
-void debug_get(struct vcpu *vcpu, struct kvm_debugregs *regs);
+int debug_get(struct vcpu *vcpu, struct kvm_debugregs *regs);
 int debug_set(struct vcpu *vcpu, const struct kvm_debugregs *regs);
 
 #endif

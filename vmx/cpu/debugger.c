@@ -37,10 +37,8 @@ bool debugger_takes(const struct vcpu *vcpu)
 
 static void intercept_breakpoint(struct vcpu *vcpu, bool on)
 {
-	if (on)
-		vcpu->vmcs->exceptions |= BIT(X86_TRAP_BP);
-	else
-		vcpu->vmcs->exceptions &= ~BIT(X86_TRAP_BP);
+	vcpu->vmcs->exceptions &= ~BIT(X86_TRAP_BP);
+	vcpu->vmcs->exceptions |= on ? BIT(X86_TRAP_BP) : 0;
 	vmcs_write32(EXCEPTION_BITMAP, vcpu->vmcs->exceptions);
 }
 

@@ -62,18 +62,13 @@ static bool promote(struct vcpu *vcpu, u8 vector)
 		vcpu_request(vcpu, REQ_TRIPLE_FAULT);
 		return true;
 	}
-	if ((first == CLASS_CONTRIBUTORY && second == CLASS_CONTRIBUTORY) ||
-	    (first == CLASS_PAGE_FAULT && second != CLASS_BENIGN)) {
-		vcpu->ev.exception.vector = X86_TRAP_DF;
-		vcpu->ev.exception.has_error = true;
-		vcpu->ev.exception.error = 0;
-		vcpu->ev.exception.has_payload = false;
-		vcpu->ev.exception.soft = false;
-		vcpu->ev.exception.pending = true;
-		vcpu->ev.exception.injected = false;
-		return true;
-	}
-	return false;
+	if ((first != CLASS_CONTRIBUTORY || second != CLASS_CONTRIBUTORY) &&
+	    (first != CLASS_PAGE_FAULT || second == CLASS_BENIGN))
+		return false;
+	vcpu->ev.exception = (struct vcpu_exception) {
+		.pending = true, .vector = X86_TRAP_DF, .has_error = true,
+	};
+	return true;
 }
 
 static void queue(struct vcpu *vcpu, u8 vector, bool has_error, u32 error)
@@ -81,13 +76,27 @@ static void queue(struct vcpu *vcpu, u8 vector, bool has_error, u32 error)
 	vcpu_request(vcpu, REQ_EVENT);
 	if ((vcpu->ev.exception.pending || vcpu->ev.exception.injected) && promote(vcpu, vector))
 		return;
-	vcpu->ev.exception.pending = true;
-	vcpu->ev.exception.injected = false;
-	vcpu->ev.exception.vector = vector;
-	vcpu->ev.exception.has_error = has_error;
-	vcpu->ev.exception.error = error;
+	vcpu->ev.exception = (struct vcpu_exception) {
+		.pending = true, .vector = vector, .has_error = has_error, .error = error,
+	};
+}
+
+/* If it was not promoted. */
+static void set_payload(struct vcpu *vcpu, u8 vector, unsigned long payload)
+{
+	if (vcpu->ev.exception.vector != vector)
+		return;
+	vcpu->ev.exception.has_payload = true;
+	vcpu->ev.exception.payload = payload;
+}
+
+static void deliver_payload(struct vcpu *vcpu)
+{
+	if (vcpu->ev.exception.has_payload && vcpu->ev.exception.vector == X86_TRAP_PF)
+		vcpu->cr2 = vcpu->ev.exception.payload;
+	else if (vcpu->ev.exception.has_payload && vcpu->ev.exception.vector == X86_TRAP_DB)
+		debug_deliver(vcpu, vcpu->ev.exception.payload);
 	vcpu->ev.exception.has_payload = false;
-	vcpu->ev.exception.soft = false;
 }
 
 /**
@@ -135,10 +144,7 @@ void event_soft_exception(struct vcpu *vcpu, u8 vector, u8 insn_len)
 void event_page_fault(struct vcpu *vcpu, unsigned long address, u32 error)
 {
 	queue(vcpu, X86_TRAP_PF, true, error);
-	if (vcpu->ev.exception.vector == X86_TRAP_PF) {
-		vcpu->ev.exception.has_payload = true;
-		vcpu->ev.exception.payload = address;
-	}
+	set_payload(vcpu, X86_TRAP_PF, address);
 }
 
 /**
@@ -162,10 +168,7 @@ void event_debug(struct vcpu *vcpu, unsigned long dr6)
 	if (event_debug_pending(vcpu))
 		dr6 |= vcpu->ev.exception.payload;
 	queue(vcpu, X86_TRAP_DB, false, 0);
-	if (vcpu->ev.exception.vector == X86_TRAP_DB) {
-		vcpu->ev.exception.has_payload = true;
-		vcpu->ev.exception.payload = dr6;
-	}
+	set_payload(vcpu, X86_TRAP_DB, dr6);
 	if (unlikely(vcpu->debugger.control))
 		vcpu_request(vcpu, REQ_DEBUG);
 }
@@ -294,15 +297,9 @@ static void deliver_exception(struct vcpu *vcpu)
 		     vcpu->ev.exception.vector != X86_TRAP_BP &&
 		     vcpu->ev.exception.vector != X86_TRAP_OF;
 
-	if (vcpu->ev.exception.has_payload) {
-		if (vcpu->ev.exception.vector == X86_TRAP_PF)
-			vcpu->cr2 = vcpu->ev.exception.payload;
-		else if (vcpu->ev.exception.vector == X86_TRAP_DB)
-			debug_deliver(vcpu, vcpu->ev.exception.payload);
-	}
+	deliver_payload(vcpu);
 	if (fault)
 		vcpu_set_rflags(vcpu, vcpu_rflags(vcpu) | X86_EFLAGS_RF);
-	vcpu->ev.exception.has_payload = false;
 	vcpu->ev.exception.pending = false;
 	vcpu->ev.exception.injected = true;
 	inject_exception(vcpu);
@@ -493,13 +490,8 @@ static noinline void get_exception(struct vcpu *vcpu, bool payload,
 {
 	bool pending = vcpu->ev.exception.pending && !debugger_takes(vcpu);
 
-	if (pending && vcpu->ev.exception.has_payload && !payload) {
-		if (vcpu->ev.exception.vector == X86_TRAP_PF)
-			vcpu->cr2 = vcpu->ev.exception.payload;
-		else
-			debug_deliver(vcpu, vcpu->ev.exception.payload);
-		vcpu->ev.exception.has_payload = false;
-	}
+	if (pending && !payload)
+		deliver_payload(vcpu);
 	if (!vcpu->ev.exception.soft) {
 		events->exception.injected = vcpu->ev.exception.injected || (pending && !payload);
 		events->exception.pending = pending && payload;
@@ -581,14 +573,15 @@ static void set_exception(struct vcpu *vcpu, const struct kvm_vcpu_events *event
 {
 	bool pending = (events->flags & KVM_VCPUEVENT_VALID_PAYLOAD) && events->exception.pending;
 
-	vcpu->ev.exception.pending = pending;
-	vcpu->ev.exception.has_payload = pending && events->exception_has_payload;
-	vcpu->ev.exception.payload = events->exception_payload;
-	vcpu->ev.exception.soft = false;
-	vcpu->ev.exception.injected = events->exception.injected && !pending;
-	vcpu->ev.exception.vector = events->exception.nr;
-	vcpu->ev.exception.has_error = events->exception.has_error_code;
-	vcpu->ev.exception.error = events->exception.error_code;
+	vcpu->ev.exception = (struct vcpu_exception) {
+		.pending	= pending,
+		.injected	= events->exception.injected && !pending,
+		.vector		= events->exception.nr,
+		.has_error	= events->exception.has_error_code,
+		.error		= events->exception.error_code,
+		.has_payload	= pending && events->exception_has_payload,
+		.payload	= events->exception_payload,
+	};
 }
 
 /**

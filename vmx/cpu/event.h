@@ -12,22 +12,24 @@
 
 struct vcpu;
 
+struct vcpu_exception {
+	bool pending;		/* to be delivered; DR6 and CR2 not written yet */
+	bool injected;
+	bool has_error;
+	bool has_payload;	/* @payload goes to DR6 (#DB) or CR2 (#PF) at delivery */
+	bool soft;		/* INT3, INTO, INT1: delivered with @insn_len */
+	u8 vector;
+	u8 insn_len;
+	u32 error;
+	unsigned long payload;
+};
+
 /*
  * At most one event is @injected: begun, and given to the processor by the next entry. An
  * exception may be @pending besides, and NMIs and interrupts wait for their turn.
  */
 struct vcpu_events {
-	struct {
-		bool pending;		/* to be delivered; DR6 and CR2 not written yet */
-		bool injected;
-		bool has_error;
-		bool has_payload;	/* @payload goes to DR6 (#DB) or CR2 (#PF) at delivery */
-		bool soft;		/* INT3, INTO, INT1: delivered with @insn_len */
-		u8 vector;
-		u8 insn_len;
-		u32 error;
-		unsigned long payload;
-	} exception;
+	struct vcpu_exception exception;
 	struct {
 		bool injected;
 		bool soft;		/* INT n: delivered with @insn_len */

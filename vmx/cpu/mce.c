@@ -22,12 +22,14 @@ enum { BANK_CTL, BANK_STATUS, BANK_ADDR, BANK_MISC, BANK_REGISTERS };
 
 /**
  * mce_supported() - KVM_X86_GET_MCE_CAP_SUPPORTED
+ * @mcg_cap: the bits of IA32_MCG_CAP that mce_set_banks() takes besides the number of banks
  *
- * Return: the bits of IA32_MCG_CAP that mce_set_banks() takes besides the number of banks.
+ * Return: 0.
  */
-u64 mce_supported(void)
+int mce_supported(u64 *mcg_cap)
 {
-	return MCE_SUPPORTED;
+	*mcg_cap = MCE_SUPPORTED;
+	return 0;
 }
 
 /**

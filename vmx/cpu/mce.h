@@ -8,7 +8,7 @@
 struct kvm_x86_mce;
 struct vcpu;
 
-u64 mce_supported(void);
+int mce_supported(u64 *mcg_cap);
 int mce_set_banks(struct vcpu *vcpu, u64 mcg_cap);
 int mce_report(struct vcpu *vcpu, const struct kvm_x86_mce *mce);
 

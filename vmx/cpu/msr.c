@@ -81,36 +81,12 @@ int msr_init(void)
 {
 	BUILD_BUG_ON(MSR_SWITCHED != NR_SWITCHED_MSRS);
 	/* A bit too many would fault at a VM entry, in the host. */
-	if (cpuid_offered(CPUID_SPEC_CTRL))
-		spec_ctrl_bits |= SPEC_CTRL_IBRS;
-	if (cpuid_offered(CPUID_STIBP))
-		spec_ctrl_bits |= SPEC_CTRL_STIBP;
-	if (cpuid_offered(CPUID_SSBD))
-		spec_ctrl_bits |= SPEC_CTRL_SSBD;
+	spec_ctrl_bits = (cpuid_offered(CPUID_SPEC_CTRL) ? SPEC_CTRL_IBRS : 0) |
+			 (cpuid_offered(CPUID_STIBP) ? SPEC_CTRL_STIBP : 0) |
+			 (cpuid_offered(CPUID_SSBD) ? SPEC_CTRL_SSBD : 0);
 	arch_capabilities = make_arch_capabilities();
 	return 0;
 }
-
-static const struct {
-	u16 offset;
-	u64 value;
-} reset_values[] = {
-	{ offsetof(struct vcpu_msrs, ucode_rev), UCODE_REV_RESET },
-	{ offsetof(struct vcpu_msrs, misc_enable), MISC_ENABLE_READ_ONLY },
-	{ offsetof(struct vcpu_msrs, platform_info), MSR_PLATFORM_INFO_CPUID_FAULT },
-	{ offsetof(struct vcpu_msrs, mcg_cap), MSR_MC_BANKS },
-};
-
-static const struct {
-	u16 field;
-	u64 value;
-} reset_fields[] = {
-	{ GUEST_IA32_PAT, PAT_RESET },
-	{ GUEST_IA32_DEBUGCTL, 0 },
-	{ GUEST_SYSENTER_CS, 0 },
-	{ GUEST_SYSENTER_ESP, 0 },
-	{ GUEST_SYSENTER_EIP, 0 },
-};
 
 static u64 *storage(struct vcpu *vcpu, u16 offset)
 {
@@ -123,16 +99,19 @@ static u64 *storage(struct vcpu *vcpu, u16 offset)
  */
 void msr_reset(struct vcpu *vcpu)
 {
-	unsigned int i;
-
 	/* Also takes the guest's values out of the processor. */
 	*switch_kernel_gs_base(vcpu) = 0;
 	memset(&vcpu->msr, 0, sizeof(vcpu->msr));
-	for (i = 0; i < ARRAY_SIZE(reset_values); i++)
-		*storage(vcpu, reset_values[i].offset) = reset_values[i].value;
+	vcpu->msr.ucode_rev = UCODE_REV_RESET;
+	vcpu->msr.misc_enable = MISC_ENABLE_READ_ONLY;
+	vcpu->msr.platform_info = MSR_PLATFORM_INFO_CPUID_FAULT;
+	vcpu->msr.mcg_cap = MSR_MC_BANKS;
 	vcpu->msr.arch_capabilities = arch_capabilities;
-	for (i = 0; i < ARRAY_SIZE(reset_fields); i++)
-		__vmcs_write(reset_fields[i].field, reset_fields[i].value);
+	vmcs_write64(GUEST_IA32_PAT, PAT_RESET);
+	vmcs_write64(GUEST_IA32_DEBUGCTL, 0);
+	vmcs_write32(GUEST_SYSENTER_CS, 0);
+	vmcs_writel(GUEST_SYSENTER_ESP, 0);
+	vmcs_writel(GUEST_SYSENTER_EIP, 0);
 }
 
 static bool is_x2apic(u32 index)
@@ -379,7 +358,15 @@ int msr_set(struct vcpu *vcpu, u32 index, u64 value, bool host)
 	}
 }
 
-static u32 list(u32 *out, u16 flag)
+/**
+ * msr_list() - the MSRs of this machine whose row has a flag
+ * @out: room for MSR_LIST_MAX indices
+ * @flag: MSR_F_SAVE: what a saved vCPU consists of, each of which can be written back by user
+ *	space; MSR_F_FEATURE: what msr_get_feature() knows
+ *
+ * Return: number of indices.
+ */
+u32 msr_list(u32 *out, u16 flag)
 {
 	u32 nr = 0, i, j;
 
@@ -396,32 +383,8 @@ static u32 list(u32 *out, u16 flag)
 }
 
 /**
- * msr_save_list() - KVM_GET_MSR_INDEX_LIST: what a saved vCPU consists of
- * @out: room for MSR_LIST_MAX indices
- *
- * Each of them can be read and written back by user space.
- *
- * Return: number of indices.
- */
-u32 msr_save_list(u32 *out)
-{
-	return list(out, MSR_F_SAVE);
-}
-
-/**
- * msr_feature_list() - KVM_GET_MSR_FEATURE_INDEX_LIST: what msr_get_feature() knows
- * @out: room for MSR_LIST_MAX indices
- *
- * Return: number of indices.
- */
-u32 msr_feature_list(u32 *out)
-{
-	return list(out, MSR_F_FEATURE);
-}
-
-/**
  * msr_get_feature() - KVM_GET_MSRS on the system's descriptor: what can be offered
- * @index: one of msr_feature_list()
+ * @index: one of those that msr_list() has for MSR_F_FEATURE
  * @value: filled in
  *
  * Return: 0, or 1 if it is not in the list.

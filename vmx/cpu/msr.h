@@ -59,11 +59,7 @@ int msr_set(struct vcpu *vcpu, u32 index, u64 value, bool host);
 /* Whether there is such an MSR at all for the guest, whatever may be read or written there. */
 bool msr_known(struct vcpu *vcpu, u32 index);
 
-/* The index lists: each returns the number of indices; @out has room for MSR_LIST_MAX. */
-u32 msr_save_list(u32 *out);
-u32 msr_feature_list(u32 *out);
+u32 msr_list(u32 *out, u16 flag);
 int msr_get_feature(u32 index, u64 *value);
-
-/* KVM_X86_GET_MCE_CAP_SUPPORTED, KVM_X86_SETUP_MCE. */
 
 #endif

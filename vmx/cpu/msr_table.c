@@ -5,6 +5,7 @@
  * Constant data. SDM vol. 4; vol. 3A, 11.11 and 11.12.
  */
 #include <asm/kvm_para.h>
+#include <asm/vmx.h>
 #include "vmx/cpu/msr_table.h"
 
 #define AT(field)	offsetof(struct vcpu_msrs, field)
@@ -30,92 +31,80 @@
 #define STORE_OWN(index, name, at, bits, need)						\
 	ROW(index, 1, name, MSR_STORE_OWN, MSR_ANY, bits, need, at, MSR_F_SAVE)
 
-/* VMCS fields: asm/vmx.h's names, which a test in user space does not have. */
-#define FIELD_PAT		0x2804
-#define FIELD_SYSENTER_CS	0x482a
-#define FIELD_FS_BASE		0x680e
-#define FIELD_GS_BASE		0x6810
-#define FIELD_SYSENTER_ESP	0x6824
-#define FIELD_SYSENTER_EIP	0x6826
-
 #define MTRR_CAP	(0x500 | MSR_MTRR_PAIRS)	/* fixed ranges, write combining */
+
+#define ALL	MSR_ALL_BITS
 
 const struct msr_row msr_table[] = {
 	CONST(0x000, 2, "IA32_P5_MC_ADDR, TYPE", 0),
-	OWN(0x010, 1, "IA32_TIME_STAMP_COUNTER", MSR_ALL_BITS, MSR_NO_FEATURE, MSR_F_SAVE),
-	OWN(MSR_KVM_WALL_CLOCK, 2, "KVM_WALL_CLOCK, KVM_SYSTEM_TIME", MSR_ALL_BITS,
+	OWN(0x010, 1, "IA32_TIME_STAMP_COUNTER", ALL, MSR_NO_FEATURE, MSR_F_SAVE),
+	OWN(MSR_KVM_WALL_CLOCK, 2, "KVM_WALL_CLOCK, KVM_SYSTEM_TIME", ALL,
 	    MSR_NO_FEATURE, MSR_F_SAVE),
 	CONST(0x017, 1, "IA32_PLATFORM_ID", 0),
-	OWN(0x01b, 1, "IA32_APIC_BASE", MSR_ALL_BITS, MSR_NO_FEATURE, 0),
+	OWN(0x01b, 1, "IA32_APIC_BASE", ALL, MSR_NO_FEATURE, 0),
 	CONST(0x02a, 1, "EBL_CR_POWERON", 0),
 	CONST(0x02c, 1, "EBC_FREQUENCY_ID", 1 << 24),
 	CONST(0x034, 1, "SMI_COUNT", 0),
 	/* Nothing that it could lock is offered. */
 	CONST(0x03a, 1, "IA32_FEATURE_CONTROL", 0),
-	OWN(0x03b, 1, "IA32_TSC_ADJUST", MSR_ALL_BITS, CPUID_TSC_ADJUST, MSR_F_SAVE),
-	STORE_OWN(0x048, "IA32_SPEC_CTRL", AT(spec_ctrl), MSR_ALL_BITS, CPUID_SPEC_CTRL),
+	OWN(0x03b, 1, "IA32_TSC_ADJUST", ALL, CPUID_TSC_ADJUST, MSR_F_SAVE),
+	STORE_OWN(0x048, "IA32_SPEC_CTRL", AT(spec_ctrl), ALL, CPUID_SPEC_CTRL),
 	OWN(0x049, 1, "IA32_PRED_CMD", 1, CPUID_SPEC_CTRL, MSR_F_WRITE_ONLY),
-	NONE(0x079, 1, "IA32_BIOS_UPDT_TRIG", MSR_ALL_BITS),
-	STORE(0x08b, 1, "IA32_BIOS_SIGN_ID", AT(ucode_rev), MSR_ANY, MSR_ALL_BITS,
+	NONE(0x079, 1, "IA32_BIOS_UPDT_TRIG", ALL),
+	STORE(0x08b, 1, "IA32_BIOS_SIGN_ID", AT(ucode_rev), MSR_ANY, ALL,
 	      MSR_F_FEATURE | MSR_F_GUEST_DROPPED),
 	/* The two counters of a P6, which systems touch before they look for a PMU. */
-	NONE(0x0c1, 2, "IA32_PMC0", MSR_ALL_BITS),
+	NONE(0x0c1, 2, "IA32_PMC0", ALL),
 	CONST(0x0cd, 1, "FSB_FREQ", 3),
-	STORE(0x0ce, 1, "PLATFORM_INFO", AT(platform_info), MSR_ANY, MSR_ALL_BITS,
+	STORE(0x0ce, 1, "PLATFORM_INFO", AT(platform_info), MSR_ANY, ALL,
 	      MSR_F_SAVE | MSR_F_HOST_WRITES),
 	CONST(0x0fe, 1, "IA32_MTRRCAP", MTRR_CAP),
-	ROW(0x10a, 1, "IA32_ARCH_CAPABILITIES", MSR_STORE, MSR_ANY, MSR_ALL_BITS,
+	ROW(0x10a, 1, "IA32_ARCH_CAPABILITIES", MSR_STORE, MSR_ANY, ALL,
 	    CPUID_ARCH_CAPABILITIES, AT(arch_capabilities),
 	    MSR_F_SAVE | MSR_F_FEATURE | MSR_F_HOST_WRITES),
 	STORE_OWN(0x140, "MISC_FEATURE_ENABLES", AT(misc_features),
 		  MSR_MISC_FEATURES_CPUID_FAULT, MSR_NO_FEATURE),
-	VMCS(0x174, "IA32_SYSENTER_CS", FIELD_SYSENTER_CS, MSR_ANY, 0xffffffff, MSR_F_SAVE),
-	VMCS(0x175, "IA32_SYSENTER_ESP", FIELD_SYSENTER_ESP, MSR_CANONICAL, MSR_ALL_BITS,
-	     MSR_F_SAVE),
-	VMCS(0x176, "IA32_SYSENTER_EIP", FIELD_SYSENTER_EIP, MSR_CANONICAL, MSR_ALL_BITS,
-	     MSR_F_SAVE),
+	VMCS(0x174, "IA32_SYSENTER_CS", GUEST_SYSENTER_CS, MSR_ANY, 0xffffffff, MSR_F_SAVE),
+	VMCS(0x175, "IA32_SYSENTER_ESP", GUEST_SYSENTER_ESP, MSR_CANONICAL, ALL, MSR_F_SAVE),
+	VMCS(0x176, "IA32_SYSENTER_EIP", GUEST_SYSENTER_EIP, MSR_CANONICAL, ALL, MSR_F_SAVE),
 	STORE(0x179, 1, "IA32_MCG_CAP", AT(mcg_cap), MSR_ANY, 0, MSR_F_READ_ONLY),
-	STORE(0x17a, 1, "IA32_MCG_STATUS", AT(mcg_status), MSR_ANY, MSR_ALL_BITS, MSR_F_SAVE),
-	STORE(0x17b, 1, "IA32_MCG_CTL", AT(mcg_ctl), MSR_ALL_OR_NONE, MSR_ALL_BITS, MSR_F_SAVE),
-	NONE(0x186, 2, "IA32_PERFEVTSEL0", MSR_ALL_BITS),
+	STORE(0x17a, 1, "IA32_MCG_STATUS", AT(mcg_status), MSR_ANY, ALL, MSR_F_SAVE),
+	STORE(0x17b, 1, "IA32_MCG_CTL", AT(mcg_ctl), MSR_ALL_OR_NONE, ALL, MSR_F_SAVE),
+	NONE(0x186, 2, "IA32_PERFEVTSEL0", ALL),
 	CONST(0x198, 1, "IA32_PERF_STATUS", 1000 | 4ULL << 40),
 	CONST(0x199, 1, "IA32_PERF_CTL", 0),
-	STORE_OWN(0x1a0, "IA32_MISC_ENABLE", AT(misc_enable), MSR_ALL_BITS, MSR_NO_FEATURE),
+	STORE_OWN(0x1a0, "IA32_MISC_ENABLE", AT(misc_enable), ALL, MSR_NO_FEATURE),
 	/* LBR and BTF may be written, as everywhere, but there is no branch record to give. */
 	NONE(0x1d9, 1, "IA32_DEBUGCTL", 3),
 	CONST(0x1db, 4, "LASTBRANCHFROMIP", 0),
-	NONE(0x1fc, 1, "POWER_CTL", MSR_ALL_BITS),
-	STORE(0x200, 16, "IA32_MTRR_PHYSBASE0", AT(mtrr_var), MSR_MTRR_VARIABLE,
-	      MSR_ALL_BITS, 0),
-	STORE(0x250, 1, "IA32_MTRR_FIX64K_00000", AT(mtrr_fixed[0]), MSR_MTRR_TYPES,
-	      MSR_ALL_BITS, 0),
-	STORE(0x258, 2, "IA32_MTRR_FIX16K_80000", AT(mtrr_fixed[1]), MSR_MTRR_TYPES,
-	      MSR_ALL_BITS, 0),
-	STORE(0x268, 8, "IA32_MTRR_FIX4K_C0000", AT(mtrr_fixed[3]), MSR_MTRR_TYPES,
-	      MSR_ALL_BITS, 0),
-	VMCS(0x277, "IA32_PAT", FIELD_PAT, MSR_PAT_TYPES, MSR_ALL_BITS, MSR_F_SAVE),
+	NONE(0x1fc, 1, "POWER_CTL", ALL),
+	STORE(0x200, 16, "IA32_MTRR_PHYSBASE0", AT(mtrr_var), MSR_MTRR_VARIABLE, ALL, 0),
+	STORE(0x250, 1, "IA32_MTRR_FIX64K_00000", AT(mtrr_fixed[0]), MSR_MTRR_TYPES, ALL, 0),
+	STORE(0x258, 2, "IA32_MTRR_FIX16K_80000", AT(mtrr_fixed[1]), MSR_MTRR_TYPES, ALL, 0),
+	STORE(0x268, 8, "IA32_MTRR_FIX4K_C0000", AT(mtrr_fixed[3]), MSR_MTRR_TYPES, ALL, 0),
+	VMCS(0x277, "IA32_PAT", GUEST_IA32_PAT, MSR_PAT_TYPES, ALL, MSR_F_SAVE),
 	STORE(0x2ff, 1, "IA32_MTRR_DEF_TYPE", AT(mtrr_def_type), MSR_MTRR_DEFAULT, 0xcff, 0),
-	STORE(0x400, 4 * MSR_MC_BANKS, "IA32_MC0_CTL", AT(mc), MSR_MC_BANK, MSR_ALL_BITS, 0),
+	STORE(0x400, 4 * MSR_MC_BANKS, "IA32_MC0_CTL", AT(mc), MSR_MC_BANK, ALL, 0),
 	/* Energy counters: Linux asks for their unit. */
 	CONST(0x606, 1, "RAPL_POWER_UNIT", 0),
 	CONST(0x611, 1, "PKG_ENERGY_STATUS", 0),
 	CONST(0x619, 1, "DRAM_ENERGY_STATUS", 0),
 	CONST(0x639, 1, "PP0_ENERGY_STATUS", 0),
 	CONST(0x641, 1, "PP1_ENERGY_STATUS", 0),
-	OWN(0x6e0, 1, "IA32_TSC_DEADLINE", MSR_ALL_BITS, MSR_NO_FEATURE, MSR_F_SAVE),
-	OWN(0x800, 256, "IA32_X2APIC", MSR_ALL_BITS, MSR_NO_FEATURE, 0),
+	OWN(0x6e0, 1, "IA32_TSC_DEADLINE", ALL, MSR_NO_FEATURE, MSR_F_SAVE),
+	OWN(0x800, 256, "IA32_X2APIC", ALL, MSR_NO_FEATURE, 0),
 	/* Of the supervisor state components none is offered. */
 	STORE_OWN(0xda0, "IA32_XSS", AT(xss), 0, CPUID_XSAVES),
-	OWN(MSR_KVM_WALL_CLOCK_NEW, 2, "KVM_WALL_CLOCK_NEW, KVM_SYSTEM_TIME_NEW", MSR_ALL_BITS,
+	OWN(MSR_KVM_WALL_CLOCK_NEW, 2, "KVM_WALL_CLOCK_NEW, KVM_SYSTEM_TIME_NEW", ALL,
 	    MSR_NO_FEATURE, MSR_F_SAVE),
-	OWN(0xc0000080, 1, "IA32_EFER", MSR_ALL_BITS, MSR_NO_FEATURE, 0),
-	SWITCH(0xc0000081, "IA32_STAR", 0, MSR_ANY, MSR_ALL_BITS, MSR_NO_FEATURE),
-	SWITCH(0xc0000082, "IA32_LSTAR", 1, MSR_CANONICAL, MSR_ALL_BITS, MSR_NO_FEATURE),
-	STORE(0xc0000083, 1, "IA32_CSTAR", AT(cstar), MSR_CANONICAL, MSR_ALL_BITS, MSR_F_SAVE),
+	OWN(0xc0000080, 1, "IA32_EFER", ALL, MSR_NO_FEATURE, 0),
+	SWITCH(0xc0000081, "IA32_STAR", 0, MSR_ANY, ALL, MSR_NO_FEATURE),
+	SWITCH(0xc0000082, "IA32_LSTAR", 1, MSR_CANONICAL, ALL, MSR_NO_FEATURE),
+	STORE(0xc0000083, 1, "IA32_CSTAR", AT(cstar), MSR_CANONICAL, ALL, MSR_F_SAVE),
 	SWITCH(0xc0000084, "IA32_FMASK", 2, MSR_ANY, 0xffffffff, MSR_NO_FEATURE),
-	VMCS(0xc0000100, "IA32_FS_BASE", FIELD_FS_BASE, MSR_CANONICAL, MSR_ALL_BITS, 0),
-	VMCS(0xc0000101, "IA32_GS_BASE", FIELD_GS_BASE, MSR_CANONICAL, MSR_ALL_BITS, 0),
-	ROW(0xc0000102, 1, "IA32_KERNEL_GS_BASE", MSR_OWN, MSR_CANONICAL, MSR_ALL_BITS,
+	VMCS(0xc0000100, "IA32_FS_BASE", GUEST_FS_BASE, MSR_CANONICAL, ALL, 0),
+	VMCS(0xc0000101, "IA32_GS_BASE", GUEST_GS_BASE, MSR_CANONICAL, ALL, 0),
+	ROW(0xc0000102, 1, "IA32_KERNEL_GS_BASE", MSR_OWN, MSR_CANONICAL, ALL,
 	    MSR_NO_FEATURE, 0, MSR_F_SAVE),
 	SWITCH(0xc0000103, "IA32_TSC_AUX", 3, MSR_ANY, 0xffffffff, CPUID_RDTSCP),
 };
@@ -153,24 +142,19 @@ static bool canonical(u64 address)
 #define MTRR_TYPES	0x73	/* UC, WC, WT, WP, WB */
 #define PAT_TYPES	0xf3	/* and UC- */
 
+static bool type_valid(u8 type, unsigned int types)
+{
+	return type <= 7 && (types & BIT(type));
+}
+
 static bool types_valid(u64 value, unsigned int types)
 {
 	unsigned int i;
 
-	for (i = 0; i < 64; i += 8) {
-		unsigned int type = (value >> i) & 0xff;
-
-		if (type > 7 || !(types & BIT(type)))
+	for (i = 0; i < 64; i += 8)
+		if (!type_valid(value >> i, types))
 			return false;
-	}
 	return true;
-}
-
-static bool mtrr_type_valid(u64 value)
-{
-	unsigned int type = value & 0xff;
-
-	return type <= 7 && (MTRR_TYPES & BIT(type));
 }
 
 static bool mtrr_variable_valid(u32 index, u64 value, u8 maxphyaddr)
@@ -179,7 +163,7 @@ static bool mtrr_variable_valid(u32 index, u64 value, u8 maxphyaddr)
 
 	if (index & 1)
 		return !(value & (reserved | 0x7ff));
-	return mtrr_type_valid(value) && !(value & (reserved | 0xf00));
+	return type_valid(value, MTRR_TYPES) && !(value & (reserved | 0xf00));
 }
 
 static bool mc_bank_valid(u32 index, u64 value, bool host)
@@ -217,7 +201,7 @@ bool msr_value_valid(const struct msr_row *row, u32 index, u64 value, u8 maxphya
 	case MSR_MTRR_TYPES:
 		return types_valid(value, MTRR_TYPES);
 	case MSR_MTRR_DEFAULT:
-		return mtrr_type_valid(value);
+		return type_valid(value, MTRR_TYPES);
 	case MSR_MTRR_VARIABLE:
 		return mtrr_variable_valid(index, value, maxphyaddr);
 	case MSR_ALL_OR_NONE:

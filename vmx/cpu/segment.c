@@ -13,18 +13,8 @@
 #include "vmx/cpu/segment.h"
 #include "vmx/vcpu.h"
 
-/* Access-rights field: as a descriptor's bits 40 to 55, and one bit of VMX's own. */
-#define SEG_AR_TYPE		0x000f
-#define SEG_AR_S		BIT(4)
-#define SEG_AR_DPL_SHIFT	5
-#define SEG_AR_P		BIT(7)
-#define SEG_AR_AVL		BIT(12)
-#define SEG_AR_L		BIT(13)
-#define SEG_AR_DB		BIT(14)
-#define SEG_AR_G		BIT(15)
-#define SEG_AR_UNUSABLE	BIT(16)
-
-#define SEG_AR_TYPE_TSS_64_BUSY	11
+/* Of the access rights, which are a descriptor's bits 40 to 55 and VMX_AR_UNUSABLE_MASK. */
+#define SEG_AR_AVL	BIT(12)
 
 static const struct segment_fields {
 	u32 selector, base, limit, ar;
@@ -51,15 +41,15 @@ static void read_fields(unsigned int nr, struct kvm_segment *seg)
 		.base		= vmcs_readl(f->base),
 		.limit		= vmcs_read32(f->limit),
 		.selector	= vmcs_read16(f->selector),
-		.type		= ar & SEG_AR_TYPE,
-		.s		= !!(ar & SEG_AR_S),
-		.dpl		= (ar >> SEG_AR_DPL_SHIFT) & 3,
-		.present	= !(ar & SEG_AR_UNUSABLE),
+		.type		= ar & VMX_AR_TYPE_MASK,
+		.s		= !!(ar & VMX_AR_S_MASK),
+		.dpl		= (ar >> VMX_AR_DPL_SHIFT) & 3,
+		.present	= !(ar & VMX_AR_UNUSABLE_MASK),
 		.avl		= !!(ar & SEG_AR_AVL),
-		.l		= !!(ar & SEG_AR_L),
-		.db		= !!(ar & SEG_AR_DB),
-		.g		= !!(ar & SEG_AR_G),
-		.unusable	= !!(ar & SEG_AR_UNUSABLE),
+		.l		= !!(ar & VMX_AR_L_MASK),
+		.db		= !!(ar & VMX_AR_DB_MASK),
+		.g		= !!(ar & VMX_AR_G_MASK),
+		.unusable	= !!(ar & VMX_AR_UNUSABLE_MASK),
 	};
 }
 
@@ -82,10 +72,10 @@ void segment_get(struct vcpu *vcpu, unsigned int nr, struct kvm_segment *seg)
 static u32 ar_of(const struct kvm_segment *seg)
 {
 	/* Also of an unusable one: SS has the CPL (SDM 24.4.1). */
-	return (seg->unusable || !seg->present ? SEG_AR_UNUSABLE : SEG_AR_P) |
-	       (seg->type & SEG_AR_TYPE) | (seg->s ? SEG_AR_S : 0) |
-	       (seg->dpl & 3) << SEG_AR_DPL_SHIFT | (seg->avl ? SEG_AR_AVL : 0) |
-	       (seg->l ? SEG_AR_L : 0) | (seg->db ? SEG_AR_DB : 0) | (seg->g ? SEG_AR_G : 0);
+	return (seg->unusable || !seg->present ? VMX_AR_UNUSABLE_MASK : VMX_AR_P_MASK) |
+	       (seg->type & VMX_AR_TYPE_MASK) | (seg->s ? VMX_AR_S_MASK : 0) |
+	       (seg->dpl & 3) << VMX_AR_DPL_SHIFT | (seg->avl ? SEG_AR_AVL : 0) |
+	       (seg->l ? VMX_AR_L_MASK : 0) | (seg->db ? VMX_AR_DB_MASK : 0) | (seg->g ? VMX_AR_G_MASK : 0);
 }
 
 /**
@@ -105,7 +95,7 @@ void segment_set(struct vcpu *vcpu, unsigned int nr, const struct kvm_segment *s
 		return;
 	ar = ar_of(seg);
 	/* Loading a code or data segment accesses it; an entry insists on the bit. */
-	if (nr < SEG_LDTR && !(ar & SEG_AR_UNUSABLE))
+	if (nr < SEG_LDTR && !(ar & VMX_AR_UNUSABLE_MASK))
 		ar |= 1;
 	vmcs_write16(f->selector, seg->selector);
 	vmcs_writel(f->base, seg->base);
@@ -176,7 +166,7 @@ unsigned int segment_cpl(struct vcpu *vcpu)
 		vcpu->ss_ar = vmcs_read32(GUEST_SS_AR_BYTES);
 		vcpu->vmcs->cached |= VMCS_CACHED_SS;
 	}
-	return cr_protected(vcpu) ? (vcpu->ss_ar >> SEG_AR_DPL_SHIFT) & 3 : 0;
+	return cr_protected(vcpu) ? (vcpu->ss_ar >> VMX_AR_DPL_SHIFT) & 3 : 0;
 }
 
 /**
@@ -187,7 +177,7 @@ unsigned int segment_cpl(struct vcpu *vcpu)
  */
 bool segment_cs_long(struct vcpu *vcpu)
 {
-	return (vcpu->efer & EFER_LMA) && (vmcs_read32(GUEST_CS_AR_BYTES) & SEG_AR_L);
+	return (vcpu->efer & EFER_LMA) && (vmcs_read32(GUEST_CS_AR_BYTES) & VMX_AR_L_MASK);
 }
 
 /**
@@ -198,7 +188,7 @@ bool segment_cs_long(struct vcpu *vcpu)
  */
 bool segment_cs_32(struct vcpu *vcpu)
 {
-	return vmcs_read32(GUEST_CS_AR_BYTES) & SEG_AR_DB;
+	return vmcs_read32(GUEST_CS_AR_BYTES) & VMX_AR_DB_MASK;
 }
 
 /**
@@ -213,8 +203,8 @@ void segment_fix_tr(struct vcpu *vcpu)
 	struct kvm_segment tr;
 
 	segment_get(vcpu, SEG_TR, &tr);
-	if (tr.type == SEG_AR_TYPE_TSS_64_BUSY)
+	if (tr.type == VMX_AR_TYPE_BUSY_64_TSS)
 		return;
-	tr.type = SEG_AR_TYPE_TSS_64_BUSY;
+	tr.type = VMX_AR_TYPE_BUSY_64_TSS;
 	segment_set(vcpu, SEG_TR, &tr);
 }

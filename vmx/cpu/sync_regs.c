@@ -8,68 +8,40 @@
  * vcpu->mutex, vCPU loaded.
  */
 #include <linux/string.h>
-#include "vmx/cpu/event.h"
-#include "vmx/cpu/regs.h"
 #include "vmx/cpu/sync_regs.h"
+#include "vmx/ioctl.h"
 #include "vmx/vcpu.h"
 
-static int take_regs(struct vcpu *vcpu, const struct kvm_sync_regs *from)
-{
-	struct kvm_regs regs;
-
-	memcpy(&regs, &from->regs, sizeof(regs));
-	return regs_set(vcpu, &regs);
-}
-
-static int take_sregs(struct vcpu *vcpu, const struct kvm_sync_regs *from)
-{
-	struct kvm_sregs sregs;
-
-	memcpy(&sregs, &from->sregs, sizeof(sregs));
-	return sregs_set(vcpu, &sregs);
-}
-
-static int take_events(struct vcpu *vcpu, const struct kvm_sync_regs *from)
-{
-	struct kvm_vcpu_events events;
-
-	memcpy(&events, &from->events, sizeof(events));
-	return event_set(vcpu, &events);
-}
-
-static void put_regs(struct vcpu *vcpu, struct kvm_sync_regs *to)
-{
-	struct kvm_regs regs = { 0 };
-
-	regs_get(vcpu, &regs);
-	memcpy(&to->regs, &regs, sizeof(regs));
-}
-
-static void put_sregs(struct vcpu *vcpu, struct kvm_sync_regs *to)
-{
-	struct kvm_sregs sregs = { 0 };
-
-	sregs_get(vcpu, &sregs);
-	memcpy(&to->sregs, &sregs, sizeof(sregs));
-}
-
-static void put_events(struct vcpu *vcpu, struct kvm_sync_regs *to)
-{
-	struct kvm_vcpu_events events = { 0 };
-
-	event_get(vcpu, &events);
-	memcpy(&to->events, &events, sizeof(events));
-}
+/* Each part goes by the handlers of its ioctls. */
+#define PART(member, get, set)								\
+	offsetof(struct kvm_sync_regs, member), sizeof_field(struct kvm_sync_regs, member), get, set
 
 static const struct {
 	u64 bit;
-	int (*take)(struct vcpu *vcpu, const struct kvm_sync_regs *from);
-	void (*put)(struct vcpu *vcpu, struct kvm_sync_regs *to);
+	u16 offset, size;
+	unsigned int get, set;
 } parts[] = {
-	{ KVM_SYNC_X86_REGS, take_regs, put_regs },
-	{ KVM_SYNC_X86_SREGS, take_sregs, put_sregs },
-	{ KVM_SYNC_X86_EVENTS, take_events, put_events },
+	{ KVM_SYNC_X86_REGS, PART(regs, KVM_GET_REGS, KVM_SET_REGS) },
+	{ KVM_SYNC_X86_SREGS, PART(sregs, KVM_GET_SREGS, KVM_SET_SREGS) },
+	{ KVM_SYNC_X86_EVENTS, PART(events, KVM_GET_VCPU_EVENTS, KVM_SET_VCPU_EVENTS) },
 };
+
+static int take(struct vcpu *vcpu, unsigned int i)
+{
+	struct kvm_sync_regs copy;
+
+	memcpy(&copy, (void *)&vcpu->run->s.regs + parts[i].offset, parts[i].size);
+	return ioctl_find(vcpu_ops, parts[i].set)->fn(vcpu, &copy);
+}
+
+static void put(struct vcpu *vcpu, unsigned int i)
+{
+	struct kvm_sync_regs copy;
+
+	memset(&copy, 0, parts[i].size);
+	ioctl_find(vcpu_ops, parts[i].get)->fn(vcpu, &copy);
+	memcpy((void *)&vcpu->run->s.regs + parts[i].offset, &copy, parts[i].size);
+}
 
 /**
  * sync_regs_in() - take what user space says is new, when KVM_RUN begins
@@ -88,7 +60,7 @@ int sync_regs_in(struct vcpu *vcpu)
 	for (i = 0; i < ARRAY_SIZE(parts); i++) {
 		if (!(dirty & parts[i].bit))
 			continue;
-		r = parts[i].take(vcpu, &vcpu->run->s.regs);
+		r = take(vcpu, i);
 		if (r)
 			return r;
 		dirty &= ~parts[i].bit;
@@ -108,5 +80,5 @@ void sync_regs_out(struct vcpu *vcpu)
 
 	for (i = 0; i < ARRAY_SIZE(parts); i++)
 		if (valid & parts[i].bit)
-			parts[i].put(vcpu, &vcpu->run->s.regs);
+			put(vcpu, i);
 }

@@ -228,6 +228,11 @@ int xstate_set_xcr0(struct vcpu *vcpu, u64 value)
 	return 0;
 }
 
+/* KVM's names of what struct fxregs_state has, too. */
+#define EACH_FPU_FIELD(X)								\
+	X(fcw, cwd) X(fsw, swd) X(ftwx, twd) X(last_opcode, fop) X(last_ip, rip)	\
+	X(last_dp, rdp) X(mxcsr, mxcsr)
+
 /**
  * xstate_get_fpu() - KVM_GET_FPU
  * @vcpu: its registers are not loaded
@@ -239,16 +244,12 @@ int xstate_get_fpu(struct vcpu *vcpu, struct kvm_fpu *fpu)
 {
 	const struct fxregs_state *fx = &vcpu->fpu.guest->i387;
 
-	memcpy(fpu->fpr, fx->st_space, sizeof(fpu->fpr));
-	fpu->fcw = fx->cwd;
-	fpu->fsw = fx->swd;
-	fpu->ftwx = fx->twd;
+#define GET(ours, its)	fpu->ours = fx->its;
+	EACH_FPU_FIELD(GET)
+#undef GET
 	fpu->pad1 = 0;
-	fpu->last_opcode = fx->fop;
-	fpu->last_ip = fx->rip;
-	fpu->last_dp = fx->rdp;
-	fpu->mxcsr = fx->mxcsr;
 	fpu->pad2 = 0;
+	memcpy(fpu->fpr, fx->st_space, sizeof(fpu->fpr));
 	memcpy(fpu->xmm, fx->xmm_space, sizeof(fpu->xmm));
 	return 0;
 }
@@ -266,14 +267,10 @@ int xstate_set_fpu(struct vcpu *vcpu, const struct kvm_fpu *fpu)
 
 	if (fpu->mxcsr & ~MXCSR_DEFINED)
 		return -EINVAL;
+#define SET(ours, its)	fx->its = fpu->ours;
+	EACH_FPU_FIELD(SET)
+#undef SET
 	memcpy(fx->st_space, fpu->fpr, sizeof(fpu->fpr));
-	fx->cwd = fpu->fcw;
-	fx->swd = fpu->fsw;
-	fx->twd = fpu->ftwx;
-	fx->fop = fpu->last_opcode;
-	fx->rip = fpu->last_ip;
-	fx->rdp = fpu->last_dp;
-	fx->mxcsr = fpu->mxcsr;
 	memcpy(fx->xmm_space, fpu->xmm, sizeof(fpu->xmm));
 	vcpu->fpu.guest->header.xfeatures |= XFEATURE_MASK_FPSSE;
 	return 0;

@@ -60,95 +60,34 @@ static void sub(struct alu *a, u64 src, bool borrow_in)
 	carries(a, r, (~a->dst & src) | ((~a->dst | src) & r));
 }
 
-/**
- * alu_mov() - MOV and MOVZX: the source comes zero-extended
- * @a: operands and flags, changed to results
- */
-void alu_mov(struct alu *a)
+/* Sets CF to the bit that is meant, and returns it in its place. */
+static u64 test_bit_of(struct alu *a)
 {
-	a->dst = a->src;
+	u64 bit = BIT_ULL(a->src & (a->size * 8 - 1));
+
+	set_flag(a, X86_EFLAGS_CF, a->dst & bit);
+	return bit;
 }
 
-/**
- * alu_movsx() - MOVSX and MOVSXD
- * @a: operands and flags, changed to results
- */
-void alu_movsx(struct alu *a)
-{
-	a->dst = sign_extend(a->src, a->src_size);
-}
+/* The source of MOVZX comes zero-extended. */
+ALU_FN(alu_mov, a->dst = a->src)
+ALU_FN(alu_movsx, a->dst = sign_extend(a->src, a->src_size))
+ALU_FN(alu_movbe, a->dst = __builtin_bswap64(a->src) >> (64 - 8 * a->size))
 
-/**
- * alu_movbe() - MOVBE
- * @a: operands and flags, changed to results
- */
-void alu_movbe(struct alu *a)
-{
-	a->dst = __builtin_bswap64(a->src) >> (64 - 8 * a->size);
-}
+/* AND is TEST, too; SUB is CMP, CMPS, SCAS and CMPXCHG's comparison. */
+ALU_FN(alu_and, logic(a, a->dst & a->src))
+ALU_FN(alu_or, logic(a, a->dst | a->src))
+ALU_FN(alu_xor, logic(a, a->dst ^ a->src))
+ALU_FN(alu_not, a->dst = ~a->dst)
+ALU_FN(alu_add, add(a, a->src, false))
+ALU_FN(alu_adc, add(a, a->src, a->rflags & X86_EFLAGS_CF))
+ALU_FN(alu_sub, sub(a, a->src, false))
+ALU_FN(alu_sbb, sub(a, a->src, a->rflags & X86_EFLAGS_CF))
 
-/**
- * alu_add() - ADD, and XADD's sum
- * @a: operands and flags, changed to results
- */
-void alu_add(struct alu *a)
-{
-	add(a, a->src, false);
-}
-
-/**
- * alu_or() - OR
- * @a: operands and flags, changed to results
- */
-void alu_or(struct alu *a)
-{
-	logic(a, a->dst | a->src);
-}
-
-/**
- * alu_adc() - ADC
- * @a: operands and flags, changed to results
- */
-void alu_adc(struct alu *a)
-{
-	add(a, a->src, a->rflags & X86_EFLAGS_CF);
-}
-
-/**
- * alu_sbb() - SBB
- * @a: operands and flags, changed to results
- */
-void alu_sbb(struct alu *a)
-{
-	sub(a, a->src, a->rflags & X86_EFLAGS_CF);
-}
-
-/**
- * alu_and() - AND and TEST
- * @a: operands and flags, changed to results
- */
-void alu_and(struct alu *a)
-{
-	logic(a, a->dst & a->src);
-}
-
-/**
- * alu_sub() - SUB, CMP, CMPS, SCAS and CMPXCHG's comparison
- * @a: operands and flags, changed to results
- */
-void alu_sub(struct alu *a)
-{
-	sub(a, a->src, false);
-}
-
-/**
- * alu_xor() - XOR
- * @a: operands and flags, changed to results
- */
-void alu_xor(struct alu *a)
-{
-	logic(a, a->dst ^ a->src);
-}
+ALU_FN(alu_bt, test_bit_of(a))
+ALU_FN(alu_bts, a->dst |= test_bit_of(a))
+ALU_FN(alu_btr, a->dst &= ~test_bit_of(a))
+ALU_FN(alu_btc, a->dst ^= test_bit_of(a))
 
 /**
  * alu_inc() - INC: as ADD, but for CF
@@ -175,15 +114,6 @@ void alu_dec(struct alu *a)
 }
 
 /**
- * alu_not() - NOT
- * @a: operands and flags, changed to results
- */
-void alu_not(struct alu *a)
-{
-	a->dst = ~a->dst;
-}
-
-/**
  * alu_neg() - NEG: 0 - x
  * @a: operands and flags, changed to results
  */
@@ -193,48 +123,4 @@ void alu_neg(struct alu *a)
 
 	a->dst = 0;
 	sub(a, src, false);
-}
-
-static u64 test_bit_of(struct alu *a)
-{
-	u64 bit = BIT_ULL(a->src & (a->size * 8 - 1));
-
-	set_flag(a, X86_EFLAGS_CF, a->dst & bit);
-	return bit;
-}
-
-/**
- * alu_bt() - BT
- * @a: operands and flags, changed to results
- */
-void alu_bt(struct alu *a)
-{
-	test_bit_of(a);
-}
-
-/**
- * alu_bts() - BTS
- * @a: operands and flags, changed to results
- */
-void alu_bts(struct alu *a)
-{
-	a->dst |= test_bit_of(a);
-}
-
-/**
- * alu_btr() - BTR
- * @a: operands and flags, changed to results
- */
-void alu_btr(struct alu *a)
-{
-	a->dst &= ~test_bit_of(a);
-}
-
-/**
- * alu_btc() - BTC
- * @a: operands and flags, changed to results
- */
-void alu_btc(struct alu *a)
-{
-	a->dst ^= test_bit_of(a);
 }

@@ -50,15 +50,11 @@ static int fetch_more(struct emul *e)
 static int next_byte(struct emul *e, u8 *byte)
 {
 	struct emul_insn *i = &e->insn;
-	int r;
+	int r = i->len == i->nr_bytes ? fetch_more(e) : EMUL_OK;
 
-	if (i->len == i->nr_bytes) {
-		r = fetch_more(e);
-		if (r != EMUL_OK)
-			return r;
-	}
-	*byte = i->bytes[i->len++];
-	return EMUL_OK;
+	if (r == EMUL_OK)
+		*byte = i->bytes[i->len++];
+	return r;
 }
 
 /* A little-endian number, sign-extended. */
@@ -150,10 +146,7 @@ static int decode_vex(struct emul *e)
 	int r = next_byte(e, &first);
 
 	last = first;
-	if (r == EMUL_OK && three)
-		r = next_byte(e, &last);
-	if (r == EMUL_OK)
-		r = next_byte(e, &i->opcode);
+	r = r ?: (three ? next_byte(e, &last) : EMUL_OK) ?: next_byte(e, &i->opcode);
 	if (r != EMUL_OK)
 		return r;
 	i->vex = true;
@@ -189,24 +182,19 @@ static int decode_opcode(struct emul *e)
 	static const struct emul_opcode *const maps[] = { emul_map0, emul_map1, emul_map2 };
 	struct emul_insn *i = &e->insn;
 	bool vex;
-	int r = is_vex(e, &vex);
+	int r = is_vex(e, &vex) ?: (vex ? decode_vex(e) : EMUL_OK);
 
-	if (r == EMUL_OK && vex)
-		r = decode_vex(e);
-	if (r != EMUL_OK)
-		return r;
-	if (!vex && i->opcode == 0x0f) {
+	if (r == EMUL_OK && !vex && i->opcode == 0x0f) {
 		i->map = 1;
 		r = next_byte(e, &i->opcode);
 		if (r == EMUL_OK && i->opcode == 0x38) {
 			i->map = 2;
 			r = next_byte(e, &i->opcode);
 		}
-		if (r != EMUL_OK)
-			return r;
 	}
-	i->op = &maps[i->map][i->opcode];
-	return EMUL_OK;
+	if (r == EMUL_OK)
+		i->op = &maps[i->map][i->opcode];
+	return r;
 }
 
 /* 16-bit addresses: BX or BP, SI or DI. */
@@ -300,13 +288,10 @@ static unsigned int prefix_column(const struct emul_insn *i)
 static int decode_row(struct emul *e)
 {
 	struct emul_insn *i = &e->insn;
-	int r;
+	int r = i->op->flags & OPF_MODRM ? decode_modrm(e) : EMUL_OK;
 
-	if (i->op->flags & OPF_MODRM) {
-		r = decode_modrm(e);
-		if (r != EMUL_OK)
-			return r;
-	}
+	if (r != EMUL_OK)
+		return r;
 	if (i->op->flags & OPF_PREFIX)
 		i->op = &i->op->sub[prefix_column(i)];
 	if (i->op->flags & OPF_GROUP)
@@ -323,19 +308,16 @@ static int decode_row(struct emul *e)
 static int decode_immediate(struct emul *e)
 {
 	struct emul_insn *i = &e->insn;
-	int r;
 
 	if (i->op->flags & OPF_MOFFS) {
 		i->mem = true;
 		return next_signed(e, i->addr_bytes, &i->disp);
 	}
 	if (i->op->flags & OPF_IMM8)
-		r = next_signed(e, 1, &i->imm);
-	else if (i->op->flags & OPF_IMM)
-		r = next_signed(e, min_t(unsigned int, i->size, 4), &i->imm);
-	else
-		r = EMUL_OK;
-	return r;
+		return next_signed(e, 1, &i->imm);
+	if (i->op->flags & OPF_IMM)
+		return next_signed(e, min_t(unsigned int, i->size, 4), &i->imm);
+	return EMUL_OK;
 }
 
 static unsigned int operand_size(const struct emul *e)
@@ -407,16 +389,13 @@ int emul_decode(struct emul *e)
 	if (r != EMUL_OK)
 		return r;
 	decode_sizes(e);
-	r = decode_opcode(e);
-	if (r == EMUL_OK)
-		r = decode_row(e);
+	r = decode_opcode(e) ?: decode_row(e);
 	if (r != EMUL_OK)
 		return r;
 	i->size = operand_size(e);
-	r = decode_immediate(e);
 	if (i->override != NONE)
 		i->seg = i->override;
-	return r == EMUL_OK ? check_form(e) : r;
+	return decode_immediate(e) ?: check_form(e);
 }
 
 /**

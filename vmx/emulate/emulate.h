@@ -22,7 +22,7 @@
 #define EMUL_IO_BYTES	512	/* that one port_in() or port_out() moves at most */
 #define EMUL_MAX_REPEAT	64	/* iterations of one call */
 
-/* What an op, and what executing returns. */
+/* What an op, and what executing returns. EMUL_OK is 0: a ?: b goes on to b if a is done. */
 enum emul_status {
 	EMUL_OK,	/* op: done. Instruction: retired, RIP stands behind it */
 	EMUL_FAULT,	/* struct emul's fault is to be injected; nothing changed */
@@ -190,7 +190,6 @@ void emul_init(struct emul *e, const struct emul_ops *ops, void *cpu, enum emul_
 int emul_decode(struct emul *e);
 void emul_decoded(struct emul *e, const struct emul_insn *insn);
 int emul_execute(struct emul *e);
-int emul_one(struct emul *e);
 int emul_task_switch(struct emul *e, struct emul_task *task);
 
 #endif

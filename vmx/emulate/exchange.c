@@ -5,31 +5,14 @@
  */
 #include "vmx/emulate/insn.h"
 
-static int load_rm(struct emul *e, struct emul_ref *ref, u64 *value)
-{
-	const struct emul_insn *i = &e->insn;
-	int r;
-
-	*value = 0;
-	if (!i->mem) {
-		*value = emul_reg(e, i->rm, i->size);
-		return EMUL_OK;
-	}
-	r = emul_ref_rm(e, i->size, EMUL_WRITE, ref);
-	return r == EMUL_OK ? emul_load(e, ref, value) : r;
-}
-
 /* The register gets what the operand was, and the operand @value. */
 static int exchange(struct emul *e, const struct emul_ref *ref, u64 old, u64 value)
 {
 	const struct emul_insn *i = &e->insn;
-	int r;
+	int r = i->mem ? emul_store(e, ref, &old, &value) : EMUL_OK;
 
-	if (i->mem) {
-		r = emul_store(e, ref, &old, &value);
-		if (r != EMUL_OK)
-			return r;
-	}
+	if (r != EMUL_OK)
+		return r;
 	emul_set_reg(e, i->reg, i->size, old);
 	if (!i->mem)
 		emul_set_reg(e, i->rm, i->size, value);
@@ -46,9 +29,8 @@ int emul_xchg(struct emul *e)
 {
 	struct emul_ref ref;
 	u64 old;
-	int r = load_rm(e, &ref, &old);
-
-	return r == EMUL_OK ? exchange(e, &ref, old, emul_reg(e, e->insn.reg, e->insn.size)) : r;
+	return emul_read_rm(e, e->insn.size, EMUL_WRITE, &ref, &old) ?:
+	       exchange(e, &ref, old, emul_reg(e, e->insn.reg, e->insn.size));
 }
 
 /**
@@ -62,7 +44,7 @@ int emul_xadd(struct emul *e)
 	struct alu a = { .rflags = e->rflags, .size = e->insn.size };
 	struct emul_ref ref;
 	u64 old;
-	int r = load_rm(e, &ref, &old);
+	int r = emul_read_rm(e, e->insn.size, EMUL_WRITE, &ref, &old);
 
 	if (r != EMUL_OK)
 		return r;
@@ -101,7 +83,7 @@ int emul_cmpxchg(struct emul *e)
 	};
 	struct emul_ref ref;
 	bool equal;
-	int r = load_rm(e, &ref, &a.src);
+	int r = emul_read_rm(e, i->size, EMUL_WRITE, &ref, &a.src);
 
 	if (r != EMUL_OK)
 		return r;
@@ -147,11 +129,8 @@ int emul_cmpxchg_pair(struct emul *e)
 	u8 old[16], want[16], new[16];
 	struct emul_ref ref;
 	bool equal;
-	int r = emul_ref_rm(e, 2 * half, EMUL_WRITE, &ref);
+	int r = emul_ref_rm(e, 2 * half, EMUL_WRITE, &ref) ?: emul_load(e, &ref, old);
 
-	if (r != EMUL_OK)
-		return r;
-	r = emul_load(e, &ref, old);
 	if (r != EMUL_OK)
 		return r;
 	pack(e, want, RAX, RDX, half);

@@ -75,39 +75,51 @@ int emul_retire(struct emul *e)
 	return EMUL_OK;
 }
 
-static int load_operand(struct emul *e, enum operand kind, unsigned int size, u64 *value)
+/**
+ * emul_read_rm() - read the operand that ModRM says, zero-extended
+ * @e: executing
+ * @size: bytes
+ * @access: 0 or EMUL_WRITE
+ * @ref: set, if it is in memory
+ * @value: set
+ *
+ * Return: as emul_ref_at(), emul_load().
+ */
+int emul_read_rm(struct emul *e, unsigned int size, unsigned int access, struct emul_ref *ref,
+		 u64 *value)
+{
+	*value = e->insn.mem ? 0 : emul_reg(e, e->insn.rm, size);
+	return e->insn.mem ? emul_ref_rm(e, size, access, ref) ?: emul_load(e, ref, value) : EMUL_OK;
+}
+
+static u64 operand(struct emul *e, enum operand kind, unsigned int size)
 {
 	const struct emul_insn *i = &e->insn;
-	struct emul_ref ref;
-	int r;
 
-	*value = 0;
 	switch (kind) {
-	case OPD_RM:
-		if (i->mem) {
-			r = emul_ref_rm(e, size, 0, &ref);
-			return r == EMUL_OK ? emul_load(e, &ref, value) : r;
-		}
-		*value = emul_reg(e, i->rm, size);
-		break;
 	case OPD_REG:
-		*value = emul_reg(e, i->reg, size);
-		break;
+		return emul_reg(e, i->reg, size);
 	case OPD_ACC:
-		*value = emul_reg(e, RAX, size);
-		break;
+		return emul_reg(e, RAX, size);
 	case OPD_IMM:
-		*value = i->imm & size_mask(size);
-		break;
+		return i->imm & size_mask(size);
 	case OPD_ONE:
-		*value = 1;
-		break;
+		return 1;
 	case OPD_CL:
-		*value = emul_reg(e, RCX, 4) & 0xff;
-		break;
-	case OPD_NONE:
-		break;
+		return emul_reg(e, RCX, 4) & 0xff;
+	default:
+		return 0;
 	}
+}
+
+static int load_source(struct emul *e, unsigned int size, u64 *value)
+{
+	enum operand kind = e->insn.op->src;
+	struct emul_ref ref;
+
+	if (kind == OPD_RM)
+		return emul_read_rm(e, size, 0, &ref, value);
+	*value = operand(e, kind, size);
 	return EMUL_OK;
 }
 
@@ -154,14 +166,10 @@ int emul_generic(struct emul *e)
 		.size		= i->size,
 		.src_size	= min_t(u8, i->op->src_size ?: i->size, i->size),
 	};
-	int r = load_operand(e, i->op->src, a.src_size, &a.src);
+	bool to_memory = i->op->dst == OPD_RM && i->mem;
+	int r = load_source(e, a.src_size, &a.src);
 
-	if (r != EMUL_OK)
-		return r;
-	if (i->op->dst == OPD_RM && i->mem)
-		r = compute_memory(e, &a);
-	else
-		r = compute_register(e, &a);
+	r = r ?: (to_memory ? compute_memory(e, &a) : compute_register(e, &a));
 	if (r != EMUL_OK)
 		return r;
 	e->rflags = a.rflags;
@@ -177,10 +185,8 @@ int emul_generic(struct emul *e)
 int emul_cache_line(struct emul *e)
 {
 	struct emul_ref ref;
-	int r = emul_ref_rm(e, 1, 0, &ref);
+	int r = emul_ref_rm(e, 1, 0, &ref) ?: e->ops->probe(e, ref.linear, 1, ref.access);
 
-	if (r == EMUL_OK)
-		r = e->ops->probe(e, ref.linear, 1, ref.access);
 	return r == EMUL_OK || r == EMUL_MMIO ? emul_retire(e) : r;
 }
 
@@ -200,17 +206,4 @@ int emul_execute(struct emul *e)
 	e->single_step = false;
 	e->shadow = 0;
 	return e->insn.op->exec(e);
-}
-
-/**
- * emul_one() - decode and execute the instruction at RIP
- * @e: after emul_init()
- *
- * Return: enum emul_status.
- */
-int emul_one(struct emul *e)
-{
-	int r = emul_decode(e);
-
-	return r == EMUL_OK ? emul_execute(e) : r;
 }

@@ -19,9 +19,6 @@ enum { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI };
 #define REX_R	BIT(2)
 #define REX_W	BIT(3)
 
-#define ARITH_FLAGS	(X86_EFLAGS_CF | X86_EFLAGS_PF | X86_EFLAGS_AF | X86_EFLAGS_ZF | \
-			 X86_EFLAGS_SF | X86_EFLAGS_OF)
-
 /* The operands and flags of one computation. */
 struct alu {
 	u64 dst;		/* in: if OPF_READ; out: the result */
@@ -105,6 +102,8 @@ u64 emul_reg(struct emul *e, unsigned int nr, unsigned int size);
 void emul_set_reg(struct emul *e, unsigned int nr, unsigned int size, u64 value);
 int emul_retire(struct emul *e);
 bool emul_is_locked(const struct emul *e);
+int emul_read_rm(struct emul *e, unsigned int size, unsigned int access, struct emul_ref *ref,
+		 u64 *value);
 int emul_generic(struct emul *e);
 int emul_cache_line(struct emul *e);
 
@@ -125,34 +124,18 @@ int emul_string(struct emul *e);
 int emul_sse_load(struct emul *e);
 int emul_sse_store(struct emul *e);
 
-/* alu.c: set the destination and all flags that the instruction defines */
+/* alu.c, shift.c: set the destination and all flags that the instruction defines. */
 void alu_set_szp(struct alu *a, u64 result);
-void alu_mov(struct alu *a);
-void alu_movsx(struct alu *a);
-void alu_movbe(struct alu *a);
-void alu_add(struct alu *a);
-void alu_or(struct alu *a);
-void alu_adc(struct alu *a);
-void alu_sbb(struct alu *a);
-void alu_and(struct alu *a);
-void alu_sub(struct alu *a);
-void alu_xor(struct alu *a);
-void alu_inc(struct alu *a);
-void alu_dec(struct alu *a);
-void alu_not(struct alu *a);
-void alu_neg(struct alu *a);
-void alu_bt(struct alu *a);
-void alu_bts(struct alu *a);
-void alu_btr(struct alu *a);
-void alu_btc(struct alu *a);
 
-/* shift.c: the same for rotates and shifts */
-void alu_rol(struct alu *a);
-void alu_ror(struct alu *a);
-void alu_rcl(struct alu *a);
-void alu_rcr(struct alu *a);
-void alu_shl(struct alu *a);
-void alu_shr(struct alu *a);
-void alu_sar(struct alu *a);
+#define ALU_FN(name, statement)	void name(struct alu *a) { statement; }
+#define ALU_FNS(X)									\
+	X(alu_mov) X(alu_movsx) X(alu_movbe) X(alu_and) X(alu_or) X(alu_xor) X(alu_not)	\
+	X(alu_add) X(alu_adc) X(alu_sub) X(alu_sbb) X(alu_inc) X(alu_dec) X(alu_neg)	\
+	X(alu_bt) X(alu_bts) X(alu_btr) X(alu_btc)					\
+	X(alu_rol) X(alu_ror) X(alu_rcl) X(alu_rcr) X(alu_shl) X(alu_shr) X(alu_sar)
+
+#define X(name)	void name(struct alu *a);
+ALU_FNS(X)
+#undef X
 
 #endif

@@ -12,12 +12,13 @@
 #define BYTE		.size = 1
 #define FLAGS(f)	.flags = (f)
 
+/* An opcode for bytes, and the next one for operands as wide as the prefixes say. */
+#define BOTH(op, form, ...)	[op] = form(__VA_ARGS__, BYTE), [(op) + 1] = form(__VA_ARGS__)
+
 /* ADD and its seven kin: six opcodes each. */
 #define ARITH(op, fn, rw, lock)							\
-	[(op) + 0] = GENERIC(fn, RM, REG, BYTE, FLAGS(OPF_MODRM | (rw) | (lock))),	\
-	[(op) + 1] = GENERIC(fn, RM, REG, FLAGS(OPF_MODRM | (rw) | (lock))),		\
-	[(op) + 2] = GENERIC(fn, REG, RM, BYTE, FLAGS(OPF_MODRM | (rw))),		\
-	[(op) + 3] = GENERIC(fn, REG, RM, FLAGS(OPF_MODRM | (rw))),			\
+	BOTH(op, GENERIC, fn, RM, REG, FLAGS(OPF_MODRM | (rw) | (lock))),		\
+	BOTH((op) + 2, GENERIC, fn, REG, RM, FLAGS(OPF_MODRM | (rw))),			\
 	[(op) + 4] = GENERIC(fn, ACC, IMM, BYTE, FLAGS(OPF_IMM8 | (rw))),		\
 	[(op) + 5] = GENERIC(fn, ACC, IMM, FLAGS(OPF_IMM | (rw)))
 
@@ -69,6 +70,15 @@ GROUP2(group_d3, CL, 0, .size = 0);
 #define GROUP(...)	GROUP_OF(ROWS(8, __VA_ARGS__))
 #define PREFIXED(...)	{ .sub = ROWS(4, __VA_ARGS__), .flags = OPF_MODRM | OPF_PREFIX }
 
+/* TEST, twice, NOT and NEG; INC and DEC. */
+#define UNARY_TEST(imm, bytes)							\
+	[0 ... 1] = GENERIC(alu_and, RM, IMM, bytes, FLAGS((imm) | TEST_ONLY)),	\
+	[2] = GENERIC(alu_not, RM, NONE, bytes, FLAGS(OPF_READ | OPF_LOCK)),	\
+	[3] = GENERIC(alu_neg, RM, NONE, bytes, FLAGS(OPF_READ | OPF_LOCK))
+#define INC_DEC(bytes)								\
+	[0] = GENERIC(alu_inc, RM, NONE, bytes, FLAGS(OPF_READ | OPF_LOCK)),	\
+	[1] = GENERIC(alu_dec, RM, NONE, bytes, FLAGS(OPF_READ | OPF_LOCK))
+
 const struct emul_opcode emul_map0[256] = {
 	ARITH(0x00, alu_add, OPF_READ, OPF_LOCK),
 	ARITH(0x08, alu_or, OPF_READ, OPF_LOCK),
@@ -79,46 +89,27 @@ const struct emul_opcode emul_map0[256] = {
 	ARITH(0x30, alu_xor, OPF_READ, OPF_LOCK),
 	ARITH(0x38, alu_sub, TEST_ONLY, 0),
 	[0x63] = GENERIC(alu_movsx, REG, RM, .src_size = 4, FLAGS(OPF_MODRM | OPF_LONG)),
-	[0x6c] = EXEC(emul_string, BYTE), [0x6d] = EXEC(emul_string, FLAGS(OPF_IO)),
-	[0x6e] = EXEC(emul_string, BYTE), [0x6f] = EXEC(emul_string, FLAGS(OPF_IO)),
+	BOTH(0x6c, EXEC, emul_string, FLAGS(OPF_IO)), BOTH(0x6e, EXEC, emul_string, FLAGS(OPF_IO)),
 	[0x80] = GROUP_OF(group_80), [0x81] = GROUP_OF(group_81),
 	[0x82] = GROUP_OF(group_82), [0x83] = GROUP_OF(group_83),
-	[0x84] = GENERIC(alu_and, RM, REG, BYTE, FLAGS(OPF_MODRM | TEST_ONLY)),
-	[0x85] = GENERIC(alu_and, RM, REG, FLAGS(OPF_MODRM | TEST_ONLY)),
-	[0x86] = EXEC(emul_xchg, BYTE, FLAGS(OPF_MODRM | OPF_LOCK | OPF_LOCKED)),
-	[0x87] = EXEC(emul_xchg, FLAGS(OPF_MODRM | OPF_LOCK | OPF_LOCKED)),
-	[0x88] = GENERIC(alu_mov, RM, REG, BYTE, FLAGS(OPF_MODRM)),
-	[0x89] = GENERIC(alu_mov, RM, REG, FLAGS(OPF_MODRM)),
-	[0x8a] = GENERIC(alu_mov, REG, RM, BYTE, FLAGS(OPF_MODRM)),
-	[0x8b] = GENERIC(alu_mov, REG, RM, FLAGS(OPF_MODRM)),
+	BOTH(0x84, GENERIC, alu_and, RM, REG, FLAGS(OPF_MODRM | TEST_ONLY)),
+	BOTH(0x86, EXEC, emul_xchg, FLAGS(OPF_MODRM | OPF_LOCK | OPF_LOCKED)),
+	BOTH(0x88, GENERIC, alu_mov, RM, REG, FLAGS(OPF_MODRM)),
+	BOTH(0x8a, GENERIC, alu_mov, REG, RM, FLAGS(OPF_MODRM)),
 	[0x8f] = GROUP([0] = EXEC(emul_pop_mem, FLAGS(OPF_STACK))),
-	[0xa0] = GENERIC(alu_mov, ACC, RM, BYTE, FLAGS(OPF_MOFFS)),
-	[0xa1] = GENERIC(alu_mov, ACC, RM, FLAGS(OPF_MOFFS)),
-	[0xa2] = GENERIC(alu_mov, RM, ACC, BYTE, FLAGS(OPF_MOFFS)),
-	[0xa3] = GENERIC(alu_mov, RM, ACC, FLAGS(OPF_MOFFS)),
-	[0xa4] = EXEC(emul_string, BYTE), [0xa5] = EXEC(emul_string),
-	[0xa6] = EXEC(emul_string, BYTE), [0xa7] = EXEC(emul_string),
-	[0xaa] = EXEC(emul_string, BYTE), [0xab] = EXEC(emul_string),
-	[0xac] = EXEC(emul_string, BYTE), [0xad] = EXEC(emul_string),
-	[0xae] = EXEC(emul_string, BYTE), [0xaf] = EXEC(emul_string),
+	BOTH(0xa0, GENERIC, alu_mov, ACC, RM, FLAGS(OPF_MOFFS)),
+	BOTH(0xa2, GENERIC, alu_mov, RM, ACC, FLAGS(OPF_MOFFS)),
+	BOTH(0xa4, EXEC, emul_string), BOTH(0xa6, EXEC, emul_string),
+	BOTH(0xaa, EXEC, emul_string), BOTH(0xac, EXEC, emul_string),
+	BOTH(0xae, EXEC, emul_string),
 	[0xc0] = GROUP_OF(group_c0), [0xc1] = GROUP_OF(group_c1),
 	[0xc6] = GROUP([0] = GENERIC(alu_mov, RM, IMM, BYTE, FLAGS(OPF_IMM8))),
 	[0xc7] = GROUP([0] = GENERIC(alu_mov, RM, IMM, FLAGS(OPF_IMM))),
 	[0xd0] = GROUP_OF(group_d0), [0xd1] = GROUP_OF(group_d1),
 	[0xd2] = GROUP_OF(group_d2), [0xd3] = GROUP_OF(group_d3),
-	[0xf6] = GROUP([0] = GENERIC(alu_and, RM, IMM, BYTE, FLAGS(OPF_IMM8 | TEST_ONLY)),
-		       [1] = GENERIC(alu_and, RM, IMM, BYTE, FLAGS(OPF_IMM8 | TEST_ONLY)),
-		       [2] = GENERIC(alu_not, RM, NONE, BYTE, FLAGS(OPF_READ | OPF_LOCK)),
-		       [3] = GENERIC(alu_neg, RM, NONE, BYTE, FLAGS(OPF_READ | OPF_LOCK))),
-	[0xf7] = GROUP([0] = GENERIC(alu_and, RM, IMM, FLAGS(OPF_IMM | TEST_ONLY)),
-		       [1] = GENERIC(alu_and, RM, IMM, FLAGS(OPF_IMM | TEST_ONLY)),
-		       [2] = GENERIC(alu_not, RM, NONE, FLAGS(OPF_READ | OPF_LOCK)),
-		       [3] = GENERIC(alu_neg, RM, NONE, FLAGS(OPF_READ | OPF_LOCK))),
-	[0xfe] = GROUP([0] = GENERIC(alu_inc, RM, NONE, BYTE, FLAGS(OPF_READ | OPF_LOCK)),
-		       [1] = GENERIC(alu_dec, RM, NONE, BYTE, FLAGS(OPF_READ | OPF_LOCK))),
-	[0xff] = GROUP([0] = GENERIC(alu_inc, RM, NONE, FLAGS(OPF_READ | OPF_LOCK)),
-		       [1] = GENERIC(alu_dec, RM, NONE, FLAGS(OPF_READ | OPF_LOCK)),
-		       [6] = EXEC(emul_push_mem, FLAGS(OPF_STACK))),
+	[0xf6] = GROUP(UNARY_TEST(OPF_IMM8, BYTE)), [0xf7] = GROUP(UNARY_TEST(OPF_IMM, .size = 0)),
+	[0xfe] = GROUP(INC_DEC(BYTE)),
+	[0xff] = GROUP(INC_DEC(.size = 0), [6] = EXEC(emul_push_mem, FLAGS(OPF_STACK))),
 };
 
 const struct emul_opcode emul_map1[256] = {
@@ -126,12 +117,9 @@ const struct emul_opcode emul_map1[256] = {
 			  SSE(emul_sse_load, 8)),
 	[0x11] = PREFIXED(SSE(emul_sse_store, 16), SSE(emul_sse_store, 16),
 			  SSE(emul_sse_store, 4), SSE(emul_sse_store, 8)),
-	[0x28] = PREFIXED(SSE(emul_sse_load, 16, FLAGS(OPF_ALIGN)),
-			  SSE(emul_sse_load, 16, FLAGS(OPF_ALIGN))),
-	[0x29] = PREFIXED(SSE(emul_sse_store, 16, FLAGS(OPF_ALIGN)),
-			  SSE(emul_sse_store, 16, FLAGS(OPF_ALIGN))),
-	[0x2b] = PREFIXED(SSE(emul_sse_store, 16, FLAGS(OPF_ALIGN | OPF_MEM)),
-			  SSE(emul_sse_store, 16, FLAGS(OPF_ALIGN | OPF_MEM))),
+	[0x28] = PREFIXED([0 ... 1] = SSE(emul_sse_load, 16, FLAGS(OPF_ALIGN))),
+	[0x29] = PREFIXED([0 ... 1] = SSE(emul_sse_store, 16, FLAGS(OPF_ALIGN))),
+	[0x2b] = PREFIXED([0 ... 1] = SSE(emul_sse_store, 16, FLAGS(OPF_ALIGN | OPF_MEM))),
 	[0x6e] = PREFIXED([1] = SSE(emul_sse_load, 0, FLAGS(OPF_DWORD))),
 	[0x6f] = PREFIXED([1] = SSE(emul_sse_load, 16, FLAGS(OPF_ALIGN)),
 			  [2] = SSE(emul_sse_load, 16)),
@@ -143,8 +131,7 @@ const struct emul_opcode emul_map1[256] = {
 	[0xab] = GENERIC(alu_bts, RM, REG, FLAGS(OPF_MODRM | OPF_BITS | OPF_READ | OPF_LOCK)),
 	[0xae] = PREFIXED(GROUP([7] = EXEC(emul_cache_line, FLAGS(OPF_MEM))),
 			  GROUP([6 ... 7] = EXEC(emul_cache_line, FLAGS(OPF_MEM)))),
-	[0xb0] = EXEC(emul_cmpxchg, BYTE, FLAGS(OPF_MODRM | OPF_LOCK)),
-	[0xb1] = EXEC(emul_cmpxchg, FLAGS(OPF_MODRM | OPF_LOCK)),
+	BOTH(0xb0, EXEC, emul_cmpxchg, FLAGS(OPF_MODRM | OPF_LOCK)),
 	[0xb3] = GENERIC(alu_btr, RM, REG, FLAGS(OPF_MODRM | OPF_BITS | OPF_READ | OPF_LOCK)),
 	[0xb6] = GENERIC(alu_mov, REG, RM, .src_size = 1, FLAGS(OPF_MODRM)),
 	[0xb7] = GENERIC(alu_mov, REG, RM, .src_size = 2, FLAGS(OPF_MODRM)),
@@ -155,8 +142,7 @@ const struct emul_opcode emul_map1[256] = {
 	[0xbb] = GENERIC(alu_btc, RM, REG, FLAGS(OPF_MODRM | OPF_BITS | OPF_READ | OPF_LOCK)),
 	[0xbe] = GENERIC(alu_movsx, REG, RM, .src_size = 1, FLAGS(OPF_MODRM)),
 	[0xbf] = GENERIC(alu_movsx, REG, RM, .src_size = 2, FLAGS(OPF_MODRM)),
-	[0xc0] = EXEC(emul_xadd, BYTE, FLAGS(OPF_MODRM | OPF_LOCK)),
-	[0xc1] = EXEC(emul_xadd, FLAGS(OPF_MODRM | OPF_LOCK)),
+	BOTH(0xc0, EXEC, emul_xadd, FLAGS(OPF_MODRM | OPF_LOCK)),
 	[0xc3] = PREFIXED([0] = GENERIC(alu_mov, RM, REG, FLAGS(OPF_MEM | OPF_DWORD))),
 	[0xc7] = GROUP([1] = EXEC(emul_cmpxchg_pair, FLAGS(OPF_MEM | OPF_LOCK | OPF_ALIGN))),
 	[0xd6] = PREFIXED([1] = SSE(emul_sse_store, 8)),

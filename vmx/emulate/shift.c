@@ -5,145 +5,50 @@
  */
 #include "vmx/emulate/insn.h"
 
-static unsigned int count_of(const struct alu *a)
-{
-	return a->src & (a->size == 8 ? 63 : 31);
-}
-
-static void set_cf_of(struct alu *a, bool cf, bool of)
-{
-	a->rflags &= ~(u64)(X86_EFLAGS_CF | X86_EFLAGS_OF);
-	a->rflags |= (cf ? X86_EFLAGS_CF : 0) | (of ? X86_EFLAGS_OF : 0);
-}
+/* What comes in where a bit goes out. */
+enum fill { ZERO, SIGN, CARRY, OTHER_END };
 
 static bool top(const struct alu *a, u64 value)
 {
 	return value & sign_bit(a->size);
 }
 
-/* Left by one, @in comes in at the bottom. Returns what goes out. */
-static bool left(struct alu *a, bool in)
+static void set_flags(struct alu *a, enum fill fill, bool cf, bool of)
 {
-	bool out = top(a, a->dst);
-
-	a->dst = ((a->dst << 1) | in) & size_mask(a->size);
-	return out;
+	if (fill == ZERO || fill == SIGN) {
+		a->rflags &= ~(u64)X86_EFLAGS_AF;
+		alu_set_szp(a, a->dst);
+	}
+	a->rflags &= ~(u64)(X86_EFLAGS_CF | X86_EFLAGS_OF);
+	a->rflags |= (cf ? X86_EFLAGS_CF : 0) | (of ? X86_EFLAGS_OF : 0);
 }
 
-static bool right(struct alu *a, bool in)
+/* Bit by bit. OF says that the top bit has changed, or would with one step more to the right. */
+static void shift(struct alu *a, bool left, enum fill fill)
 {
-	bool out = a->dst & 1;
+	unsigned int n, count = a->src & (a->size == 8 ? 63 : 31);
+	bool in, out, cf = a->rflags & X86_EFLAGS_CF;
 
-	a->dst = (a->dst >> 1) | (in ? sign_bit(a->size) : 0);
-	return out;
+	/* The carry flag is one more bit of the operand. */
+	if (fill == CARRY)
+		count %= a->size * 8 + 1;
+	for (n = 0; n < count; n++) {
+		out = left ? top(a, a->dst) : a->dst & 1;
+		in = fill == OTHER_END ? out : fill == CARRY ? cf : fill == SIGN && top(a, a->dst);
+		if (left)
+			a->dst = ((a->dst << 1) | in) & size_mask(a->size);
+		else
+			a->dst = (a->dst >> 1) | (in ? sign_bit(a->size) : 0);
+		cf = out;
+	}
+	if (count)
+		set_flags(a, fill, cf, top(a, a->dst) ^ (left ? cf : top(a, a->dst << 1)));
 }
 
-/**
- * alu_rol() - ROL
- * @a: operands and flags, changed to results
- */
-void alu_rol(struct alu *a)
-{
-	unsigned int n;
-
-	for (n = 0; n < count_of(a); n++)
-		left(a, top(a, a->dst));
-	if (n)
-		set_cf_of(a, a->dst & 1, top(a, a->dst) ^ (a->dst & 1));
-}
-
-/**
- * alu_ror() - ROR
- * @a: operands and flags, changed to results
- */
-void alu_ror(struct alu *a)
-{
-	unsigned int n;
-
-	for (n = 0; n < count_of(a); n++)
-		right(a, a->dst & 1);
-	if (n)
-		set_cf_of(a, top(a, a->dst), top(a, a->dst ^ (a->dst << 1)));
-}
-
-/**
- * alu_rcl() - RCL: the carry flag is one more bit of the operand
- * @a: operands and flags, changed to results
- */
-void alu_rcl(struct alu *a)
-{
-	unsigned int n, count = count_of(a) % (a->size * 8 + 1);
-	bool cf = a->rflags & X86_EFLAGS_CF;
-
-	for (n = 0; n < count; n++)
-		cf = left(a, cf);
-	if (n)
-		set_cf_of(a, cf, top(a, a->dst) ^ cf);
-}
-
-/**
- * alu_rcr() - RCR
- * @a: operands and flags, changed to results
- */
-void alu_rcr(struct alu *a)
-{
-	unsigned int n, count = count_of(a) % (a->size * 8 + 1);
-	bool cf = a->rflags & X86_EFLAGS_CF;
-
-	for (n = 0; n < count; n++)
-		cf = right(a, cf);
-	if (n)
-		set_cf_of(a, cf, top(a, a->dst ^ (a->dst << 1)));
-}
-
-static void shifted(struct alu *a, bool cf, bool of)
-{
-	a->rflags &= ~(u64)X86_EFLAGS_AF;
-	alu_set_szp(a, a->dst);
-	set_cf_of(a, cf, of);
-}
-
-/**
- * alu_shl() - SHL
- * @a: operands and flags, changed to results
- */
-void alu_shl(struct alu *a)
-{
-	unsigned int n;
-	bool cf = false;
-
-	for (n = 0; n < count_of(a); n++)
-		cf = left(a, false);
-	if (n)
-		shifted(a, cf, top(a, a->dst) ^ cf);
-}
-
-/**
- * alu_shr() - SHR
- * @a: operands and flags, changed to results
- */
-void alu_shr(struct alu *a)
-{
-	unsigned int n;
-	bool cf = false;
-
-	for (n = 0; n < count_of(a); n++)
-		cf = right(a, false);
-	if (n)
-		shifted(a, cf, top(a, a->dst << 1));
-}
-
-/**
- * alu_sar() - SAR
- * @a: operands and flags, changed to results
- */
-void alu_sar(struct alu *a)
-{
-	unsigned int n;
-	bool cf = false;
-
-	for (n = 0; n < count_of(a); n++)
-		cf = right(a, top(a, a->dst));
-	if (n)
-		shifted(a, cf, false);
-}
+ALU_FN(alu_rol, shift(a, true, OTHER_END))
+ALU_FN(alu_ror, shift(a, false, OTHER_END))
+ALU_FN(alu_rcl, shift(a, true, CARRY))
+ALU_FN(alu_rcr, shift(a, false, CARRY))
+ALU_FN(alu_shl, shift(a, true, ZERO))
+ALU_FN(alu_shr, shift(a, false, ZERO))
+ALU_FN(alu_sar, shift(a, false, SIGN))

@@ -36,12 +36,8 @@ int emul_sse_load(struct emul *e)
 {
 	u8 data[16] = { 0 };
 	struct emul_ref ref;
-	int r = check_sse(e);
+	int r = check_sse(e) ?: emul_ref_rm(e, e->insn.size, 0, &ref) ?: emul_load(e, &ref, data);
 
-	if (r == EMUL_OK)
-		r = emul_ref_rm(e, e->insn.size, 0, &ref);
-	if (r == EMUL_OK)
-		r = emul_load(e, &ref, data);
 	if (r != EMUL_OK)
 		return r;
 	e->ops->set_xmm(e, e->insn.reg, data);
@@ -58,13 +54,10 @@ int emul_sse_store(struct emul *e)
 {
 	struct emul_ref ref;
 	u8 data[16];
-	int r = check_sse(e);
+	int r = check_sse(e) ?: emul_ref_rm(e, e->insn.size, EMUL_WRITE, &ref);
 
-	if (r == EMUL_OK)
-		r = emul_ref_rm(e, e->insn.size, EMUL_WRITE, &ref);
 	if (r != EMUL_OK)
 		return r;
 	e->ops->get_xmm(e, e->insn.reg, data);
-	r = emul_store(e, &ref, NULL, data);
-	return r == EMUL_OK ? emul_retire(e) : r;
+	return emul_store(e, &ref, NULL, data) ?: emul_retire(e);
 }

@@ -15,21 +15,6 @@ static unsigned int stack_bytes(struct emul *e)
 	return e->mode != EMUL_VM86 && ss.db ? 4 : 2;
 }
 
-static int load_value(struct emul *e, u64 *value)
-{
-	const struct emul_insn *i = &e->insn;
-	struct emul_ref ref;
-	int r;
-
-	*value = 0;
-	if (!i->mem) {
-		*value = emul_reg(e, i->rm, i->size);
-		return EMUL_OK;
-	}
-	r = emul_ref_rm(e, i->size, 0, &ref);
-	return r == EMUL_OK ? emul_load(e, &ref, value) : r;
-}
-
 /**
  * emul_push_mem() - PUSH r/m
  * @e: executing
@@ -42,12 +27,10 @@ int emul_push_mem(struct emul *e)
 	u64 sp = (e->ops->get_gpr(e, RSP) - size) & size_mask(width);
 	struct emul_ref ref;
 	u64 value;
-	int r = load_value(e, &value);
+	int r = emul_read_rm(e, size, 0, &ref, &value) ?:
+		emul_ref_at(e, EMUL_SS, sp, size, EMUL_WRITE, &ref) ?:
+		emul_store(e, &ref, NULL, &value);
 
-	if (r == EMUL_OK)
-		r = emul_ref_at(e, EMUL_SS, sp, size, EMUL_WRITE, &ref);
-	if (r == EMUL_OK)
-		r = emul_store(e, &ref, NULL, &value);
 	if (r != EMUL_OK)
 		return r;
 	emul_set_reg(e, RSP, width, sp);
@@ -66,15 +49,10 @@ int emul_pop_mem(struct emul *e)
 	u64 sp = e->ops->get_gpr(e, RSP) & size_mask(width);
 	struct emul_ref ref;
 	u64 value = 0;
-	int r = emul_ref_at(e, EMUL_SS, sp, size, 0, &ref);
+	int r = emul_ref_at(e, EMUL_SS, sp, size, 0, &ref) ?: emul_load(e, &ref, &value);
 
-	if (r == EMUL_OK)
-		r = emul_load(e, &ref, &value);
-	if (r == EMUL_OK && e->insn.mem) {
-		r = emul_ref_rm(e, size, EMUL_WRITE, &ref);
-		if (r == EMUL_OK)
-			r = emul_store(e, &ref, NULL, &value);
-	}
+	if (r == EMUL_OK && e->insn.mem)
+		r = emul_ref_rm(e, size, EMUL_WRITE, &ref) ?: emul_store(e, &ref, NULL, &value);
 	if (r != EMUL_OK)
 		return r;
 	emul_set_reg(e, RSP, width, sp + size);

@@ -25,48 +25,33 @@ static u64 address_reg(struct emul *e, unsigned int nr)
 	return emul_reg(e, nr, e->insn.addr_bytes);
 }
 
-static int ref_source(struct emul *e, struct emul_ref *ref)
+/* The source is at RSI in the instruction's segment, the target at RDI in ES. */
+static int ref_element(struct emul *e, unsigned int nr, unsigned int access, struct emul_ref *ref)
 {
-	return emul_ref_at(e, e->insn.seg, address_reg(e, RSI), e->insn.size, 0, ref);
+	return emul_ref_at(e, nr == RSI ? e->insn.seg : EMUL_ES, address_reg(e, nr), e->insn.size,
+			   access, ref);
 }
 
-static int ref_target(struct emul *e, unsigned int access, struct emul_ref *ref)
-{
-	return emul_ref_at(e, EMUL_ES, address_reg(e, RDI), e->insn.size, access, ref);
-}
-
-static int load_source(struct emul *e, u64 *value)
+static int load_element(struct emul *e, unsigned int nr, u64 *value)
 {
 	struct emul_ref ref;
-	int r = ref_source(e, &ref);
 
 	*value = 0;
-	return r == EMUL_OK ? emul_load(e, &ref, value) : r;
-}
-
-static int load_target(struct emul *e, u64 *value)
-{
-	struct emul_ref ref;
-	int r = ref_target(e, 0, &ref);
-
-	*value = 0;
-	return r == EMUL_OK ? emul_load(e, &ref, value) : r;
+	return ref_element(e, nr, 0, &ref) ?: emul_load(e, &ref, value);
 }
 
 static int store_target(struct emul *e, u64 value)
 {
 	struct emul_ref ref;
-	int r = ref_target(e, EMUL_WRITE, &ref);
 
-	return r == EMUL_OK ? emul_store(e, &ref, NULL, &value) : r;
+	return ref_element(e, RDI, EMUL_WRITE, &ref) ?: emul_store(e, &ref, NULL, &value);
 }
 
 static int run_movs(struct emul *e, struct step *s)
 {
 	u64 value;
-	int r = load_source(e, &value);
 
-	return r == EMUL_OK ? store_target(e, value) : r;
+	return load_element(e, RSI, &value) ?: store_target(e, value);
 }
 
 static int run_stos(struct emul *e, struct step *s)
@@ -77,7 +62,7 @@ static int run_stos(struct emul *e, struct step *s)
 static int run_lods(struct emul *e, struct step *s)
 {
 	u64 value;
-	int r = load_source(e, &value);
+	int r = load_element(e, RSI, &value);
 
 	if (r == EMUL_OK)
 		emul_set_reg(e, RAX, e->insn.size, value);
@@ -87,7 +72,7 @@ static int run_lods(struct emul *e, struct step *s)
 static int compare(struct emul *e, u64 first)
 {
 	struct alu a = { .dst = first, .rflags = e->rflags, .size = e->insn.size };
-	int r = load_target(e, &a.src);
+	int r = load_element(e, RDI, &a.src);
 
 	if (r == EMUL_OK) {
 		alu_sub(&a);
@@ -99,9 +84,8 @@ static int compare(struct emul *e, u64 first)
 static int run_cmps(struct emul *e, struct step *s)
 {
 	u64 value;
-	int r = load_source(e, &value);
 
-	return r == EMUL_OK ? compare(e, value) : r;
+	return load_element(e, RSI, &value) ?: compare(e, value);
 }
 
 static int run_scas(struct emul *e, struct step *s)
@@ -113,16 +97,16 @@ static int run_scas(struct emul *e, struct step *s)
  * How many elements of string I/O go at once: upwards, within one page of memory, if the last
  * of them passes the checks as the first did. Sets @ref to all of them.
  */
-static int widen(struct emul *e, struct step *s, unsigned int seg, u64 offset,
-		 struct emul_ref *ref)
+static int widen(struct emul *e, struct step *s, unsigned int nr, struct emul_ref *ref)
 {
+	unsigned int seg = nr == RSI ? e->insn.seg : EMUL_ES;
 	unsigned int size = e->insn.size, access = ref->access & EMUL_WRITE;
 	unsigned int room = PAGE_BYTES - (ref->linear & (PAGE_BYTES - 1));
+	int r = e->ops->probe(e, ref->linear, size, ref->access);
+	u64 offset = address_reg(e, nr);
 	struct emul_ref last;
 	unsigned int n;
-	int r;
 
-	r = e->ops->probe(e, ref->linear, size, ref->access);
 	if (r != EMUL_OK || (e->rflags & (X86_EFLAGS_DF | X86_EFLAGS_TF)))
 		return r == EMUL_MMIO ? EMUL_OK : r;
 	n = min_t(u64, s->left, min_t(unsigned int, room, EMUL_IO_BYTES) / size);
@@ -142,26 +126,20 @@ static int run_ins(struct emul *e, struct step *s)
 {
 	u16 port = emul_reg(e, RDX, 2);
 	struct emul_ref ref;
-	int r = ref_target(e, EMUL_WRITE, &ref);
 
-	if (r == EMUL_OK)
-		r = widen(e, s, EMUL_ES, address_reg(e, RDI), &ref);
-	if (r == EMUL_OK)
-		r = e->ops->port_in(e, port, e->insn.size, s->elements, e->io);
-	return r == EMUL_OK ? emul_store(e, &ref, NULL, e->io) : r;
+	return ref_element(e, RDI, EMUL_WRITE, &ref) ?: widen(e, s, RDI, &ref) ?:
+	       e->ops->port_in(e, port, e->insn.size, s->elements, e->io) ?:
+	       emul_store(e, &ref, NULL, e->io);
 }
 
 static int run_outs(struct emul *e, struct step *s)
 {
 	u16 port = emul_reg(e, RDX, 2);
 	struct emul_ref ref;
-	int r = ref_source(e, &ref);
 
-	if (r == EMUL_OK)
-		r = widen(e, s, e->insn.seg, address_reg(e, RSI), &ref);
-	if (r == EMUL_OK)
-		r = emul_load(e, &ref, e->io);
-	return r == EMUL_OK ? e->ops->port_out(e, port, e->insn.size, s->elements, e->io) : r;
+	return ref_element(e, RSI, 0, &ref) ?: widen(e, s, RSI, &ref) ?:
+	       emul_load(e, &ref, e->io) ?:
+	       e->ops->port_out(e, port, e->insn.size, s->elements, e->io);
 }
 
 static const struct step steps[] = {

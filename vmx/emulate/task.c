@@ -55,25 +55,20 @@ static int bad(struct emul *e, const struct emul_task *task, unsigned int vector
 /* May this be accessed, and is it memory? */
 static int check(struct emul *e, u32 at, unsigned int len, unsigned int access)
 {
-	int r = e->ops->probe(e, at, 1, access | EMUL_IMPLICIT);
+	int r = e->ops->probe(e, at, 1, access | EMUL_IMPLICIT) ?:
+		e->ops->probe(e, at + len - 1, 1, access | EMUL_IMPLICIT);
 
-	if (r == EMUL_OK)
-		r = e->ops->probe(e, at + len - 1, 1, access | EMUL_IMPLICIT);
 	return r == EMUL_MMIO ? EMUL_UNHANDLED : r;
 }
 
 static int load(struct emul *e, u32 at, void *data, unsigned int len, unsigned int access)
 {
-	int r = check(e, at, len, access);
-
-	return r == EMUL_OK ? e->ops->read(e, at, data, len, EMUL_IMPLICIT) : r;
+	return check(e, at, len, access) ?: e->ops->read(e, at, data, len, EMUL_IMPLICIT);
 }
 
 static int store(struct emul *e, u32 at, const void *data, unsigned int len)
 {
-	int r = check(e, at, len, EMUL_WRITE);
-
-	return r == EMUL_OK ? e->ops->write(e, at, data, len, EMUL_IMPLICIT) : r;
+	return check(e, at, len, EMUL_WRITE) ?: e->ops->write(e, at, data, len, EMUL_IMPLICIT);
 }
 
 /* @access: EMUL_WRITE if it is going to be written. */
@@ -258,9 +253,8 @@ static int push_error(struct emul *e, const struct emul_task *task, unsigned int
 	sp = (e->ops->get_gpr(e, RSP) - width) & size_mask(stack);
 	e->insn.op = &none;
 	e->insn.rex = 0;
-	r = emul_ref_at(e, EMUL_SS, sp, width, EMUL_WRITE, &ref);
-	if (r == EMUL_OK)
-		r = emul_store(e, &ref, NULL, &task->error);
+	r = emul_ref_at(e, EMUL_SS, sp, width, EMUL_WRITE, &ref) ?:
+	    emul_store(e, &ref, NULL, &task->error);
 	if (r == EMUL_OK)
 		emul_set_reg(e, RSP, stack, sp);
 	return r;

@@ -138,9 +138,9 @@ DEFINE_SHOW_ATTRIBUTE(last);
  */
 int entry_init(void)
 {
-	last_file = debugfs_create_file("last-entry-failure", 0400, stats_folder(), NULL,
+	last_file = debugfs_create_file("last-entry-failure", 0400, stats_folder, NULL,
 					&last_fops);
-	plant_init(stats_folder());
+	plant_init(stats_folder);
 	return 0;
 }
 

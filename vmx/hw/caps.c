@@ -45,14 +45,12 @@ const struct caps_word_info caps_word_info[CAPS_WORD_COUNT] = {
 };
 
 /*
- * A row is of use only if another is there too. In order: the prerequisites of a prerequisite
- * stand first. VMCS checks of SDM 26.2.1, and facts that mean nothing without their control.
+ * In order: the prerequisites of a prerequisite stand first. NEEDS: VMCS checks of SDM 26.2.1;
+ * USES: no check, but of no use otherwise, and facts that mean nothing without their control.
  */
-static const struct {
-	u8 cap;
-	u8 needs;
-} caps_needs[] = {
-#define NEEDS(a, b)	{ VMX_CAP_##a, VMX_CAP_##b }
+const struct caps_pair caps_pairs[] = {
+#define NEEDS(a, b)	{ VMX_CAP_##a, VMX_CAP_##b, true }
+#define USES(a, b)	{ VMX_CAP_##a, VMX_CAP_##b, false }
 	NEEDS(VIRTUAL_NMIS, NMI_EXITING),
 	NEEDS(NMI_WINDOW, VIRTUAL_NMIS),
 	NEEDS(EXIT_SAVE_TIMER, PREEMPTION_TIMER),
@@ -64,39 +62,42 @@ static const struct {
 	NEEDS(POSTED_INTR, VIRT_INTR_DELIVERY),
 	NEEDS(POSTED_INTR, EXIT_ACK_INTR),
 	NEEDS(UNRESTRICTED_GUEST, EPT),
-	NEEDS(EPT_AD, EPT),
+	USES(EPT_AD, EPT),
 	NEEDS(PML, EPT),
-	NEEDS(PML, EPT_AD),
-	NEEDS(EPT_VE, EPT),
+	USES(PML, EPT_AD),
+	USES(EPT_VE, EPT),
 	NEEDS(MBEC, EPT),
 	NEEDS(SUB_PAGE_WRITE, EPT),
 	NEEDS(PT_USE_GPA, EPT),
 	NEEDS(PT_USE_GPA, EXIT_CLEAR_RTIT),
 	NEEDS(PT_USE_GPA, ENTRY_LOAD_RTIT),
-	NEEDS(HLAT, EPT),
-	NEEDS(EPT_PAGING_WRITE, EPT),
-	NEEDS(GUEST_PAGING_VERIFY, EPT),
-	NEEDS(EPT_WALK_4, EPT),
-	NEEDS(EPT_WB, EPT),
-	NEEDS(EPT_2M, EPT),
-	NEEDS(EPT_1G, EPT),
-	NEEDS(INVEPT, EPT),
-	NEEDS(INVEPT_TYPE, INVEPT),
-	NEEDS(INVEPT_SINGLE, INVEPT),
-	NEEDS(INVEPT_ALL, INVEPT),
-	NEEDS(EPTP_SWITCHING, VM_FUNCTIONS),
-	NEEDS(EPTP_SWITCHING, EPT),
-	NEEDS(VPID, INVVPID),
-	NEEDS(VPID, INVVPID_TYPE),
-	NEEDS(INVVPID, VPID),
-	NEEDS(INVVPID_TYPE, INVVPID),
-	NEEDS(INVVPID_ADDR, INVVPID),
-	NEEDS(INVVPID_SINGLE, INVVPID_TYPE),
-	NEEDS(INVVPID_ALL, INVVPID_TYPE),
-	NEEDS(INVVPID_KEEP_GLOBAL, INVVPID),
-	NEEDS(TSC_SCALING, TSC_OFFSETTING),
+	USES(HLAT, EPT),
+	USES(EPT_PAGING_WRITE, EPT),
+	USES(GUEST_PAGING_VERIFY, EPT),
+	USES(EPT_WALK_4, EPT),
+	USES(EPT_WB, EPT),
+	USES(EPT_2M, EPT),
+	USES(EPT_1G, EPT),
+	USES(INVEPT, EPT),
+	USES(INVEPT_TYPE, INVEPT),
+	USES(INVEPT_SINGLE, INVEPT),
+	USES(INVEPT_ALL, INVEPT),
+	USES(EPTP_SWITCHING, VM_FUNCTIONS),
+	USES(EPTP_SWITCHING, EPT),
+	USES(VPID, INVVPID),
+	USES(VPID, INVVPID_TYPE),
+	USES(INVVPID, VPID),
+	USES(INVVPID_TYPE, INVVPID),
+	USES(INVVPID_ADDR, INVVPID),
+	USES(INVVPID_SINGLE, INVVPID_TYPE),
+	USES(INVVPID_ALL, INVVPID_TYPE),
+	USES(INVVPID_KEEP_GLOBAL, INVVPID),
+	USES(TSC_SCALING, TSC_OFFSETTING),
 #undef NEEDS
+#undef USES
 };
+
+const unsigned int caps_nr_pairs = ARRAY_SIZE(caps_pairs);
 
 static bool has_vmx(const struct vmx_msrs *m)
 {
@@ -194,16 +195,6 @@ static bool is_there(const struct vmx_msrs *m, enum vmx_cap cap)
 }
 
 /**
- * caps_forced() - must this control always be 1?
- * @caps:	judged capabilities
- * @cap:	the row
- */
-bool caps_forced(const struct vmx_caps *caps, enum vmx_cap cap)
-{
-	return field_of(caps->must[caps_table[cap].word], &caps_table[cap]);
-}
-
-/**
  * caps_is_missing() - is this row missing for a reason of its own?
  * @m:		the processor's registers
  * @cap:	the row
@@ -224,8 +215,8 @@ bool caps_is_missing(const struct vmx_msrs *m, enum vmx_cap cap)
 		return false;
 	if (caps_word_info[row->word].control)
 		return true;
-	for (i = 0; i < ARRAY_SIZE(caps_needs); i++)
-		if (caps_needs[i].cap == cap && !is_there(m, caps_needs[i].needs))
+	for (i = 0; i < caps_nr_pairs; i++)
+		if (caps_pairs[i].cap == cap && !is_there(m, caps_pairs[i].needs))
 			return false;
 	return true;
 }
@@ -237,9 +228,9 @@ static void resolve_rows(const struct vmx_msrs *m, struct vmx_caps *caps)
 	for (i = 0; i < VMX_CAP_COUNT; i++)
 		if (is_there(m, i))
 			caps->has[i / 64] |= BIT_ULL(i % 64);
-	for (i = 0; i < ARRAY_SIZE(caps_needs); i++)
-		if (!caps_has(caps, caps_needs[i].needs))
-			caps->has[caps_needs[i].cap / 64] &= ~BIT_ULL(caps_needs[i].cap % 64);
+	for (i = 0; i < caps_nr_pairs; i++)
+		if (!caps_has(caps, caps_pairs[i].needs))
+			caps->has[caps_pairs[i].cap / 64] &= ~BIT_ULL(caps_pairs[i].cap % 64);
 }
 
 static void set_controls(struct vmx_caps *caps)
@@ -287,11 +278,6 @@ static void compute(const struct vmx_msrs *m, struct vmx_caps *caps)
 	caps->timer_shift = caps_field(m, VMX_CAP_TIMER_RATE);
 }
 
-static bool is_required(enum vmx_cap cap)
-{
-	return caps_table[cap].need >= CAPS_REQUIRED;
-}
-
 static void count_missing(const struct vmx_msrs *m, struct caps_reason *why)
 {
 	unsigned int i;
@@ -299,13 +285,12 @@ static void count_missing(const struct vmx_msrs *m, struct caps_reason *why)
 	for (i = 0; i < VMX_CAP_COUNT; i++) {
 		if (!caps_is_missing(m, i))
 			continue;
-		if (is_required(i)) {
-			if (!why->missing++)
-				why->cap = i;
-			continue;
+		if (caps_table[i].need < CAPS_REQUIRED) {
+			why->losses++;
+			why->lost[i / 64] |= BIT_ULL(i % 64);
+		} else if (!why->missing++) {
+			why->cap = i;
 		}
-		why->losses++;
-		why->lost[i / 64] |= BIT_ULL(i % 64);
 	}
 }
 

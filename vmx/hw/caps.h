@@ -34,19 +34,9 @@ struct vmx_msrs {
 
 /* The words that the table's rows live in. */
 enum caps_word {
-	CAPS_CPUID,
-	CAPS_FEATURE,
-	CAPS_BASIC,
-	CAPS_MISC,
-	CAPS_PIN,
-	CAPS_PROC,
-	CAPS_PROC2,
-	CAPS_PROC3,
-	CAPS_EXIT,
-	CAPS_EXIT2,
-	CAPS_ENTRY,
-	CAPS_EPT_VPID,
-	CAPS_VMFUNC,
+	CAPS_CPUID, CAPS_FEATURE, CAPS_BASIC, CAPS_MISC,
+	CAPS_PIN, CAPS_PROC, CAPS_PROC2, CAPS_PROC3, CAPS_EXIT, CAPS_EXIT2, CAPS_ENTRY,
+	CAPS_EPT_VPID, CAPS_VMFUNC,
 	CAPS_WORD_COUNT
 };
 
@@ -108,6 +98,15 @@ struct caps_row {
 };
 
 extern const struct caps_row caps_table[VMX_CAP_COUNT];
+
+/* A row is of use only if another is there too; @checked: a VM entry insists on both controls. */
+struct caps_pair {
+	u8 cap, needs;
+	bool checked;
+};
+
+extern const struct caps_pair caps_pairs[];
+extern const unsigned int caps_nr_pairs;
 
 /**
  * struct vmx_caps - the judged capabilities, what the driver sets up from
@@ -201,7 +200,6 @@ static inline u64 caps_adjust(const struct vmx_caps *caps, enum caps_word word, 
 bool vmx_msr_exists(const struct vmx_msrs *m, enum vmx_msr_id id);
 void vmx_msr_set(struct vmx_msrs *m, enum vmx_msr_id id, u64 value);
 u64 caps_field(const struct vmx_msrs *m, enum vmx_cap cap);
-bool caps_forced(const struct vmx_caps *caps, enum vmx_cap cap);
 bool caps_is_missing(const struct vmx_msrs *m, enum vmx_cap cap);
 int caps_verdict(const struct vmx_msrs *m, struct vmx_caps *caps, struct caps_reason *why);
 int caps_explain(const struct caps_reason *why, char *buf, size_t size);

@@ -9,55 +9,27 @@
 #define SEGMENTS	"26.2.3"
 #define SPACE		"26.2.4"
 
-static const u32 selectors[] = {
-	HOST_ES_SELECTOR, HOST_CS_SELECTOR, HOST_SS_SELECTOR, HOST_DS_SELECTOR,
-	HOST_FS_SELECTOR, HOST_GS_SELECTOR, HOST_TR_SELECTOR,
+static const struct explain_row rows[] = {
+	{ REGISTERS, EXPLAIN_ALWAYS, EXPLAIN_ADDRESS, FIELD(HOST_CR3), 0 },
+	{ REGISTERS, VMX_CAP_EXIT_LOAD_PAT, EXPLAIN_PAT, FIELD(HOST_IA32_PAT), 0 },
+	{ SEGMENTS, EXPLAIN_ALWAYS, EXPLAIN_SELECTOR, FIELD(HOST_ES_SELECTOR), 0 },
+	{ SEGMENTS, EXPLAIN_ALWAYS, EXPLAIN_SELECTOR, FIELD(HOST_CS_SELECTOR), 0 },
+	{ SEGMENTS, EXPLAIN_ALWAYS, EXPLAIN_SELECTOR, FIELD(HOST_SS_SELECTOR), 0 },
+	{ SEGMENTS, EXPLAIN_ALWAYS, EXPLAIN_SELECTOR, FIELD(HOST_DS_SELECTOR), 0 },
+	{ SEGMENTS, EXPLAIN_ALWAYS, EXPLAIN_SELECTOR, FIELD(HOST_FS_SELECTOR), 0 },
+	{ SEGMENTS, EXPLAIN_ALWAYS, EXPLAIN_SELECTOR, FIELD(HOST_GS_SELECTOR), 0 },
+	{ SEGMENTS, EXPLAIN_ALWAYS, EXPLAIN_SELECTOR, FIELD(HOST_TR_SELECTOR), 0 },
+	{ SEGMENTS, EXPLAIN_ALWAYS, EXPLAIN_NOT_0, FIELD(HOST_CS_SELECTOR), 0 },
+	{ SEGMENTS, EXPLAIN_ALWAYS, EXPLAIN_NOT_0, FIELD(HOST_TR_SELECTOR), 0 },
+	{ REGISTERS, EXPLAIN_ALWAYS, EXPLAIN_CANONICAL, FIELD(HOST_IA32_SYSENTER_ESP), 0 },
+	{ REGISTERS, EXPLAIN_ALWAYS, EXPLAIN_CANONICAL, FIELD(HOST_IA32_SYSENTER_EIP), 0 },
+	{ SEGMENTS, EXPLAIN_ALWAYS, EXPLAIN_CANONICAL, FIELD(HOST_FS_BASE), 0 },
+	{ SEGMENTS, EXPLAIN_ALWAYS, EXPLAIN_CANONICAL, FIELD(HOST_GS_BASE), 0 },
+	{ SEGMENTS, EXPLAIN_ALWAYS, EXPLAIN_CANONICAL, FIELD(HOST_GDTR_BASE), 0 },
+	{ SEGMENTS, EXPLAIN_ALWAYS, EXPLAIN_CANONICAL, FIELD(HOST_IDTR_BASE), 0 },
+	{ SEGMENTS, EXPLAIN_ALWAYS, EXPLAIN_CANONICAL, FIELD(HOST_TR_BASE), 0 },
+	{ SPACE, EXPLAIN_ALWAYS, EXPLAIN_CANONICAL, FIELD(HOST_RIP), 0 },
 };
-
-static const struct {
-	u32 field;
-	const char *section;
-} canonical[] = {
-	{ HOST_IA32_SYSENTER_ESP, REGISTERS },
-	{ HOST_IA32_SYSENTER_EIP, REGISTERS },
-	{ HOST_FS_BASE, SEGMENTS },
-	{ HOST_GS_BASE, SEGMENTS },
-	{ HOST_GDTR_BASE, SEGMENTS },
-	{ HOST_IDTR_BASE, SEGMENTS },
-	{ HOST_TR_BASE, SEGMENTS },
-	{ HOST_RIP, SPACE },
-};
-
-static void check_registers(struct explain *e)
-{
-	const struct vmx_caps *caps = e->source->caps;
-	u64 ignored = X86_CR0_NW | X86_CR0_CD;
-	u64 cr4 = explain_get(e, HOST_CR4);
-
-	explain_bits(e, HOST_CR0, REGISTERS, caps->cr0_fixed0 & ~ignored,
-		     caps->cr0_fixed1 | ignored);
-	explain_bits(e, HOST_CR4, REGISTERS, caps->cr4_fixed0, caps->cr4_fixed1);
-	explain_rule(e, !(cr4 & EXPLAIN_CR4_CET) || (explain_get(e, HOST_CR0) & X86_CR0_WP),
-		     HOST_CR4, REGISTERS, "CET (bit 23) needs CR0.WP");
-	explain_address(e, HOST_CR3, REGISTERS, 0);
-	if (explain_on(e, VMX_CAP_EXIT_LOAD_PAT))
-		explain_pat(e, HOST_IA32_PAT, REGISTERS);
-	if (explain_on(e, VMX_CAP_EXIT_LOAD_EFER))
-		explain_efer(e, HOST_IA32_EFER, REGISTERS, explain_on(e, VMX_CAP_EXIT_HOST_64));
-}
-
-static void check_selectors(struct explain *e)
-{
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(selectors); i++)
-		explain_rule(e, !(explain_get(e, selectors[i]) & 7), selectors[i], SEGMENTS,
-			     "RPL and TI (bits 2:0) must be 0");
-	explain_rule(e, explain_get(e, HOST_CS_SELECTOR), HOST_CS_SELECTOR, SEGMENTS,
-		     "must not be 0");
-	explain_rule(e, explain_get(e, HOST_TR_SELECTOR), HOST_TR_SELECTOR, SEGMENTS,
-		     "must not be 0");
-}
 
 /**
  * explain_host() - the rules for host state
@@ -65,15 +37,16 @@ static void check_selectors(struct explain *e)
  */
 void explain_host(struct explain *e)
 {
-	unsigned int i;
+	bool is_64 = explain_on(e, VMX_CAP_EXIT_HOST_64);
 
-	check_registers(e);
-	check_selectors(e);
-	for (i = 0; i < ARRAY_SIZE(canonical); i++)
-		explain_canonical(e, canonical[i].field, canonical[i].section);
-	explain_rule(e, explain_on(e, VMX_CAP_EXIT_HOST_64), VM_EXIT_CONTROLS, SPACE,
-		     "bit 9 (%s) must be 1 on a 64-bit host",
+	e->section = REGISTERS;
+	explain_cr(e, FIELD(HOST_CR0), FIELD(HOST_CR4), X86_CR0_NW | X86_CR0_CD);
+	if (explain_on(e, VMX_CAP_EXIT_LOAD_EFER))
+		explain_efer(e, FIELD(HOST_IA32_EFER), is_64);
+	explain_rows(e, rows, ARRAY_SIZE(rows));
+	e->section = SPACE;
+	explain_rule(e, is_64, FIELD(VM_EXIT_CONTROLS), "bit 9 (%s) must be 1 on a 64-bit host",
 		     caps_table[VMX_CAP_EXIT_HOST_64].name);
-	explain_rule(e, explain_get(e, HOST_CR4) & X86_CR4_PAE, HOST_CR4, SPACE,
+	explain_rule(e, explain_get(e, HOST_CR4) & X86_CR4_PAE, FIELD(HOST_CR4),
 		     "PAE (bit 5) must be 1 for a 64-bit host");
 }

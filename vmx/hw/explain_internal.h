@@ -7,17 +7,8 @@
 #define KVMLET_HW_EXPLAIN_INTERNAL_H
 
 #include <asm/processor-flags.h>
-#ifdef __KERNEL__
 #include <asm/vmx.h>
-#endif
 #include "vmx/hw/explain.h"
-
-#ifndef __KERNEL__
-enum vmcs_field {
-#define EXPLAIN_FIELD(name, encoding)	name = encoding,
-#include "vmx/hw/explain_fields.h"
-};
-#endif
 
 /* What neither the kernel nor user space names under both. */
 #define EXPLAIN_CR4_CET		BIT_ULL(23)
@@ -31,23 +22,10 @@ enum explain_event {
 	EVENT_PRIVILEGED_EXCEPTION, EVENT_SOFT_EXCEPTION, EVENT_OTHER, EVENT_NONE
 };
 
-#define EVENT_HAS_ERROR		BIT(11)
-#define EVENT_VALID		BIT(31)
-
-/* Access rights of a segment, SDM 24.4.1. */
-#define AR_TYPE			0xfU
-#define AR_S			BIT(4)
-#define AR_DPL(ar)		((ar) >> 5 & 3)
-#define AR_P			BIT(7)
-#define AR_L			BIT(13)
-#define AR_DB			BIT(14)
-#define AR_G			BIT(15)
-#define AR_UNUSABLE		BIT(16)
-#define AR_RESERVED		0xfffe0f00U
-
 /**
  * struct explain - one explanation
  * @source:	what is explained
+ * @section:	of the SDM whose rules are being applied
  * @word:	control words; one that is not activated is 0
  * @cr0:	the guest's CR0
  * @cr4:	its CR4
@@ -60,12 +38,48 @@ enum explain_event {
  */
 struct explain {
 	const struct explain_source *source;
+	const char *section;
 	u64 word[CAPS_WORD_COUNT];
 	u64 cr0, cr4, rflags;
 	bool long_mode, restricted;
 	enum explain_event event;
 	u8 vector;
 	unsigned int found;
+};
+
+/* A field, and how it is called. */
+struct explain_field {
+	u32 encoding;
+	const char *name;
+};
+
+#define FIELD(name)	((struct explain_field) { name, #name })
+
+/* What a field must be, as a row of a table. */
+enum explain_kind {
+	EXPLAIN_BITS,		/* 0, but for the bits of @arg */
+	EXPLAIN_ADDRESS,	/* a physical address whose bits in @arg are 0 */
+	EXPLAIN_CANONICAL,	/* a linear address */
+	EXPLAIN_NOT_0,
+	EXPLAIN_PAT,		/* eight memory types */
+	EXPLAIN_SELECTOR,	/* of the GDT, with RPL 0 */
+};
+
+#define EXPLAIN_ALWAYS	VMX_CAP_VMX	/* of @cap: it is no control */
+
+/**
+ * struct explain_row - one rule
+ * @section:	of the SDM
+ * @cap:	the control that must be 1 for the rule to hold, or EXPLAIN_ALWAYS
+ * @kind:	enum explain_kind
+ * @field:	the field
+ * @arg:	see @kind
+ */
+struct explain_row {
+	const char *section;
+	u8 cap, kind;
+	struct explain_field field;
+	u64 arg;
 };
 
 static inline u64 explain_get(const struct explain *e, u32 field)
@@ -90,14 +104,14 @@ static inline u64 explain_beyond(const struct explain *e)
 	return ~0ULL << e->source->physical_bits;
 }
 
-__printf(5, 6)
-void explain_rule(struct explain *e, bool holds, u32 field, const char *section,
-		  const char *words, ...);
-void explain_bits(struct explain *e, u32 field, const char *section, u64 must, u64 may);
-void explain_address(struct explain *e, u32 field, const char *section, u64 low);
-void explain_canonical(struct explain *e, u32 field, const char *section);
-void explain_pat(struct explain *e, u32 field, const char *section);
-void explain_efer(struct explain *e, u32 field, const char *section, bool is_64);
+__printf(4, 5)
+void explain_rule(struct explain *e, bool holds, struct explain_field field, const char *words, ...);
+void explain_bits(struct explain *e, struct explain_field field, u64 must, u64 may);
+void explain_address(struct explain *e, struct explain_field field, u64 low);
+void explain_canonical(struct explain *e, struct explain_field field);
+void explain_rows(struct explain *e, const struct explain_row *rows, unsigned int nr);
+void explain_cr(struct explain *e, struct explain_field cr0, struct explain_field cr4, u64 ignored);
+void explain_efer(struct explain *e, struct explain_field field, bool is_64);
 
 void explain_controls(struct explain *e);
 void explain_host(struct explain *e);

@@ -21,25 +21,20 @@
 static DEFINE_PER_CPU(struct list_head, active_vmcs);
 DEFINE_PER_CPU(struct vmcs_state *, current_vmcs);
 
-static bool asm_vmclear(struct vmcs_region *region)
-{
-	u64 pa = __pa(region);
-	bool failed;
-
-	asm volatile("1: vmclear %[pa]\n2:\n" _ASM_EXTABLE(1b, 2b)
-		     : "=@ccbe" (failed) : [pa] "m" (pa) : "memory");
-	return !failed;
+/* asm_vmclear(), asm_vmptrld(): false if the instruction failed. */
+#define VMCS_INSTRUCTION(name)							\
+static bool asm_##name(struct vmcs_region *region)				\
+{										\
+	u64 pa = __pa(region);							\
+	bool failed;								\
+										\
+	asm volatile("1: " #name " %[pa]\n2:\n" _ASM_EXTABLE(1b, 2b)		\
+		     : "=@ccbe" (failed) : [pa] "m" (pa) : "memory");		\
+	return !failed;								\
 }
 
-static bool asm_vmptrld(struct vmcs_region *region)
-{
-	u64 pa = __pa(region);
-	bool failed;
-
-	asm volatile("1: vmptrld %[pa]\n2:\n" _ASM_EXTABLE(1b, 2b)
-		     : "=@ccbe" (failed) : [pa] "m" (pa) : "memory");
-	return !failed;
-}
+VMCS_INSTRUCTION(vmclear)
+VMCS_INSTRUCTION(vmptrld)
 
 /**
  * vmcs_alloc() - allocate a VMCS region, cleared and active nowhere

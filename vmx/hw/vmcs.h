@@ -107,53 +107,24 @@ failed:
 	WARN_ON_ONCE(!enable_rebooting());
 }
 
-static __always_inline u16 vmcs_read16(unsigned long field)
-{
-	VMCS_CHECK(field, VMCS_WIDTH_16);
-	return __vmcs_read(field);
+/* vmcs_read16(), vmcs_write16() and so on: for fields of one width. */
+#define VMCS_ACCESSORS(suffix, type, width)					\
+static __always_inline type vmcs_read##suffix(unsigned long field)		\
+{										\
+	VMCS_CHECK(field, width);						\
+	return __vmcs_read(field);						\
+}										\
+										\
+static __always_inline void vmcs_write##suffix(unsigned long field, type value)	\
+{										\
+	VMCS_CHECK(field, width);						\
+	__vmcs_write(field, value);						\
 }
 
-static __always_inline u32 vmcs_read32(unsigned long field)
-{
-	VMCS_CHECK(field, VMCS_WIDTH_32);
-	return __vmcs_read(field);
-}
-
-static __always_inline u64 vmcs_read64(unsigned long field)
-{
-	VMCS_CHECK(field, VMCS_WIDTH_64);
-	return __vmcs_read(field);
-}
-
-static __always_inline unsigned long vmcs_readl(unsigned long field)
-{
-	VMCS_CHECK(field, VMCS_WIDTH_NATURAL);
-	return __vmcs_read(field);
-}
-
-static __always_inline void vmcs_write16(unsigned long field, u16 value)
-{
-	VMCS_CHECK(field, VMCS_WIDTH_16);
-	__vmcs_write(field, value);
-}
-
-static __always_inline void vmcs_write32(unsigned long field, u32 value)
-{
-	VMCS_CHECK(field, VMCS_WIDTH_32);
-	__vmcs_write(field, value);
-}
-
-static __always_inline void vmcs_write64(unsigned long field, u64 value)
-{
-	VMCS_CHECK(field, VMCS_WIDTH_64);
-	__vmcs_write(field, value);
-}
-
-static __always_inline void vmcs_writel(unsigned long field, unsigned long value)
-{
-	VMCS_CHECK(field, VMCS_WIDTH_NATURAL);
-	__vmcs_write(field, value);
-}
+VMCS_ACCESSORS(16, u16, VMCS_WIDTH_16)
+VMCS_ACCESSORS(32, u32, VMCS_WIDTH_32)
+VMCS_ACCESSORS(64, u64, VMCS_WIDTH_64)
+VMCS_ACCESSORS(l, unsigned long, VMCS_WIDTH_NATURAL)
 
 int vmcs_alloc(struct vmcs_state *vmcs);
 void vmcs_free(struct vmcs_state *vmcs);
