@@ -44,24 +44,24 @@ static int write_dr(struct vcpu *vcpu, unsigned int dr, unsigned long value)
  * exit_dr() - MOV DR
  * @vcpu: loaded
  *
- * The exit comes before the instruction's own checks (SDM 25.1.1). Without a debugger, and if
- * no access has to trap (DR7.GD), the guest does it itself. Return: 1.
+ * The exit comes before the instruction's own checks (SDM 25.1.1). Without a debugger the guest
+ * does the access itself. Return: 1.
  */
 int exit_dr(struct vcpu *vcpu)
 {
 	unsigned long qual = vmcs_readl(EXIT_QUALIFICATION);
 	unsigned int dr = DR_NUMBER(qual);
 
-	if (!vcpu->debugger.control && !(vcpu->armed_dr7 & DR7_GD)) {
-		debug_lend(vcpu);
-		return 1;
-	}
 	if ((dr == 4 || dr == 5) && (cr4_get(vcpu) & X86_CR4_DE))
 		return exit_undefined(vcpu);
 	if (segment_cpl(vcpu))
 		return raise_gp(vcpu);
 	if (vcpu->armed_dr7 & DR7_GD) {
 		event_debug(vcpu, DR6_BD);
+		return 1;
+	}
+	if (!vcpu->debugger.control) {
+		debug_lend(vcpu);
 		return 1;
 	}
 	if (DR_IS_READ(qual))
