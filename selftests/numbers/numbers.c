@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Numbers that must be the kernel's own, where user space has its copy: bits of the capability
- * table, and what unit tests have of asm/vmx.h. Compiled with the module, for each kernel, and part of
- * nothing: a number that differs is an error of the build.
+ * table, and what unit tests have of asm/vmx.h. Compiled with the module, for each kernel, and
+ * part of nothing: a number that differs is an error of the build.
  */
 #include <linux/build_bug.h>
 #include <asm/msr-index.h>

@@ -17,8 +17,8 @@
 
 const struct cpuid_word_info cpuid_word_info[CPUID_WORD_COUNT] = {
 	/*
-	 * TSC_DEADLINE is not offered though it works: KVM's ABI has user space add it when it makes
-	 * the local APIC here (KVM_CAP_TSC_DEADLINE_TIMER).
+	 * TSC_DEADLINE is not offered though it works: KVM's ABI has user space add it when it
+	 * makes the local APIC here (KVM_CAP_TSC_DEADLINE_TIMER).
 	 */
 	WORD(1_ECX, 1, 0, ECX,
 		HOST(0, "pni"),		HOST(1, "pclmulqdq"),	HIDE(2, "dtes64"),
@@ -71,7 +71,8 @@ const struct cpuid_word_info cpuid_word_info[CPUID_WORD_COUNT] = {
 		HOST(0, "prefetchwt1"),	NEED(1, "avx512vbmi", AVX512), HOST(2, "umip"),
 		NEED(3, "pku", PKE),	STATE(4, "ospke"),	HIDE(5, "waitpkg"),
 		NEED(6, "avx512_vbmi2", AVX512), HIDE(7, "shstk"), HOST(8, "gfni"),
-		NEED(9, "vaes", AVX),	NEED(10, "vpclmulqdq", AVX), NEED(11, "avx512_vnni", AVX512),
+		NEED(9, "vaes", AVX),	NEED(10, "vpclmulqdq", AVX),
+		NEED(11, "avx512_vnni", AVX512),
 		NEED(12, "avx512_bitalg", AVX512), HIDE(13, "tme"),
 		NEED(14, "avx512_vpopcntdq", AVX512), HIDE(16, "la57"),
 		NEED(22, "rdpid", RDTSCP), HIDE(23, "key_locker"), HIDE(24, "bus_lock_detect"),
@@ -109,7 +110,8 @@ const struct cpuid_word_info cpuid_word_info[CPUID_WORD_COUNT] = {
 		EMUL(0, "kvmclock"),	EMUL(1, "kvm_nopiodelay"), HIDE(2, "kvm_mmu"),
 		EMUL(3, "kvmclock2"),	HIDE(4, "kvm_asyncpf"),	HIDE(5, "kvm_steal_time"),
 		HIDE(6, "kvm_pv_eoi"),	HIDE(7, "kvm_pv_unhalt"), HIDE(9, "kvm_pv_tlb_flush"),
-		HIDE(10, "kvm_asyncpf_vmexit"), HIDE(11, "kvm_pv_ipi"), HIDE(12, "kvm_poll_control"),
+		HIDE(10, "kvm_asyncpf_vmexit"), HIDE(11, "kvm_pv_ipi"),
+		HIDE(12, "kvm_poll_control"),
 		HIDE(13, "kvm_pv_sched_yield"), HIDE(14, "kvm_asyncpf_int"),
 		HIDE(15, "kvm_msi_ext_dest_id"), HIDE(16, "kvm_hc_map_gpa_range"),
 		HIDE(17, "kvm_migration_control"), EMUL(24, "kvmclock_stable")),

@@ -75,7 +75,8 @@ static u32 ar_of(const struct kvm_segment *seg)
 	return (seg->unusable || !seg->present ? VMX_AR_UNUSABLE_MASK : VMX_AR_P_MASK) |
 	       (seg->type & VMX_AR_TYPE_MASK) | (seg->s ? VMX_AR_S_MASK : 0) |
 	       (seg->dpl & 3) << VMX_AR_DPL_SHIFT | (seg->avl ? SEG_AR_AVL : 0) |
-	       (seg->l ? VMX_AR_L_MASK : 0) | (seg->db ? VMX_AR_DB_MASK : 0) | (seg->g ? VMX_AR_G_MASK : 0);
+	       (seg->l ? VMX_AR_L_MASK : 0) | (seg->db ? VMX_AR_DB_MASK : 0) |
+	       (seg->g ? VMX_AR_G_MASK : 0);
 }
 
 /**

@@ -29,6 +29,7 @@ int emul_xchg(struct emul *e)
 {
 	struct emul_ref ref;
 	u64 old;
+
 	return emul_read_rm(e, e->insn.size, EMUL_WRITE, &ref, &old) ?:
 	       exchange(e, &ref, old, emul_reg(e, e->insn.reg, e->insn.size));
 }

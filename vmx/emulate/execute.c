@@ -89,7 +89,9 @@ int emul_read_rm(struct emul *e, unsigned int size, unsigned int access, struct 
 		 u64 *value)
 {
 	*value = e->insn.mem ? 0 : emul_reg(e, e->insn.rm, size);
-	return e->insn.mem ? emul_ref_rm(e, size, access, ref) ?: emul_load(e, ref, value) : EMUL_OK;
+	if (!e->insn.mem)
+		return EMUL_OK;
+	return emul_ref_rm(e, size, access, ref) ?: emul_load(e, ref, value);
 }
 
 static u64 operand(struct emul *e, enum operand kind, unsigned int size)

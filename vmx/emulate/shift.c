@@ -6,14 +6,14 @@
 #include "vmx/emulate/insn.h"
 
 /* What comes in where a bit goes out. */
-enum fill { ZERO, SIGN, CARRY, OTHER_END };
+enum shift_fill { ZERO, SIGN, CARRY, OTHER_END };
 
 static bool top(const struct alu *a, u64 value)
 {
 	return value & sign_bit(a->size);
 }
 
-static void set_flags(struct alu *a, enum fill fill, bool cf, bool of)
+static void set_flags(struct alu *a, enum shift_fill fill, bool cf, bool of)
 {
 	if (fill == ZERO || fill == SIGN) {
 		a->rflags &= ~(u64)X86_EFLAGS_AF;
@@ -24,7 +24,7 @@ static void set_flags(struct alu *a, enum fill fill, bool cf, bool of)
 }
 
 /* Bit by bit. OF says that the top bit has changed, or would with one step more to the right. */
-static void shift(struct alu *a, bool left, enum fill fill)
+static void shift(struct alu *a, bool left, enum shift_fill fill)
 {
 	unsigned int n, count = a->src & (a->size == 8 ? 63 : 31);
 	bool in, out, cf = a->rflags & X86_EFLAGS_CF;

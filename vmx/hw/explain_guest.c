@@ -127,8 +127,9 @@ static void check_blocking(struct explain *e, u64 blocked)
 	explain_rule(e, e->event != EVENT_INTERRUPT || !(blocked & SHADOWS), field,
 		     "bits 1:0 must be 0 to inject an external interrupt");
 	explain_rule(e, !nmi || !mov_ss, field, "MOV SS (bit 1) must not block to inject an NMI");
-	explain_rule(e, !nmi || !explain_on(e, VMX_CAP_VIRTUAL_NMIS) || !(blocked & GUEST_INTR_STATE_NMI),
-		     field, "NMI (bit 3) must not block to inject an NMI");
+	explain_rule(e, !nmi || !explain_on(e, VMX_CAP_VIRTUAL_NMIS) ||
+		     !(blocked & GUEST_INTR_STATE_NMI), field,
+		     "NMI (bit 3) must not block to inject an NMI");
 	explain_rule(e, !(blocked & GUEST_INTR_STATE_ENCLAVE_INTR) || !mov_ss, field,
 		     "enclave (bit 4) and MOV SS (bit 1) must not both be 1");
 }

@@ -105,7 +105,8 @@ static inline u64 explain_beyond(const struct explain *e)
 }
 
 __printf(4, 5)
-void explain_rule(struct explain *e, bool holds, struct explain_field field, const char *words, ...);
+void explain_rule(struct explain *e, bool holds, struct explain_field field,
+		  const char *words, ...);
 void explain_bits(struct explain *e, struct explain_field field, u64 must, u64 may);
 void explain_address(struct explain *e, struct explain_field field, u64 low);
 void explain_canonical(struct explain *e, struct explain_field field);

@@ -75,9 +75,11 @@ static void check_bases(struct explain *e, const struct segment *s)
 static void check_limit(struct explain *e, unsigned int nr, const struct segment *s)
 {
 	if ((s->limit & 0xfff) != 0xfff)
-		rights(e, nr, !(s->ar & VMX_AR_G_MASK), "G (bit 15) must be 0: limit bits 11:0 are not 1");
+		rights(e, nr, !(s->ar & VMX_AR_G_MASK),
+		       "G (bit 15) must be 0: limit bits 11:0 are not 1");
 	if (s->limit & 0xfff00000)
-		rights(e, nr, s->ar & VMX_AR_G_MASK, "G (bit 15) must be 1: limit bits 31:20 are not 0");
+		rights(e, nr, s->ar & VMX_AR_G_MASK,
+		       "G (bit 15) must be 1: limit bits 31:20 are not 0");
 }
 
 static void check_common(struct explain *e, unsigned int nr, const struct segment *s)
