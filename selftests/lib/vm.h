@@ -164,7 +164,7 @@ static inline void tap_checks(void)
 	unsigned int i;
 
 	for (i = 0; i < nr_checks; i++)
-		TAP_EQ(checks[i].got, checks[i].want, checks[i].name);
+		TAP_EQ(checks[i].got, checks[i].want, "%s", checks[i].name);
 	nr_checks = 0;
 }
 

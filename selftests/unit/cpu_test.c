@@ -8,14 +8,6 @@
 #include "selftests/unit/model.h"
 #include "userspace/cpu.h"
 
-#define EQ(got, want, ...)							\
-	do {									\
-		char _name[256];						\
-										\
-		snprintf(_name, sizeof(_name), __VA_ARGS__);			\
-		TAP_EQ(got, want, _name);					\
-	} while (0)
-
 #define INTEL		.ebx = 0x756e6547, .ecx = 0x6c65746e, .edx = 0x49656e69
 #define AMD		.ebx = 0x68747541, .ecx = 0x444d4163, .edx = 0x69746e65
 #define INDEXED		.flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX
@@ -155,15 +147,15 @@ static void test_table(void)
 		const struct cpu_baseline *b = &cpu_baselines[i];
 		const char *p;
 
-		EQ(strcmp(b->name, expected[i].name), 0, "%s is number %u", expected[i].name, i);
+		TAP_EQ(strcmp(b->name, expected[i].name), 0, "%s is number %u", expected[i].name, i);
 		for (p = b->adds; sscanf(p, "%63s%n", name, &n) == 1; p += n)
 			unknown += cpu_feature(name) < 0;
 		cpu_baseline_words(b, words);
 		for (j = 0; j < CPUID_WORD_COUNT; j++)
-			EQ(words[j], expected[i].words[j], "%s: leaf %#x.%u, register %u", b->name,
+			TAP_EQ(words[j], expected[i].words[j], "%s: leaf %#x.%u, register %u", b->name,
 			   cpuid_word_info[j].leaf, cpuid_word_info[j].index,
 			   cpuid_word_info[j].reg);
-		EQ(cpu_xcr0(words), expected[i].xcr0, "%s: XSAVE components", b->name);
+		TAP_EQ(cpu_xcr0(words), expected[i].xcr0, "%s: XSAVE components", b->name);
 	}
 	TAP_EQ(unknown, 0, "each name in the table is a feature's");
 	TAP_EQ(cpu_feature("avx512_vnni"), CPUID_FEATURE(7_ECX, 11), "a feature is found by name");
@@ -219,7 +211,7 @@ static void test_haswell_on_kaby_lake(void)
 	TAP_EQ(regs[3], 0x0f8bfbff, "leaf 1 EDX");
 	TAP_EQ(shown(0, 0, CPUID_REG_EAX), 22, "a maximum leaf of 22");
 	for (i = 0; i < ARRAY_SIZE(gone); i++)
-		EQ(has(gone[i]), 1, "and has %s", gone[i]);
+		TAP_EQ(has(gone[i]), 1, "and has %s", gone[i]);
 	TAP_EQ(apply("haswell"), 0, "with the baseline Haswell");
 	instruction(regs);
 	TAP_EQ(regs[0], 0x000306f0, "it reads leaf 1 EAX");
@@ -227,9 +219,9 @@ static void test_haswell_on_kaby_lake(void)
 	TAP_EQ(regs[3], 0x0f8bfbff, "leaf 1 EDX");
 	TAP_EQ(shown(0, 0, CPUID_REG_EAX), 13, "a maximum leaf of 13");
 	for (i = 0; i < ARRAY_SIZE(gone); i++)
-		EQ(has(gone[i]), 0, "%s is gone", gone[i]);
+		TAP_EQ(has(gone[i]), 0, "%s is gone", gone[i]);
 	for (i = 0; i < ARRAY_SIZE(stay); i++)
-		EQ(has(stay[i]), 1, "%s stays", stay[i]);
+		TAP_EQ(has(stay[i]), 1, "%s stays", stay[i]);
 	TAP_EQ(shown(0x80000002, 0, CPUID_REG_EAX), 0x65746e49, "the brand string is left alone");
 	TAP_EQ(shown(0xd, 0, CPUID_REG_EAX), 7, "XCR0 may have x87, SSE and AVX");
 	TAP_EQ(apply("skylake"), 0, "the baseline of its own generation runs");
@@ -260,7 +252,7 @@ static void test_models(void)
 	for (i = 0; i < ARRAY_SIZE(models); i++) {
 		offer_named(models[i].model);
 		for (j = 0, past = 0; j < cpu_nr_baselines; j++) {
-			EQ(apply(cpu_baselines[j].name), past ? -1 : 0, "%s: %s %s",
+			TAP_EQ(apply(cpu_baselines[j].name), past ? -1 : 0, "%s: %s %s",
 			   models[i].model, cpu_baselines[j].name, past ? "is refused" : "runs");
 			past |= !strcmp(cpu_baselines[j].name, models[i].best);
 		}
