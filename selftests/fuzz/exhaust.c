@@ -9,19 +9,14 @@
  * Upstream charges nobody for a fifth of a VM, and gives memory back later than this test waits.
  */
 #define _GNU_SOURCE
-#include <fcntl.h>
 #include <grp.h>
 #include <signal.h>
-#include <stdio.h>
 #include <sys/eventfd.h>
-#include <sys/mount.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
+#include "selftests/lib/cgroup.h"
 #include "selftests/lib/vm.h"
 
-#define CGROUPS		"/tmp/cgroups"
-#define CGROUP		CGROUPS "/exhaust"
 #define LIMIT_KIB	(48UL * 1024)
 #define LIMIT_DEBUG_KIB	(3UL * 1024)	/* there, each object takes a millisecond */
 #define NOBODY		65534
@@ -45,15 +40,6 @@ static struct shared *shared;
 static int notice[2], go_on[2];		/* pipes: the first limit is reached; the parent has seen */
 static int current_fd;
 static bool debug;
-
-static int write_file(const char *name, const char *text)
-{
-	int fd = open(name, O_WRONLY);
-	bool done = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
-
-	close(fd);
-	return done ? 0 : -1;
-}
 
 static unsigned long charged_kib(void)
 {
@@ -221,7 +207,7 @@ static void become_user(void)
 {
 	const struct rlimit files = { FILES, FILES };
 
-	if (setrlimit(RLIMIT_NOFILE, &files) || write_file(CGROUP "/cgroup.procs", "0") ||
+	if (setrlimit(RLIMIT_NOFILE, &files) || cgroup_join() ||
 	    setgroups(0, NULL) || setgid(NOBODY) || setuid(NOBODY))
 		_exit(1);
 }
@@ -294,13 +280,7 @@ static void exhaust(const struct kind *kind)
 
 static bool make_cgroup(void)
 {
-	char limit[32];
-
-	snprintf(limit, sizeof(limit), "%lu", limit_kib << 10);
-	mkdir(CGROUPS, 0755);
-	if (mount("none", CGROUPS, "cgroup2", 0, NULL) ||
-	    write_file(CGROUPS "/cgroup.subtree_control", "+memory") || mkdir(CGROUP, 0755) ||
-	    write_file(CGROUP "/memory.max", limit))
+	if (!cgroup_make(limit_kib))
 		return false;
 	current_fd = open(CGROUP "/memory.current", O_RDONLY);
 	return current_fd >= 0;
@@ -332,8 +312,7 @@ int main(int argc, char **argv)
 		exhaust(&kinds[i]);
 	chmod(path, status.st_mode & 0777);
 	close(current_fd);
-	rmdir(CGROUP);
-	umount(CGROUPS);
+	cgroup_remove();
 	machine(&vm, &vcpu, path, true, guest);
 	TAP_EQ(vcpu_sync(&vcpu), 1, "a new guest runs");
 	machine_close(&vm, &vcpu);

@@ -36,11 +36,7 @@ static unsigned int rounds = 12;
 /* The lab's host has no transparent huge pages unless asked. */
 static void host_gives_huge(const char *when)
 {
-	int fd = open("/sys/kernel/mm/transparent_hugepage/enabled", O_WRONLY);
-
-	if (fd < 0 || write(fd, when, strlen(when)) < 0)
-		printf("# no transparent huge pages: %m\n");
-	close(fd);
+	write_file("/sys/kernel/mm/transparent_hugepage/enabled", when);
 }
 
 static int get_log(void)
