@@ -4,7 +4,7 @@ from benchlab import COUNTED, DRIVERS
 from benchtable import mean, number, quiet, ratios
 
 MEAN, WORST = 0.4, 0.5
-LIFE = 0.25                     # of upstream's, for a VM with a vCPU from its beginning to its end
+LIFE = 0.25                     # of upstream's, for a VM with a vCPU that is made and closed
 # Totals, nothing subtracted, mitigations off.
 TOTALS = {"cpuid": 250, "out": 1000, "mmio-read": 1600, "page-present": 1500, "io-run": 750}
 CPUID_VMREADS, CPUID_VMWRITES = 5, 1

@@ -215,8 +215,8 @@ static void become_user(void)
 /* --- the host --------------------------------------------------------------------------------- */
 
 /*
- * What the host has lost, and gets back, is not looked at on the debug host, where it takes minutes:
- * KASAN and kmemleak have memory of their own for each object, and keep what is freed.
+ * What the host has lost, and gets back, is not looked at on the debug host, where that takes
+ * minutes: KASAN and kmemleak have memory of their own for each object, and keep what is freed.
  */
 static void check_charged(const struct kind *kind, unsigned long before, unsigned long charged)
 {

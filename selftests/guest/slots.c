@@ -126,8 +126,7 @@ static void sparse_memory(void)
 
 	TAP_EQ(sparse_slot(SPARSE), 0, "a slot of 64 GiB");
 	made = kernel_kib() - before;
-	tap_ok(made <= 2 * TABLE_KIB, "costs next to nothing as long as it is not touched (%ld KiB)",
-	       made);
+	tap_ok(made <= 2 * TABLE_KIB, "costs next to nothing until it is touched (%ld KiB)", made);
 	guest_reads(SPARSE_GPA, PAGE, FARS);
 	dense = kernel_kib() - before - made;
 	tap_ok(dense <= 2 * TABLES_EACH * TABLE_KIB, "%lu pages side by side cost tables of one "
@@ -169,7 +168,7 @@ static unsigned int make_many(unsigned int n, unsigned int every)
 	unsigned int i, failed = 0;
 
 	for (i = 0; i < n; i += every)
-		failed += vm_slot(&vm, MANY_SLOT + i, 0, MANY_GPA + 2 * PAGE * i, PAGE, memory) != 0;
+		failed += !!vm_slot(&vm, MANY_SLOT + i, 0, MANY_GPA + 2 * PAGE * i, PAGE, memory);
 	return failed;
 }
 
@@ -178,7 +177,7 @@ static unsigned int delete_many(unsigned int n, unsigned int every)
 	unsigned int i, failed = 0;
 
 	for (i = 0; i < n; i += every)
-		failed += vm_slot(&vm, MANY_SLOT + i, 0, 0, 0, NULL) != 0;
+		failed += !!vm_slot(&vm, MANY_SLOT + i, 0, 0, 0, NULL);
 	return failed;
 }
 

@@ -74,7 +74,8 @@ tap_eq(unsigned long long got, unsigned long long want, const char *file, int li
 
 /* The name is a format, as in tap_ok(). */
 #define TAP_EQ(got, want, ...)							\
-	tap_eq((unsigned long long)(got), (unsigned long long)(want), __FILE__, __LINE__, __VA_ARGS__)
+	tap_eq((unsigned long long)(got), (unsigned long long)(want), __FILE__, __LINE__,	\
+	       __VA_ARGS__)
 
 static inline int tap_end(void)
 {

@@ -142,7 +142,8 @@ int main(int argc, char **argv)
 	WRITE_GUEST(powers_off);
 	refusals();
 	WRITE_GUEST(finds_disks);
-	TAP_EQ(boot(IMAGE ",ro", IMAGE ",ro"), 99, "a guest finds a bridge, two disks and no third");
+	TAP_EQ(boot(IMAGE ",ro", IMAGE ",ro"), 99,
+	       "a guest finds a bridge, two disks and no third");
 	WRITE_GUEST(before_1_0);
 	TAP_EQ(boot(IMAGE, NULL), 98, "registers of before virtio 1.0");
 	saves();

@@ -60,7 +60,8 @@ static void test_formula(void)
 	TAP_EQ(caps_adjust(&caps, CAPS_PIN, 0x29), 0x3f, "what is wanted and may be 1 is 1");
 	TAP_EQ(caps_adjust(&caps, CAPS_PIN, 0x80), 0x16, "what may not be 1 stays 0");
 	caps.may[CAPS_PROC3] = BIT_ULL(4);
-	TAP_EQ(caps_adjust(&caps, CAPS_PROC3, ~0ULL), BIT_ULL(4), "a 64-bit word has allowed-1 only");
+	TAP_EQ(caps_adjust(&caps, CAPS_PROC3, ~0ULL), BIT_ULL(4),
+	       "a 64-bit word has allowed-1 only");
 }
 
 static void test_table(void)
@@ -130,7 +131,7 @@ static void test_i7_870(void)
 	TAP_EQ(judge(&m, &caps, &why, text), 0, "kvmlet runs on an i7-870");
 	for (i = 0; i < ARRAY_SIZE(i7_870); i++)
 		TAP_EQ(caps_has(&caps, i7_870[i].cap), i7_870[i].there, "i7-870: %s: %s",
-		   caps_table[i7_870[i].cap].name, i7_870[i].there ? "yes" : "no");
+		       caps_table[i7_870[i].cap].name, i7_870[i].there ? "yes" : "no");
 	CONTAINS(text, "runs with 11 losses", "i7-870: the verdict counts the losses");
 	CONTAINS(text, "unrestricted guest", "i7-870: the verdict names unrestricted guest");
 	TAP_EQ(caps.pin, 0x3f, "i7-870: pin-based controls");
@@ -177,10 +178,11 @@ static void test_models(void)
 	for (i = 0; i < ARRAY_SIZE(models); i++) {
 		if (!load(models[i].model, &m))
 			continue;
-		TAP_EQ(judge(&m, &caps, &why, text), models[i].error, "%s: verdict", models[i].model);
+		TAP_EQ(judge(&m, &caps, &why, text), models[i].error, "%s: verdict",
+		       models[i].model);
 		TAP_EQ(why.losses, models[i].losses, "%s: number of losses", models[i].model);
 		TAP_EQ(caps_has(&caps, VMX_CAP_UNRESTRICTED_GUEST), models[i].unrestricted,
-		   "%s: unrestricted guest", models[i].model);
+		       "%s: unrestricted guest", models[i].model);
 		CONTAINS(text, caps_table[models[i].names].name, "%s: the verdict names \"%s\"",
 			 models[i].model, caps_table[models[i].names].name);
 	}
@@ -247,7 +249,7 @@ static void test_full(void)
 	TAP_EQ(caps.proc3, 0, "no tertiary control is set by default");
 	TAP_EQ(caps.proc & (BIT(19) | BIT(20)), 0, "no CR8 exiting with a TPR shadow");
 	TAP_EQ(!!(caps.proc2 & BIT(0)) & !!(caps.proc2 & BIT(4)), 0,
-	   "APIC accesses and x2APIC mode are not virtualized both");
+	       "APIC accesses and x2APIC mode are not virtualized both");
 }
 
 /* Each required row cleared alone: refused, and by the name of just that row. */
@@ -339,7 +341,7 @@ static void test_rules(void)
 		m.value[caps_word_info[row->word].msr] &= ~msr_mask(row);
 		caps_verdict(&m, &caps, &why);
 		TAP_EQ(caps_has(&caps, rules[i].gone), false, "without %s no %s", row->name,
-		   caps_table[rules[i].gone].name);
+		       caps_table[rules[i].gone].name);
 	}
 	full_machine(&m);
 	m.value[VMX_MSR_PROCBASED] &= ~BIT_ULL(32 + 21);
@@ -382,8 +384,8 @@ static void test_locked(void)
 		full_machine(&m);
 		m.value[VMX_MSR_FEATURE_CONTROL] = value;
 		TAP_EQ(judge(&m, &caps, &why, text), (value & 5) == 1 ? -EPERM : 0,
-		   "IA32_FEATURE_CONTROL %llu: %s", (unsigned long long)value,
-		   (value & 5) == 1 ? "locked off" : "VT-x can be used");
+		       "IA32_FEATURE_CONTROL %llu: %s", (unsigned long long)value,
+		       (value & 5) == 1 ? "locked off" : "VT-x can be used");
 		if ((value & 5) == 1)
 			CONTAINS(text, "bit 2 (VMX outside SMX operation) is clear",
 				 "IA32_FEATURE_CONTROL %llu: the verdict names the bit",
@@ -446,7 +448,8 @@ static void test_difference(void)
 	full_machine(&b);
 	b.value[VMX_MSR_EPT_VPID_CAP] ^= BIT_ULL(17);
 	b.value[VMX_MSR_VMFUNC] = 0;
-	TAP_EQ(caps_first_difference(&a, &b), VMX_MSR_EPT_VPID_CAP, "the first difference is named");
+	TAP_EQ(caps_first_difference(&a, &b), VMX_MSR_EPT_VPID_CAP,
+	       "the first difference is named");
 	full_machine(&b);
 	b.value[VMX_MSR_CPUID_1_ECX] = 0;
 	TAP_EQ(caps_first_difference(&a, &b), VMX_MSR_CPUID_1_ECX, "a CPU without VT-x differs");
@@ -501,7 +504,7 @@ static void test_dumps(void)
 		ret = caps_dump_read(in, "d", &m, err, sizeof(err));
 		fclose(in);
 		TAP_EQ(ret, dumps[i].error ? -EINVAL : 0, "dump: %s: %s", dumps[i].name,
-		   dumps[i].error ? "refused" : "read");
+		       dumps[i].error ? "refused" : "read");
 		if (dumps[i].error)
 			CONTAINS(err, dumps[i].error, "dump: %s: the error says it", dumps[i].name);
 	}
@@ -516,7 +519,8 @@ static void test_broken_dumps(void)
 
 	memset(line, 'A', sizeof(line));
 	in = fmemopen(line, sizeof(line), "r");
-	TAP_EQ(caps_dump_read(in, "d", &m, err, sizeof(err)), -EINVAL, "dump: endless line: refused");
+	TAP_EQ(caps_dump_read(in, "d", &m, err, sizeof(err)), -EINVAL,
+	       "dump: endless line: refused");
 	CONTAINS(err, "d:1: not a line of text", "dump: endless line: the error says it");
 	fclose(in);
 	in = fmemopen(nul, sizeof(nul) - 1, "r");
@@ -536,7 +540,8 @@ static void test_round_trip(void)
 	file = fmemopen(text, sizeof(text), "w+");
 	caps_dump_write(file, &m);
 	rewind(file);
-	TAP_EQ(caps_dump_read(file, "d", &again, err, sizeof(err)), 0, "a written dump can be read");
+	TAP_EQ(caps_dump_read(file, "d", &again, err, sizeof(err)), 0,
+	       "a written dump can be read");
 	TAP_EQ(memcmp(&m, &again, sizeof(m)), 0, "and says the same");
 	fclose(file);
 }

@@ -34,14 +34,14 @@ static void check_scale(void)
 	for (i = 0; i < ARRAY_SIZE(hz); i++) {
 		scale = clock_scale_make(hz[i]);
 		TAP_EQ(scale.mul >= 1u << 31, 1, "%llu Hz: the factor uses all its bits",
-		   (unsigned long long)hz[i]);
+		       (unsigned long long)hz[i]);
 		TAP_EQ(error_ns(hz[i], hz[i], SECONDS) < SECONDS * NS / 1000000, 1,
-		   "%llu Hz: below 1 ppm over %d s", (unsigned long long)hz[i], SECONDS);
+		       "%llu Hz: below 1 ppm over %d s", (unsigned long long)hz[i], SECONDS);
 	}
 	TAP_EQ(error_ns(TRUE_HZ, TRUE_HZ, SECONDS) < 10000, 1,
-	       "the true frequency: below 10 us over 300 s");
+		   "the true frequency: below 10 us over 300 s");
 	TAP_EQ(error_ns(LABEL_HZ, TRUE_HZ, SECONDS) > 6 * NS, 1,
-	       "the frequency on the label: more than 6 s lost over 300 s");
+		   "the frequency on the label: more than 6 s lost over 300 s");
 	scale = clock_scale_make(TRUE_HZ);
 	TAP_EQ(clock_scale_ns(scale, 0), 0, "no ticks, no time");
 	TAP_EQ(clock_scale_ns(scale, TRUE_HZ) - 999999990 < 20, 1, "a second's ticks: a second");
@@ -129,8 +129,9 @@ static void check_old_versions(void)
 		memset(record, 0x22, sizeof(record));
 		memcpy(record, &old[i], 4);
 		memcpy(m.after, record, 32);
-		TAP_EQ(clock_record_write(record, sizeof(record), &writer), 0, "version %#x: written",
-		   old[i]);
+		TAP_EQ(clock_record_write(record, sizeof(record), &writer), 0,
+		       "version %#x: written",
+		       old[i]);
 		TAP_EQ(version_of(m.bytes), old[i] + 2, "version %#x: two more afterwards", old[i]);
 		TAP_EQ(version_of(record), old[i] + 2, "version %#x: the caller knows", old[i]);
 		TAP_EQ(m.torn, 0, "version %#x: never half a record", old[i]);
@@ -168,7 +169,7 @@ static void check_failing_writes(void)
 		m.fail_at = i;
 		memset(record, 0, sizeof(record));
 		TAP_EQ(clock_record_write(record, sizeof(record), &writer), -EFAULT,
-		   "write %u fails: so does the whole", i);
+		       "write %u fails: so does the whole", i);
 		TAP_EQ(m.writes, i, "write %u fails: no further write", i);
 	}
 }

@@ -99,8 +99,8 @@ static void check_monitors(void)
 	for (i = 0; i < ARRAY_SIZE(boot); i++)
 		for (index = boot[i].first; index <= boot[i].last; index++)
 			TAP_EQ(accepts(index, boot[i].value, true), 1,
-			   "user space may write %#llx to MSR %#x",
-			   (unsigned long long)boot[i].value, index);
+			       "user space may write %#llx to MSR %#x",
+			       (unsigned long long)boot[i].value, index);
 }
 
 static void check_absent(void)
@@ -125,11 +125,11 @@ static void check_addresses(void)
 
 	for (i = 0; i < ARRAY_SIZE(addresses); i++) {
 		TAP_EQ(accepts(addresses[i], 0x00007fffffffffff, false), 1,
-		   "MSR %#x takes the last address of the lower half", addresses[i]);
+		       "MSR %#x takes the last address of the lower half", addresses[i]);
 		TAP_EQ(accepts(addresses[i], 0xffff800000000000, false), 1,
-		   "MSR %#x takes the first address of the upper half", addresses[i]);
+		       "MSR %#x takes the first address of the upper half", addresses[i]);
 		TAP_EQ(accepts(addresses[i], 0x0000800000000000, false), 0,
-		   "MSR %#x refuses an address that is not canonical", addresses[i]);
+		       "MSR %#x refuses an address that is not canonical", addresses[i]);
 	}
 }
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The save format: what is written is read, and nothing else is: each file that is cut short or has
- * one bit changed is refused with words, and files that a fuzzer makes up, with right checksums, do no
- * harm. With userspace/{savefile,crc32c,memory}.c.
+ * one bit changed is refused with words, and files that a fuzzer makes up, with right checksums, do
+ * no harm. With userspace/{savefile,crc32c,memory}.c.
  *
  *	savefile_test [FILES [SEED]]
  *
- * The fuzzer starts from a good file and keeps what has led it to a new place in savefile.c: that is
- * compiled so that each place calls __sanitizer_cov_trace_pc().
+ * The fuzzer starts from a good file and keeps what has led it to a new place in savefile.c, which
+ * is compiled so that each place calls __sanitizer_cov_trace_pc().
  */
 #define _GNU_SOURCE
 #include <stdlib.h>

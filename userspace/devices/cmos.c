@@ -105,5 +105,6 @@ void cmos_init(struct vm *vm)
 	};
 
 	bus_add(&vm->bus, &region, 1, &cmos);
-	vm_keep(vm, &(struct kept) { "cmos", &cmos, sizeof(cmos), cmos_loaded, &cmos, NULL });
+	vm_keep(vm, &(struct kept) { .name = "cmos", .state = &cmos, .size = sizeof(cmos),
+				     .loaded = cmos_loaded, .dev = &cmos });
 }

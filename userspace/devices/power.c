@@ -89,5 +89,6 @@ void power_init(struct vm *vm)
 	};
 
 	bus_add(&vm->bus, regions, ARRAY_SIZE(regions), vm);
-	vm_keep(vm, &(struct kept) { "power", &power, sizeof(power), power_loaded, vm, NULL });
+	vm_keep(vm, &(struct kept) { .name = "power", .state = &power, .size = sizeof(power),
+				     .loaded = power_loaded, .dev = vm });
 }

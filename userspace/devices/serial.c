@@ -228,7 +228,8 @@ struct serial *serial_init(struct vm *vm, void (*put)(u8 byte))
 	com1.vm = vm;
 	com1.put = put;
 	bus_add(&vm->bus, &region, 1, &com1);
-	vm_keep(vm, &(struct kept) { "serial", &com1.r, sizeof(com1.r), serial_loaded, &com1, NULL });
+	vm_keep(vm, &(struct kept) { .name = "serial", .state = &com1.r, .size = sizeof(com1.r),
+				     .loaded = serial_loaded, .dev = &com1 });
 	return &com1;
 }
 

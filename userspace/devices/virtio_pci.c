@@ -443,7 +443,7 @@ void virtio_save(const struct virtio *v, struct virtio_saved *to)
 /**
  * virtio_restore() - give a device what was saved of one
  * @v:		the device, not started yet
- * @from:	of the same kind of device, or anything: nothing gets in that a guest could not write
+ * @from:	of the same kind of device, or anything: only what a guest could write gets in
  */
 void virtio_restore(struct virtio *v, const struct virtio_saved *from)
 {

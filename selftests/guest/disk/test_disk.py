@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""A Linux guest writes files to a disk, is saved and restored while it writes, syncs and powers off,
-and the host finds them. TAP.
+"""A Linux guest writes files to a disk, is saved and restored meanwhile, syncs and powers off, and
+the host finds them. TAP.
 
 [DRIVER...]: kvmlet and kvm unless told. Debian's own kernel, its own virtio modules: as virtio 1.x
 with MSI-X, and on kvmlet as before 1.0, and with INTx. Runs here; the lab is booted once for each
