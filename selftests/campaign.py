@@ -76,7 +76,7 @@ class Campaign:
         for verdict, case, details in result.cases:
             self.cases += verdict == "pass"
             if verdict == "skip":
-                self.skipped.add(f"{name}: {case}: {details[0]}")
+                self.skipped.add(f"{name.partition(':')[0]}: {case}: {details[0]}")
             elif verdict == "fail" and not self.stopping:
                 self.fail(f"{name}: {case}: " + "; ".join(details))
         return result.count("fail") > 0
