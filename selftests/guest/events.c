@@ -24,7 +24,7 @@
 #define AREA_SIZE	(2 * HUGE)
 #define AREA_PAGES	(AREA_SIZE / PAGE)
 #define WORDS		4		/* of a page that are used */
-#define BOUNDED		30000
+#define BOUNDED		10500		/* pages, unless told: make campaign-memory checks more */
 #define SLICE		50		/* pages between two syncs, */
 #define EVENTS		4		/* and events at least */
 #define COLLAPSE	25		/* MADV_COLLAPSE, newer than some headers */
@@ -466,7 +466,7 @@ static bool swap_on(void)
 int main(int argc, char **argv)
 {
 	const char *text = argc > 2 ? argv[2] : NULL;
-	uint64_t pages = text ? strtoull(text, NULL, 0) : on_debug_host() ? BOUNDED / 10 : BOUNDED;
+	uint64_t pages = text ? strtoull(text, NULL, 0) : on_debug_host() ? BOUNDED / 3 : BOUNDED;
 	unsigned int i, n = sizeof(scenes) / sizeof(*scenes);
 
 	tap_begin();
