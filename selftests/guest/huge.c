@@ -264,9 +264,9 @@ static void gigantic(void)
 	area[0] = 1;
 	vm_slot(&vm, SLOT, 0, 0, 0, NULL);
 	TAP_EQ(vm_slot(&vm, SLOT, 0, GIGANTIC_AT, GIGANTIC, area), 0, "it is a slot");
-	/* The guest's own pages first: while the host clears 1 GiB it looks at others, too. */
-	exits_of_all(toucher, 1, GIGANTIC_AT, 0);
-	TAP_EQ(exits_of_all(toucher, 1, GIGANTIC_AT, GIGANTIC), 1, "all of it is one entry");
+	/* The guest's own page directory for it takes an exit, too. */
+	tap_ok(exits_of_all(toucher, 1, GIGANTIC_AT, 1) <= 2, "a byte of it is read");
+	TAP_EQ(exits_of_all(toucher, 1, GIGANTIC_AT, GIGANTIC), 0, "then all of it is mapped");
 	TAP_EQ(exits_of_all(writer, 2, GIGANTIC_AT, GIGANTIC), 0, "which may be written");
 	TAP_EQ(*(uint64_t *)(area + GIGANTIC - HUGE / 4), GIGANTIC_AT + GIGANTIC - HUGE / 4,
 	       "the process sees what was written");
