@@ -185,8 +185,9 @@ static void check_options(const struct options *o, struct argp_state *state)
 			   "--vendor-leaf");
 	if (o->save && o->live)
 		argp_error(state, "--save and --live: a guest leaves one way");
-	if (o->disks && (o->save || o->live || o->restore || o->incoming))
-		argp_error(state, "--disk: the state of a disk is not saved yet, nor moved");
+	if (o->disks && (o->live || o->incoming))
+		argp_error(state, "--disk: a guest with disks is saved, but not moved: its images "
+			   "are locked");
 	if (o->after && !o->save && !o->live)
 		argp_error(state, "--after: where to? --save FILE or --live SOCKET");
 }
@@ -324,8 +325,10 @@ static int rebuild(struct vm *vm, const struct options *o, struct serial **seria
 		err = incoming_machine(&in, vm, o->device);
 	if (!err) {
 		add_devices(vm, serial);
-		err = incoming_state(&in, vm);
+		err = disks_init(vm, o->disk, o->disks);
 	}
+	if (!err)
+		err = incoming_state(&in, vm);
 	incoming_close(&in);
 	return err;
 }
@@ -457,11 +460,16 @@ static bool leave(struct runner *r)
 	int err = vcpu_complete(&r->vm->vcpu);
 
 	if (!err)
+		err = disks_settle();
+	if (!err)
 		err = r->o->save ? save_file(r->vm, r->o->save) : moving_end(&r->moving, r->vm);
 	moving_close(&r->moving, r->vm);
-	if (err)
-		vm_go_on(r->vm);
-	return !err;
+	if (!err)
+		return true;
+	vm_go_on(r->vm);
+	if (disks_start())
+		vm_end(r->vm, RUN_CANNOT);
+	return false;
 }
 
 static void run_guest(struct runner *r)

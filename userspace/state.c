@@ -263,9 +263,12 @@ static int put_devices(struct vm *vm, struct save_stream *s)
 {
 	const struct kept *k;
 
-	for (k = vm->kept; k < vm->kept + vm->nr_kept; k++)
+	for (k = vm->kept; k < vm->kept + vm->nr_kept; k++) {
+		if (k->saving)
+			k->saving(k->dev);
 		if (save_put_named(s, SAVE_DEVICE, k->name, sizeof(k->name), k->state, k->size))
 			return -1;
+	}
 	return 0;
 }
 
@@ -384,6 +387,7 @@ static int set_tsc_khz(struct vm *vm, const struct saved *saved)
 static int set_devices(struct vm *vm, const struct saved *saved)
 {
 	const struct save_part *part;
+	const char *wrong;
 	struct kept *k;
 
 	for (k = vm->kept; k < vm->kept + vm->nr_kept; k++) {
@@ -394,8 +398,11 @@ static int set_devices(struct vm *vm, const struct saved *saved)
 			return -1;
 		}
 		memcpy(k->state, part->data + SAVE_NAME, k->size);
-		if (k->loaded)
-			k->loaded(k->dev);
+		wrong = k->loaded ? k->loaded(k->dev) : NULL;
+		if (wrong) {
+			report("the saved guest's %s: %s", k->name, wrong);
+			return -1;
+		}
 	}
 	if (saved->devices == vm->nr_kept)
 		return 0;

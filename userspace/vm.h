@@ -23,13 +23,17 @@ struct vcpu {
 	pthread_t thread;
 };
 
-/* What is saved of a device. loaded() gets @dev when the state has come: it may be anything. */
+/*
+ * What is saved of a device. saving() makes @state what is to be saved, if it is not always.
+ * loaded() is called when the state has come: it may be anything. NULL, or what is wrong with it.
+ */
 struct kept {
 	char name[SAVE_NAME];
 	void *state;
 	size_t size;
-	void (*loaded)(void *dev);
+	const char *(*loaded)(void *dev);
 	void *dev;
+	void (*saving)(void *dev);
 };
 
 struct vm {

@@ -4,8 +4,7 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
-#include <sys/eventfd.h>
-#include "selftests/lib/vm.h"
+#include "selftests/lib/eventfd.h"
 
 #define PORT		0x700
 #define ADDRESS		0xd0000000ULL
@@ -17,24 +16,6 @@
 
 static struct vm vm;
 static int event, other, no_event;
-
-static int ioeventfd(int fd, uint64_t addr, uint32_t len, uint32_t flags, uint64_t match)
-{
-	struct kvm_ioeventfd args = {
-		.fd = fd, .addr = addr, .len = len, .flags = flags, .datamatch = match,
-	};
-
-	return call(vm.fd, KVM_IOEVENTFD, &args);
-}
-
-static int irqfd(int fd, uint32_t gsi, uint32_t flags, int resamplefd)
-{
-	struct kvm_irqfd args = {
-		.fd = fd, .gsi = gsi, .flags = flags, .resamplefd = resamplefd,
-	};
-
-	return call(vm.fd, KVM_IRQFD, &args);
-}
 
 static void capabilities(void)
 {
@@ -60,40 +41,40 @@ static void capabilities(void)
 
 static void refused_ioeventfds(void)
 {
-	TAP_EQ(ioeventfd(event, PORT, 3, PIO, 0), -EINVAL, "a length of 3: EINVAL");
-	TAP_EQ(ioeventfd(event, PORT, 16, PIO, 0), -EINVAL, "a length of 16: EINVAL");
-	TAP_EQ(ioeventfd(event, -4ULL, 8, 0, 0), -EINVAL, "a range beyond 2^64: EINVAL");
-	TAP_EQ(ioeventfd(event, PORT, 4, 1 << 5, 0), -EINVAL, "an unknown flag: EINVAL");
-	TAP_EQ(ioeventfd(event, PORT, 0, PIO | MATCH, 0), -EINVAL,
+	TAP_EQ(ioeventfd(&vm, event, PORT, 3, PIO, 0), -EINVAL, "a length of 3: EINVAL");
+	TAP_EQ(ioeventfd(&vm, event, PORT, 16, PIO, 0), -EINVAL, "a length of 16: EINVAL");
+	TAP_EQ(ioeventfd(&vm, event, -4ULL, 8, 0, 0), -EINVAL, "a range beyond 2^64: EINVAL");
+	TAP_EQ(ioeventfd(&vm, event, PORT, 4, 1 << 5, 0), -EINVAL, "an unknown flag: EINVAL");
+	TAP_EQ(ioeventfd(&vm, event, PORT, 0, PIO | MATCH, 0), -EINVAL,
 	       "no length, but a value to match: EINVAL");
-	TAP_EQ(ioeventfd(-1, PORT, 4, PIO, 0), -EBADF, "no descriptor: EBADF");
-	TAP_EQ(ioeventfd(no_event, PORT, 4, PIO, 0), -EINVAL, "no eventfd: EINVAL");
-	TAP_EQ(ioeventfd(-1, PORT, 3, PIO, 0), -EINVAL, "the length is looked at first");
-	TAP_EQ(ioeventfd(-1, PORT, 4, PIO | DEASSIGN, 0), -EBADF, "deassigned: EBADF, too");
-	TAP_EQ(ioeventfd(event, PORT, 4, PIO | DEASSIGN, 0), -ENOENT,
+	TAP_EQ(ioeventfd(&vm, -1, PORT, 4, PIO, 0), -EBADF, "no descriptor: EBADF");
+	TAP_EQ(ioeventfd(&vm, no_event, PORT, 4, PIO, 0), -EINVAL, "no eventfd: EINVAL");
+	TAP_EQ(ioeventfd(&vm, -1, PORT, 3, PIO, 0), -EINVAL, "the length is looked at first");
+	TAP_EQ(ioeventfd(&vm, -1, PORT, 4, PIO | DEASSIGN, 0), -EBADF, "deassigned: EBADF, too");
+	TAP_EQ(ioeventfd(&vm, event, PORT, 4, PIO | DEASSIGN, 0), -ENOENT,
 	       "what was never assigned: ENOENT");
-	TAP_EQ(ioeventfd(event, PORT, 3, PIO | DEASSIGN | 1 << 7, 0), -ENOENT,
+	TAP_EQ(ioeventfd(&vm, event, PORT, 3, PIO | DEASSIGN | 1 << 7, 0), -ENOENT,
 	       "nonsense deassigned: ENOENT, too");
 	TAP_EQ(call(vm.fd, KVM_IOEVENTFD, 0), -EFAULT, "NULL: EFAULT");
 }
 
 static void assigned_ioeventfds(void)
 {
-	TAP_EQ(ioeventfd(event, PORT, 2, PIO, 0), 0, "a port");
-	TAP_EQ(ioeventfd(event, PORT, 2, PIO, 0), -EEXIST, "the same again: EEXIST");
-	TAP_EQ(ioeventfd(other, PORT, 2, PIO, 0), -EEXIST, "by another eventfd: EEXIST");
-	TAP_EQ(ioeventfd(other, PORT, 2, PIO | MATCH, 5), -EEXIST,
+	TAP_EQ(ioeventfd(&vm, event, PORT, 2, PIO, 0), 0, "a port");
+	TAP_EQ(ioeventfd(&vm, event, PORT, 2, PIO, 0), -EEXIST, "the same again: EEXIST");
+	TAP_EQ(ioeventfd(&vm, other, PORT, 2, PIO, 0), -EEXIST, "by another eventfd: EEXIST");
+	TAP_EQ(ioeventfd(&vm, other, PORT, 2, PIO | MATCH, 5), -EEXIST,
 	       "one value of what is taken already: EEXIST");
-	TAP_EQ(ioeventfd(other, PORT, 0, PIO, 0), -EEXIST, "without length: EEXIST");
-	TAP_EQ(ioeventfd(other, PORT, 4, PIO, 0), 0, "another length is another write");
-	TAP_EQ(ioeventfd(other, PORT, 1, PIO | MATCH, 5), 0, "a value");
-	TAP_EQ(ioeventfd(event, PORT, 1, PIO | MATCH, 6), 0, "and another one");
-	TAP_EQ(ioeventfd(event, PORT, 1, PIO | MATCH, 5), -EEXIST, "the same value: EEXIST");
-	TAP_EQ(ioeventfd(event, PORT, 2, 0, 0), 0, "an address is no port");
-	TAP_EQ(ioeventfd(event, ADDRESS, 0, 0, 0), 0, "an address without length");
-	TAP_EQ(ioeventfd(event, ADDRESS, 8, 0, 0), -EEXIST, "any length there: EEXIST");
-	TAP_EQ(ioeventfd(event, ADDRESS + 4, 8, 0, 0), 0, "but not beside it");
-	TAP_EQ(ioeventfd(event, ADDRESS, 4, KVM_IOEVENTFD_FLAG_VIRTIO_CCW_NOTIFY, 0), 0,
+	TAP_EQ(ioeventfd(&vm, other, PORT, 0, PIO, 0), -EEXIST, "without length: EEXIST");
+	TAP_EQ(ioeventfd(&vm, other, PORT, 4, PIO, 0), 0, "another length is another write");
+	TAP_EQ(ioeventfd(&vm, other, PORT, 1, PIO | MATCH, 5), 0, "a value");
+	TAP_EQ(ioeventfd(&vm, event, PORT, 1, PIO | MATCH, 6), 0, "and another one");
+	TAP_EQ(ioeventfd(&vm, event, PORT, 1, PIO | MATCH, 5), -EEXIST, "the same value: EEXIST");
+	TAP_EQ(ioeventfd(&vm, event, PORT, 2, 0, 0), 0, "an address is no port");
+	TAP_EQ(ioeventfd(&vm, event, ADDRESS, 0, 0, 0), 0, "an address without length");
+	TAP_EQ(ioeventfd(&vm, event, ADDRESS, 8, 0, 0), -EEXIST, "any length there: EEXIST");
+	TAP_EQ(ioeventfd(&vm, event, ADDRESS + 4, 8, 0, 0), 0, "but not beside it");
+	TAP_EQ(ioeventfd(&vm, event, ADDRESS, 4, KVM_IOEVENTFD_FLAG_VIRTIO_CCW_NOTIFY, 0), 0,
 	       "other machines' notifications are taken");
 }
 
@@ -101,16 +82,17 @@ static void deassigned_ioeventfds(void)
 {
 	const uint32_t pio = PIO | DEASSIGN;
 
-	TAP_EQ(ioeventfd(other, PORT, 2, pio, 0), -ENOENT, "deassigned by another: ENOENT");
-	TAP_EQ(ioeventfd(event, PORT, 2, pio | MATCH, 0), -ENOENT, "with a value: ENOENT");
-	TAP_EQ(ioeventfd(event, PORT, 0, pio, 0), -ENOENT, "with another length: ENOENT");
-	TAP_EQ(ioeventfd(event, PORT, 2, pio, 77), 0, "deassigned; the value is not looked at");
-	TAP_EQ(ioeventfd(event, PORT, 2, pio, 0), -ENOENT, "a second time: ENOENT");
-	TAP_EQ(ioeventfd(event, PORT, 1, pio | MATCH, 5), -ENOENT, "another's value: ENOENT");
-	TAP_EQ(ioeventfd(other, PORT, 1, pio | MATCH, 5), 0, "its own");
-	TAP_EQ(ioeventfd(other, PORT, 4, pio, 0), 0, "the other length");
-	TAP_EQ(ioeventfd(other, PORT, 2, PIO, 0), 0, "what was given up is free");
-	TAP_EQ(ioeventfd(event, ADDRESS, 0, DEASSIGN, 0), 0, "the address");
+	TAP_EQ(ioeventfd(&vm, other, PORT, 2, pio, 0), -ENOENT, "deassigned by another: ENOENT");
+	TAP_EQ(ioeventfd(&vm, event, PORT, 2, pio | MATCH, 0), -ENOENT, "with a value: ENOENT");
+	TAP_EQ(ioeventfd(&vm, event, PORT, 0, pio, 0), -ENOENT, "with another length: ENOENT");
+	TAP_EQ(ioeventfd(&vm, event, PORT, 2, pio, 77), 0,
+	       "deassigned; the value is not looked at");
+	TAP_EQ(ioeventfd(&vm, event, PORT, 2, pio, 0), -ENOENT, "a second time: ENOENT");
+	TAP_EQ(ioeventfd(&vm, event, PORT, 1, pio | MATCH, 5), -ENOENT, "another's value: ENOENT");
+	TAP_EQ(ioeventfd(&vm, other, PORT, 1, pio | MATCH, 5), 0, "its own");
+	TAP_EQ(ioeventfd(&vm, other, PORT, 4, pio, 0), 0, "the other length");
+	TAP_EQ(ioeventfd(&vm, other, PORT, 2, PIO, 0), 0, "what was given up is free");
+	TAP_EQ(ioeventfd(&vm, event, ADDRESS, 0, DEASSIGN, 0), 0, "the address");
 }
 
 /* Many of one VM, found and given up in another order; the rest goes with the VM. */
@@ -120,28 +102,28 @@ static void many_ioeventfds(bool bounded)
 	int r = 0;
 
 	for (i = 1; i <= MANY; i++)
-		wrong += ioeventfd(event, ADDRESS + PAGE * i, 4, 0, 0) != 0;
+		wrong += ioeventfd(&vm, event, ADDRESS + PAGE * i, 4, 0, 0) != 0;
 	for (i = 1; i <= MANY; i++)
-		wrong += ioeventfd(event, ADDRESS + PAGE * i, 4, 0, 0) != -EEXIST;
+		wrong += ioeventfd(&vm, event, ADDRESS + PAGE * i, 4, 0, 0) != -EEXIST;
 	for (i = MANY; i > MANY - 20; i--)
-		wrong += ioeventfd(event, ADDRESS + PAGE * i, 4, DEASSIGN, 0) != 0;
+		wrong += ioeventfd(&vm, event, ADDRESS + PAGE * i, 4, DEASSIGN, 0) != 0;
 	TAP_EQ(wrong, 0, "two thousand addresses");
 	for (i = MANY; bounded && !r && i < 3 * MANY; i++)
-		r = ioeventfd(event, ADDRESS + PAGE * i, 4, 0, 0);
+		r = ioeventfd(&vm, event, ADDRESS + PAGE * i, 4, 0, 0);
 	if (bounded)
 		TAP_EQ(r, -ENOSPC, "more than 4096: ENOSPC");
 }
 
 static void refused_irqfds(void)
 {
-	TAP_EQ(irqfd(event, 5, 1 << 2, 0), -EINVAL, "irqfd: an unknown flag: EINVAL");
-	TAP_EQ(irqfd(-1, 5, 0, 0), -EBADF, "no descriptor: EBADF");
-	TAP_EQ(irqfd(no_event, 5, 0, 0), -EINVAL, "no eventfd: EINVAL");
-	TAP_EQ(irqfd(event, 5, KVM_IRQFD_FLAG_RESAMPLE, -1), -EBADF, "no resamplefd: EBADF");
-	TAP_EQ(irqfd(event, 5, KVM_IRQFD_FLAG_RESAMPLE, no_event), -EINVAL,
+	TAP_EQ(irqfd(&vm, event, 5, 1 << 2, 0), -EINVAL, "irqfd: an unknown flag: EINVAL");
+	TAP_EQ(irqfd(&vm, -1, 5, 0, 0), -EBADF, "no descriptor: EBADF");
+	TAP_EQ(irqfd(&vm, no_event, 5, 0, 0), -EINVAL, "no eventfd: EINVAL");
+	TAP_EQ(irqfd(&vm, event, 5, KVM_IRQFD_FLAG_RESAMPLE, -1), -EBADF, "no resamplefd: EBADF");
+	TAP_EQ(irqfd(&vm, event, 5, KVM_IRQFD_FLAG_RESAMPLE, no_event), -EINVAL,
 	       "a resamplefd that is no eventfd: EINVAL");
-	TAP_EQ(irqfd(-1, 5, KVM_IRQFD_FLAG_DEASSIGN, 0), -EBADF, "deassigned: EBADF, too");
-	TAP_EQ(irqfd(event, 5, KVM_IRQFD_FLAG_DEASSIGN, 0), 0,
+	TAP_EQ(irqfd(&vm, -1, 5, KVM_IRQFD_FLAG_DEASSIGN, 0), -EBADF, "deassigned: EBADF, too");
+	TAP_EQ(irqfd(&vm, event, 5, KVM_IRQFD_FLAG_DEASSIGN, 0), 0,
 	       "to deassign what is not assigned is no error");
 	TAP_EQ(call(vm.fd, KVM_IRQFD, 0), -EFAULT, "NULL: EFAULT");
 }
@@ -150,19 +132,19 @@ static void assigned_irqfds(void)
 {
 	int short_lived = eventfd(0, 0);
 
-	TAP_EQ(irqfd(event, 5, 0, 0), 0, "a GSI");
-	TAP_EQ(irqfd(event, 5, 0, 0), -EBUSY, "the same again: EBUSY");
-	TAP_EQ(irqfd(event, 6, 0, 0), -EBUSY, "an eventfd raises one GSI: EBUSY");
-	TAP_EQ(irqfd(other, 5, 0, 0), 0, "a GSI has several eventfds");
-	TAP_EQ(irqfd(event, 6, KVM_IRQFD_FLAG_DEASSIGN, 0), 0, "another GSI is deassigned: 0");
-	TAP_EQ(irqfd(event, 5, 0, 0), -EBUSY, "which changes nothing");
-	TAP_EQ(irqfd(event, 5, KVM_IRQFD_FLAG_DEASSIGN, 0), 0, "deassigned");
-	TAP_EQ(irqfd(event, 5000, 0, 0), 0, "and assigned to a GSI that is not there");
-	TAP_EQ(irqfd(event, 5000, KVM_IRQFD_FLAG_DEASSIGN, 0), 0, "which ends, too");
-	TAP_EQ(irqfd(event, 10, KVM_IRQFD_FLAG_RESAMPLE, other), 0, "with a resamplefd");
-	TAP_EQ(irqfd(short_lived, 10, KVM_IRQFD_FLAG_RESAMPLE, other), 0, "and its neighbour");
+	TAP_EQ(irqfd(&vm, event, 5, 0, 0), 0, "a GSI");
+	TAP_EQ(irqfd(&vm, event, 5, 0, 0), -EBUSY, "the same again: EBUSY");
+	TAP_EQ(irqfd(&vm, event, 6, 0, 0), -EBUSY, "an eventfd raises one GSI: EBUSY");
+	TAP_EQ(irqfd(&vm, other, 5, 0, 0), 0, "a GSI has several eventfds");
+	TAP_EQ(irqfd(&vm, event, 6, KVM_IRQFD_FLAG_DEASSIGN, 0), 0, "another GSI is deassigned: 0");
+	TAP_EQ(irqfd(&vm, event, 5, 0, 0), -EBUSY, "which changes nothing");
+	TAP_EQ(irqfd(&vm, event, 5, KVM_IRQFD_FLAG_DEASSIGN, 0), 0, "deassigned");
+	TAP_EQ(irqfd(&vm, event, 5000, 0, 0), 0, "and assigned to a GSI that is not there");
+	TAP_EQ(irqfd(&vm, event, 5000, KVM_IRQFD_FLAG_DEASSIGN, 0), 0, "which ends, too");
+	TAP_EQ(irqfd(&vm, event, 10, KVM_IRQFD_FLAG_RESAMPLE, other), 0, "with a resamplefd");
+	TAP_EQ(irqfd(&vm, short_lived, 10, KVM_IRQFD_FLAG_RESAMPLE, other), 0, "and its neighbour");
 	close(short_lived);
-	TAP_EQ(irqfd(event, 10, KVM_IRQFD_FLAG_DEASSIGN | KVM_IRQFD_FLAG_RESAMPLE, -1), 0,
+	TAP_EQ(irqfd(&vm, event, 10, KVM_IRQFD_FLAG_DEASSIGN | KVM_IRQFD_FLAG_RESAMPLE, -1), 0,
 	       "deassigned, whatever the resamplefd is");
 }
 
@@ -287,8 +269,8 @@ int main(int argc, char **argv)
 	assigned_ioeventfds();
 	deassigned_ioeventfds();
 	many_ioeventfds(strstr(path, "kvmlet"));
-	TAP_EQ(irqfd(event, 5, 0, 0), -EINVAL, "irqfd without controllers: EINVAL");
-	TAP_EQ(irqfd(event, 5, KVM_IRQFD_FLAG_DEASSIGN, 0), 0, "to deassign is allowed");
+	TAP_EQ(irqfd(&vm, event, 5, 0, 0), -EINVAL, "irqfd without controllers: EINVAL");
+	TAP_EQ(irqfd(&vm, event, 5, KVM_IRQFD_FLAG_DEASSIGN, 0), 0, "to deassign is allowed");
 	TAP_EQ(route(0), -EINVAL, "routes without controllers: EINVAL");
 	call(vm.fd, KVM_CREATE_IRQCHIP, 0);
 	refused_irqfds();

@@ -3,7 +3,6 @@
  * Many VMs, one after the other and at once, leave no memory behind.
  */
 #define _GNU_SOURCE
-#include <fcntl.h>
 #include "selftests/lib/vm.h"
 
 #define ROUNDS		60
@@ -20,12 +19,8 @@ static void guest(void)
 
 static void settle(void)
 {
-	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY);
-
 	usleep(50000);
-	if (write(fd, "3", 1) != 1)
-		printf("# caches are not dropped\n");
-	close(fd);
+	write_file("/proc/sys/vm/drop_caches", "3");
 	usleep(50000);
 }
 

@@ -34,14 +34,9 @@ static int set_debug(uint32_t control, const uint64_t *dr)
 
 static void expect_debug(int exit, uint32_t exception, const char *pc, const char *what)
 {
-	char name[128];
-
-	snprintf(name, sizeof(name), "%s: KVM_EXIT_DEBUG", what);
-	TAP_EQ(exit, KVM_EXIT_DEBUG, name);
-	snprintf(name, sizeof(name), "%s: the exception", what);
-	TAP_EQ(vcpu.run->debug.arch.exception, exception, name);
-	snprintf(name, sizeof(name), "%s: where", what);
-	TAP_EQ(vcpu.run->debug.arch.pc, (uintptr_t)pc, name);
+	TAP_EQ(exit, KVM_EXIT_DEBUG, "%s: KVM_EXIT_DEBUG", what);
+	TAP_EQ(vcpu.run->debug.arch.exception, exception, "%s: the exception", what);
+	TAP_EQ(vcpu.run->debug.arch.pc, (uintptr_t)pc, "%s: where", what);
 }
 
 static void set_rip(const char *rip)

@@ -118,15 +118,10 @@ static void refused_accesses(void)
 
 static void expect_exit(int exit, int expected, uint32_t reason, uint32_t index, const char *what)
 {
-	char name[128];
-
-	TAP_EQ(exit, expected, what);
-	snprintf(name, sizeof(name), "%s: the reason", what);
-	TAP_EQ(vcpu.run->msr.reason, reason, name);
-	snprintf(name, sizeof(name), "%s: the MSR", what);
-	TAP_EQ(vcpu.run->msr.index, index, name);
-	snprintf(name, sizeof(name), "%s: no error yet", what);
-	TAP_EQ(vcpu.run->msr.error, 0, name);
+	TAP_EQ(exit, expected, "%s", what);
+	TAP_EQ(vcpu.run->msr.reason, reason, "%s: the reason", what);
+	TAP_EQ(vcpu.run->msr.index, index, "%s: the MSR", what);
+	TAP_EQ(vcpu.run->msr.error, 0, "%s: no error yet", what);
 }
 
 static void answered_reads(void)

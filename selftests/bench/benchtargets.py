@@ -4,6 +4,7 @@ from benchlab import COUNTED, DRIVERS
 from benchtable import mean, number, quiet, ratios
 
 MEAN, WORST = 0.4, 0.5
+LIFE = 0.25                     # of upstream's, for a VM with a vCPU that is made and closed
 # Totals, nothing subtracted, mitigations off.
 TOTALS = {"cpuid": 250, "out": 1000, "mmio-read": 1600, "page-present": 1500, "io-run": 750}
 CPUID_VMREADS, CPUID_VMWRITES = 5, 1
@@ -53,6 +54,12 @@ def check_worst(found, case):
     for ratio, key in over:
         if key in OVER_WORST:
             case(None, f"{key} {name}", f"{ratio:.2f}: {OVER_WORST[key]}")
+
+
+def check_life(result, case):
+    ratio = result.ratio("io-life")
+    case(ratio is not None and ratio <= LIFE,
+         f"making and closing a VM with a vCPU takes at most {LIFE} of upstream's", [ratio])
 
 
 def check_totals(result, case):
@@ -110,6 +117,7 @@ def check(result, writer):
 
     check_ratios(result, case)
     check_counts(result, case)
+    check_life(result, case)
     if result.mode == "off":
         check_totals(result, case)
     else:

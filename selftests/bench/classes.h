@@ -189,6 +189,8 @@ static const struct class classes[] = {
 	  .loop = io_create_irqchip, .less = "empty-vm" },
 	{ "io-create-vcpu", "KVM_CREATE_VCPU", HOST | ITSELF | HUGE_TRACE, 4,
 	  .loop = io_create_vcpu, .less = "empty-vm" },
+	{ "io-life", "a VM with a vCPU, made and closed", HOST | ITSELF | HUGE_TRACE, 4,
+	  .loop = io_life, .less = "empty-device" },
 	{ "io-slot-add", "memory slot, add", HOST | ITSELF | HUGE_TRACE, 4, .loop = io_slot_add,
 	  .less = "empty-vm" },
 	{ "io-slot-delete", "memory slot, delete", HOST | ITSELF | HUGE_TRACE, 4,

@@ -155,6 +155,21 @@ static void io_create_vcpu(unsigned int n)
 	}
 }
 
+/* A VM with a vCPU that never runs, from its beginning to its end. */
+static void life(void)
+{
+	int fd = ioctl(vm.dev, KVM_CREATE_VM, 0), vcpu_fd = ioctl(fd, KVM_CREATE_VCPU, 0);
+
+	close(vcpu_fd);
+	close(fd);
+}
+
+static void io_life(unsigned int n)
+{
+	while (n--)
+		TRACED(life());
+}
+
 static void slot_of(uint64_t size)
 {
 	struct kvm_userspace_memory_region slot = {

@@ -8,8 +8,7 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
-#include <sys/eventfd.h>
-#include "selftests/lib/vm.h"
+#include "selftests/lib/eventfd.h"
 #include "selftests/fault/fault.h"
 
 #define SLOT_GPA	0x40000000UL
@@ -371,39 +370,24 @@ static void small_ones(void)
 
 static int assign_ioeventfd(void *arg)
 {
-	struct kvm_ioeventfd args = { .fd = *(int *)arg, .addr = 0x700, .len = 4 };
-
-	return call(vm.fd, KVM_IOEVENTFD, &args);
+	return ioeventfd(&vm, *(int *)arg, 0x700, 4, 0, 0);
 }
 
 static void deassign_ioeventfd(void *arg, int result)
 {
-	struct kvm_ioeventfd args = {
-		.fd = *(int *)arg, .addr = 0x700, .len = 4, .flags = KVM_IOEVENTFD_FLAG_DEASSIGN,
-	};
-
 	(void)result;
-	call(vm.fd, KVM_IOEVENTFD, &args);
+	ioeventfd(&vm, *(int *)arg, 0x700, 4, KVM_IOEVENTFD_FLAG_DEASSIGN, 0);
 }
 
 static int assign_irqfd(void *arg)
 {
-	struct kvm_irqfd args = {
-		.fd = *(int *)arg, .gsi = 10, .flags = KVM_IRQFD_FLAG_RESAMPLE,
-		.resamplefd = *(int *)arg,
-	};
-
-	return call(vm.fd, KVM_IRQFD, &args);
+	return irqfd(&vm, *(int *)arg, 10, KVM_IRQFD_FLAG_RESAMPLE, *(int *)arg);
 }
 
 static void deassign_irqfd(void *arg, int result)
 {
-	struct kvm_irqfd args = {
-		.fd = *(int *)arg, .gsi = 10, .flags = KVM_IRQFD_FLAG_DEASSIGN,
-	};
-
 	(void)result;
-	call(vm.fd, KVM_IRQFD, &args);
+	irqfd(&vm, *(int *)arg, 10, KVM_IRQFD_FLAG_DEASSIGN, 0);
 }
 
 static int set_routes(void *arg)

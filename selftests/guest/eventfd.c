@@ -6,8 +6,8 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
-#include <sys/eventfd.h>
 #include "selftests/lib/apic.h"
+#include "selftests/lib/eventfd.h"
 
 #define PORT		0x700
 #define PIO		KVM_IOEVENTFD_FLAG_PIO
@@ -38,24 +38,6 @@ static void signal_event(int fd)
 
 	if (write(fd, &one, sizeof(one)) != sizeof(one))
 		printf("# an eventfd takes no signal\n");
-}
-
-static int ioeventfd(int fd, uint64_t addr, uint32_t len, uint32_t flags, uint64_t match)
-{
-	struct kvm_ioeventfd args = {
-		.fd = fd, .addr = addr, .len = len, .flags = flags, .datamatch = match,
-	};
-
-	return call(vm.fd, KVM_IOEVENTFD, &args);
-}
-
-static int irqfd(int fd, uint32_t gsi, uint32_t flags, int resamplefd)
-{
-	struct kvm_irqfd args = {
-		.fd = fd, .gsi = gsi, .flags = flags, .resamplefd = resamplefd,
-	};
-
-	return call(vm.fd, KVM_IRQFD, &args);
 }
 
 /* --- ports ---------------------------------------------------------------------------------- */
@@ -125,15 +107,15 @@ static void ports(const char *path, bool irqchip)
 	int event = new_event(), seven = new_event();
 
 	machine(&vm, &vcpu, path, irqchip, port_guest);
-	ioeventfd(event, PORT, 2, PIO, 0);
+	ioeventfd(&vm, event, PORT, 2, PIO, 0);
 	TAP_EQ(sync_ports(), 1, "a guest writes to a port");
 	TAP_EQ(taken(event), 1, "the write of that length signals");
 	TAP_EQ(left.outs, 2, "the two other ones are user space's");
 	sync_ports();
 	TAP_EQ(taken(event), 0, "neither IN nor the next port signal");
 	TAP_EQ(left.ins * 10 + left.outs, 11, "which user space gets");
-	ioeventfd(event, PORT, 2, PIO | DEASSIGN, 0);
-	ioeventfd(seven, PORT, 2, PIO | MATCH, 7);
+	ioeventfd(&vm, event, PORT, 2, PIO | DEASSIGN, 0);
+	ioeventfd(&vm, seven, PORT, 2, PIO | MATCH, 7);
 	sync_ports();
 	TAP_EQ(taken(seven), 1, "only the value that matches signals");
 	TAP_EQ(left.outs, 2, "the others are user space's");
@@ -142,12 +124,12 @@ static void ports(const char *path, bool irqchip)
 	TAP_EQ(taken(seven), 4, "REP OUTS signals for each value that matches");
 	TAP_EQ(left.outs, 2, "and hands out two of six");
 	TAP_EQ(left.words[0] * 10 + left.words[1], 89, "the ones that do not");
-	ioeventfd(seven, PORT, 2, PIO | MATCH | DEASSIGN, 7);
-	ioeventfd(event, PORT, 0, PIO, 0);
+	ioeventfd(&vm, seven, PORT, 2, PIO | MATCH | DEASSIGN, 7);
+	ioeventfd(&vm, event, PORT, 0, PIO, 0);
 	sync_ports();
 	TAP_EQ(taken(event), 2, "without length, writes of any length signal");
 	TAP_EQ(left.outs, 0, "and user space gets none");
-	ioeventfd(event, PORT, 0, PIO | DEASSIGN, 0);
+	ioeventfd(&vm, event, PORT, 0, PIO | DEASSIGN, 0);
 	sync_ports();
 	TAP_EQ(taken(event) + 10 * left.outs, 10, "deassigned, user space gets it");
 	machine_close(&vm, &vcpu);
@@ -186,9 +168,9 @@ static void memory(const char *path, bool irqchip)
 
 	machine(&vm, &vcpu, path, irqchip, memory_guest);
 	memset(&device, 0, sizeof(device));
-	ioeventfd(event, DEVICE + 0x10, 4, 0, 0);
-	ioeventfd(value, DEVICE + 0x20, 8, MATCH, 0x1122334455667788);
-	ioeventfd(any, DEVICE + 0x30, 0, 0, 0);
+	ioeventfd(&vm, event, DEVICE + 0x10, 4, 0, 0);
+	ioeventfd(&vm, value, DEVICE + 0x20, 8, MATCH, 0x1122334455667788);
+	ioeventfd(&vm, any, DEVICE + 0x30, 0, 0, 0);
 	*(uint16_t *)(device.memory + 0x30) = 0x4444;
 	TAP_EQ(vcpu_sync_io(&vcpu, &device), 1, "a guest writes to an address");
 	TAP_EQ(taken(event), 1, "the write of that length signals");
@@ -275,8 +257,8 @@ static void edges(const char *path)
 	int event = new_event(), message = new_event(), early = new_event();
 
 	irq_machine(path);
-	TAP_EQ(irqfd(event, EDGE_PIN, 0, 0), 0, "irqfd of an edge-triggered pin");
-	TAP_EQ(irqfd(message, MSI_GSI, 0, 0), 0, "irqfd of a message");
+	TAP_EQ(irqfd(&vm, event, EDGE_PIN, 0, 0), 0, "irqfd of an edge-triggered pin");
+	TAP_EQ(irqfd(&vm, message, MSI_GSI, 0, 0), 0, "irqfd of a message");
 	signal_event(event);
 	vcpu_sync(&vcpu);
 	TAP_EQ(irqs[EDGE], 1, "a signal is an interrupt");
@@ -288,13 +270,13 @@ static void edges(const char *path)
 	signal_event(message);
 	vcpu_sync(&vcpu);
 	TAP_EQ(irqs[MSI], 1, "a message arrives");
-	irqfd(event, EDGE_PIN, KVM_IRQFD_FLAG_DEASSIGN, 0);
+	irqfd(&vm, event, EDGE_PIN, KVM_IRQFD_FLAG_DEASSIGN, 0);
 	signal_event(event);
 	vcpu_sync(&vcpu);
 	TAP_EQ(irqs[EDGE], 2, "deassigned, it interrupts no more");
 	TAP_EQ(taken(event), 1, "and the eventfd keeps its count");
 	signal_event(early);
-	TAP_EQ(irqfd(early, EDGE_PIN, 0, 0), 0, "an eventfd that is signalled already");
+	TAP_EQ(irqfd(&vm, early, EDGE_PIN, 0, 0), 0, "an eventfd that is signalled already");
 	usleep(20000);
 	vcpu_sync(&vcpu);
 	TAP_EQ(irqs[EDGE], 3, "interrupts at once");
@@ -302,7 +284,7 @@ static void edges(const char *path)
 	close(message);
 	early = new_event();
 	message = new_event();
-	TAP_EQ(irqfd(early, EDGE_PIN, 0, 0), 0, "a closed eventfd has left its place");
+	TAP_EQ(irqfd(&vm, early, EDGE_PIN, 0, 0), 0, "a closed eventfd has left its place");
 	machine_close(&vm, &vcpu);
 	signal_event(early);
 	TAP_EQ(taken(early), 1, "after the VM's end an eventfd is free");
@@ -316,8 +298,8 @@ static void levels(const char *path)
 	int a = new_event(), b = new_event(), ended_a = new_event(), ended_b = new_event();
 
 	irq_machine(path);
-	TAP_EQ(irqfd(a, LEVEL_PIN, RESAMPLE, ended_a), 0, "a pin with a resamplefd");
-	TAP_EQ(irqfd(b, LEVEL_PIN, RESAMPLE, ended_b), 0, "and a second one of the same pin");
+	TAP_EQ(irqfd(&vm, a, LEVEL_PIN, RESAMPLE, ended_a), 0, "a pin with a resamplefd");
+	TAP_EQ(irqfd(&vm, b, LEVEL_PIN, RESAMPLE, ended_b), 0, "and a second one of the same pin");
 	signal_event(a);
 	TAP_EQ(taken(ended_a), 0, "nothing has ended yet");
 	vcpu_sync(&vcpu);
@@ -327,13 +309,13 @@ static void levels(const char *path)
 	vcpu_sync(&vcpu);
 	TAP_EQ(irqs[LEVEL], 1, "the pin has fallen");
 	signal_event(b);
-	irqfd(b, LEVEL_PIN, KVM_IRQFD_FLAG_DEASSIGN, 0);
+	irqfd(&vm, b, LEVEL_PIN, KVM_IRQFD_FLAG_DEASSIGN, 0);
 	vcpu_sync(&vcpu);
 	TAP_EQ(irqs[LEVEL], 2, "the line is the other one's now, who has not lowered it");
 	TAP_EQ(taken(ended_a), 1, "and who hears of its end");
 	TAP_EQ(taken(ended_b), 0, "the one that was deassigned does not");
 	signal_event(a);
-	irqfd(a, LEVEL_PIN, KVM_IRQFD_FLAG_DEASSIGN, 0);
+	irqfd(&vm, a, LEVEL_PIN, KVM_IRQFD_FLAG_DEASSIGN, 0);
 	vcpu_sync(&vcpu);
 	vcpu_sync(&vcpu);
 	TAP_EQ(irqs[LEVEL], 3, "the last one takes its line along");
@@ -351,7 +333,7 @@ static void again(const char *path)
 	unsigned int i;
 
 	irq_machine(path);
-	irqfd(both, LEVEL_PIN, RESAMPLE, ended);
+	irqfd(&vm, both, LEVEL_PIN, RESAMPLE, ended);
 	signal_event(both);
 	for (i = 0; i < 5; i++) {
 		vcpu_sync(&vcpu);
@@ -372,7 +354,7 @@ static void shared(const char *path)
 
 	most = 3;
 	irq_machine(path);
-	irqfd(event, LEVEL_PIN, RESAMPLE, ended);
+	irqfd(&vm, event, LEVEL_PIN, RESAMPLE, ended);
 	signal_event(event);
 	call(vm.fd, KVM_IRQ_LINE, &line);
 	vcpu_sync(&vcpu);
@@ -416,7 +398,7 @@ static void pics(const char *path)
 
 	machine(&vm, &vcpu, path, true, pic_guest);
 	TAP_EQ(vcpu_sync(&vcpu), 1, "a guest with 8259s");
-	irqfd(event, 10, RESAMPLE, ended);
+	irqfd(&vm, event, 10, RESAMPLE, ended);
 	signal_event(event);
 	vcpu_sync(&vcpu);
 	TAP_EQ(irqs[0x6a], 1, "line 10 of the 8259s interrupts");
@@ -466,8 +448,8 @@ static void ping_pong(const char *path)
 
 	machine(&vm, &vcpu, path, true, sleeper_guest);
 	call(vm.fd, KVM_SET_GSI_ROUTING, &table);
-	irqfd(kick, MSI_GSI, 0, 0);
-	ioeventfd(done, 0x500, 4, PIO, 0);
+	irqfd(&vm, kick, MSI_GSI, 0, 0);
+	ioeventfd(&vm, done, 0x500, 4, PIO, 0);
 	pthread_create(&thread, NULL, runner, NULL);
 	for (i = 0; i <= ROUNDS; i++) {
 		lost += poll(&wait, 1, 3000) != 1 || taken(done) != 1;
@@ -522,15 +504,15 @@ static void churn(const char *path)
 		line = new_event();
 		ended = new_event();
 		usleep(500);
-		wrong += !!ioeventfd(event, PORT, 2, PIO, 0);
-		wrong += !!ioeventfd(event, DEVICE + 0x40, 4, 0, 0);
-		wrong += !!irqfd(line, LEVEL_PIN, RESAMPLE, ended);
+		wrong += !!ioeventfd(&vm, event, PORT, 2, PIO, 0);
+		wrong += !!ioeventfd(&vm, event, DEVICE + 0x40, 4, 0, 0);
+		wrong += !!irqfd(&vm, line, LEVEL_PIN, RESAMPLE, ended);
 		signal_event(line);
 		usleep(1000);
-		wrong += !!ioeventfd(event, PORT, 2, PIO | DEASSIGN, 0);
+		wrong += !!ioeventfd(&vm, event, PORT, 2, PIO | DEASSIGN, 0);
 		if (i & 1)
-			wrong += !!irqfd(line, LEVEL_PIN, KVM_IRQFD_FLAG_DEASSIGN, 0);
-		wrong += !!ioeventfd(event, DEVICE + 0x40, 4, DEASSIGN, 0);
+			wrong += !!irqfd(&vm, line, LEVEL_PIN, KVM_IRQFD_FLAG_DEASSIGN, 0);
+		wrong += !!ioeventfd(&vm, event, DEVICE + 0x40, 4, DEASSIGN, 0);
 		close(line);
 		close(ended);
 	}

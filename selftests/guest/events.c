@@ -24,11 +24,24 @@
 #define AREA_SIZE	(2 * HUGE)
 #define AREA_PAGES	(AREA_SIZE / PAGE)
 #define WORDS		4		/* of a page that are used */
-#define BOUNDED		30000
+#define BOUNDED		10500		/* pages, unless told: make campaign-memory checks more */
 #define SLICE		50		/* pages between two syncs, */
 #define EVENTS		4		/* and events at least */
 #define COLLAPSE	25		/* MADV_COLLAPSE, newer than some headers */
 
+typedef void (*event_fn)(void);
+
+struct scene {
+	const char *name;
+	unsigned int pause_us;		/* after each slice, for a daemon of the host's */
+	unsigned int values;		/* of each word; few let pages be equal */
+	const char *proof;		/* counter of /proc/vmstat that grows if it happens */
+	bool shared, huge, swap;
+	uint64_t uffd;			/* UFFDIO_REGISTER_MODE_* */
+	event_fn events[10];
+};
+
+static const struct scene *scene;
 static struct vm vm;
 static struct vcpu vcpu;
 static uint8_t *area;
@@ -106,15 +119,6 @@ static struct range any_range(void)
 	return (struct range){ area + first * PAGE, n * PAGE };
 }
 
-static void write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY);
-
-	if (fd >= 0 && write(fd, text, strlen(text)) < 0)
-		printf("# %s: %m\n", path);
-	close(fd);
-}
-
 static void advise(int advice)
 {
 	struct range range = any_range();
@@ -144,7 +148,8 @@ static void collapse(void)
 
 static void compact(void)
 {
-	write_file("/proc/sys/vm/compact_memory", "1");
+	if (!access("/proc/sys/vm/compact_memory", W_OK))
+		write_file("/proc/sys/vm/compact_memory", "1");
 }
 
 static void protect_for_a_while(int rights)
@@ -226,10 +231,14 @@ static long counter(const char *name)
 	return found;
 }
 
-/* --- userfaultfd: write protection, lifted by who waits for the faults --------------------- */
+/*
+ * --- userfaultfd: write protection is lifted, and what is missing is given back, by who waits for
+ * the faults. A page that is taken away lies behind the area meanwhile.
+ */
 
 static int uffd = -1;
 static long served;
+static volatile bool away[AREA_PAGES];
 
 static void uffd_range(struct range range, bool protect)
 {
@@ -247,12 +256,43 @@ static void uffd_protect(void)
 	uffd_range(any_range(), true);
 }
 
+static void *place_of(unsigned int page)
+{
+	return area + 2 * AREA_SIZE + page * PAGE;
+}
+
+static void uffd_take(void)
+{
+	unsigned int page = any(AREA_PAGES);
+
+	if (!away[page] && mremap(area + page * PAGE, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED |
+				  MREMAP_DONTUNMAP, place_of(page)) != MAP_FAILED)
+		away[page] = true;
+}
+
+static void uffd_give(unsigned int page)
+{
+	struct uffdio_copy arg = {
+		.dst = (uintptr_t)area + page * PAGE, .src = (uintptr_t)place_of(page), .len = PAGE,
+	};
+
+	while (!away[page] && !stop)
+		sched_yield();
+	if (ioctl(uffd, UFFDIO_COPY, &arg) && errno != EEXIST)
+		printf("# UFFDIO_COPY: %m\n");
+	else
+		away[page] = false;
+}
+
 static void uffd_lift(uint64_t address)
 {
 	struct range page = { (void *)(address & -PAGE), PAGE };
 
 	served++;
-	uffd_range(page, false);
+	if (scene->uffd == UFFDIO_REGISTER_MODE_MISSING)
+		uffd_give((page.at - area) / PAGE);
+	else
+		uffd_range(page, false);
 }
 
 static void *uffd_serve(void *unused)
@@ -266,7 +306,8 @@ static void *uffd_serve(void *unused)
 		    msg.event == UFFD_EVENT_PAGEFAULT)
 			uffd_lift(msg.arg.pagefault.address);
 	}
-	uffd_range(all, false);
+	if (scene->uffd == UFFDIO_REGISTER_MODE_WP)
+		uffd_range(all, false);
 	return unused;
 }
 
@@ -274,7 +315,7 @@ static bool uffd_begin(void)
 {
 	struct uffdio_api api = { .api = UFFD_API, .features = UFFD_FEATURE_PAGEFAULT_FLAG_WP };
 	struct uffdio_register reg = { .range = { (uintptr_t)area, AREA_SIZE },
-				       .mode = UFFDIO_REGISTER_MODE_WP };
+				       .mode = scene->uffd };
 
 	uffd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
 	return uffd >= 0 && !ioctl(uffd, UFFDIO_API, &api) &&
@@ -282,17 +323,6 @@ static bool uffd_begin(void)
 }
 
 /* --- the monitor ------------------------------------------------------------------------ */
-
-typedef void (*event_fn)(void);
-
-struct scene {
-	const char *name;
-	unsigned int pause_us;		/* after each slice, for a daemon of the host's */
-	unsigned int values;		/* of each word; few let pages be equal */
-	const char *proof;		/* counter of /proc/vmstat that grows if it happens */
-	bool shared, huge, swap, uffd;
-	event_fn events[10];
-};
 
 static const struct scene scenes[] = {
 	{ .name = "private memory: cooled, protected, moved, forked, compacted",
@@ -307,11 +337,11 @@ static const struct scene scenes[] = {
 	  .events = { collapse, protect, moved, forked, compact } },
 	{ .name = "a memfd: unmapped, mapped again, paged out", .shared = true, .proof = "pswpin",
 	  .events = { remapped, remapped, protect, page_out } },
-	{ .name = "userfaultfd: write-protected, and lifted at the fault", .uffd = true,
-	  .events = { uffd_protect, uffd_protect, cool } },
+	{ .name = "userfaultfd: write-protected, and lifted at the fault",
+	  .uffd = UFFDIO_REGISTER_MODE_WP, .events = { uffd_protect, uffd_protect, cool } },
+	{ .name = "userfaultfd: taken away, and given back at the fault",
+	  .uffd = UFFDIO_REGISTER_MODE_MISSING, .events = { uffd_take, uffd_take, cool } },
 };
-
-static const struct scene *scene;
 
 static void *disturb(void *unused)
 {
@@ -401,7 +431,7 @@ static void play(uint64_t pages)
 	}
 	new_area();
 	if (scene->uffd && !uffd_begin()) {
-		tap_skip(scene->name, "this host's userfaultfd cannot protect from writing");
+		tap_skip(scene->name, "this host's userfaultfd cannot do that");
 		return;
 	}
 	values = scene->values ? scene->values : 1 << 20;
@@ -436,7 +466,7 @@ static bool swap_on(void)
 int main(int argc, char **argv)
 {
 	const char *text = argc > 2 ? argv[2] : NULL;
-	uint64_t pages = text ? strtoull(text, NULL, 0) : on_debug_host() ? BOUNDED / 10 : BOUNDED;
+	uint64_t pages = text ? strtoull(text, NULL, 0) : on_debug_host() ? BOUNDED / 3 : BOUNDED;
 	unsigned int i, n = sizeof(scenes) / sizeof(*scenes);
 
 	tap_begin();

@@ -4,7 +4,7 @@
  * another thread takes the processor, signals end KVM_RUN, and where there are two processors
  * the vCPU's thread goes from one to the other.
  *
- * lab: --smp 1
+ * lab:
  * lab: --smp 2
  */
 #define _GNU_SOURCE

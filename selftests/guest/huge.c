@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Huge pages of the host are mapped as such where that is right: exits by EPT violation tell how
- * many entries had to be made. A further run forbids executable ones (nx_huge).
+ * many entries had to be made. A further run forbids executable ones (nx_huge), and one is on a
+ * host that has a page of 1 GiB.
  *
  * lab:
  * lab: --param nx_huge=1
+ * lab: --mem 2112 --cmdline "hugepagesz=1G hugepages=1"
  * only: kvmlet
  */
 #define _GNU_SOURCE
@@ -14,6 +16,9 @@
 #define AREA		0x20000000UL
 #define HUGE		0x200000UL
 #define AREA_SIZE	(2 * HUGE)
+#define GIGANTIC	(1UL << 30)
+#define GIGANTIC_AT	GIGANTIC	/* in the guest */
+#define LOG_WORDS	(GIGANTIC / PAGE / 64)
 #define SLOT		7
 #define RET		0xc3
 #define RECOVER		"/sys/module/kvmlet/parameters/recover_ms"
@@ -22,15 +27,6 @@ static struct vm vm;
 static struct vcpu vcpu;
 static uint8_t *area;
 static volatile uint64_t from, to, step, sum, fetch_at;
-
-static void write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY);
-
-	if (fd < 0 || write(fd, text, strlen(text)) < 0)
-		printf("# %s: %m\n", path);
-	close(fd);
-}
 
 static bool parameter_is(const char *name, char value)
 {
@@ -203,6 +199,89 @@ static void hugetlbfs(void)
 	write_file("/proc/sys/vm/nr_hugepages", "0");
 }
 
+/* --- a page of 1 GiB ---------------------------------------------------------------------- */
+
+static bool host_has_gigantic(void)
+{
+	char text[4096] = "";
+	int fd = open("/proc/cmdline", O_RDONLY);
+	ssize_t n = read(fd, text, sizeof(text) - 1);
+
+	close(fd);
+	return n > 0 && strstr(text, "hugepagesz=1G");
+}
+
+/* Exits that it takes to read a byte of each 512 KiB, or to write there. */
+static long exits_of_all(void (*guest)(void), uint32_t sync, uint64_t at, uint64_t bytes)
+{
+	from = at;
+	to = at + bytes;
+	step = HUGE / 4;
+	return exits_of(guest, sync);
+}
+
+/* The page of the slot that is marked; -1: none, or several are. */
+static long marked_page(void)
+{
+	static uint64_t marks[LOG_WORDS];
+	struct kvm_dirty_log log = { .slot = SLOT, .dirty_bitmap = marks };
+	unsigned long i, found = 0;
+	long page = -1;
+
+	if (call(vm.fd, KVM_GET_DIRTY_LOG, &log))
+		return -1;
+	for (i = 0; i < GIGANTIC / PAGE; i++) {
+		if (!(marks[i / 64] >> i % 64 & 1))
+			continue;
+		page = i;
+		found++;
+	}
+	return found == 1 ? page : -1;
+}
+
+/* Logging takes it apart as far as it is written, and no further. */
+static void gigantic_logged(void)
+{
+	vm_slot(&vm, SLOT, KVM_MEM_LOG_DIRTY_PAGES, GIGANTIC_AT, GIGANTIC, area);
+	exits_of_all(toucher, 1, GIGANTIC_AT, GIGANTIC);
+	marked_page();
+	from = GIGANTIC_AT + 700 * HUGE / 2 + 3 * PAGE;
+	to = from + 1;
+	exits_of(writer, 2);
+	TAP_EQ(marked_page(), 700 * 256 + 3, "logged: the page that is written is marked, alone");
+	vm_slot(&vm, SLOT, 0, GIGANTIC_AT, GIGANTIC, area);
+	exits_of_all(toucher, 1, GIGANTIC_AT, GIGANTIC);
+	TAP_EQ(exits_of_all(writer, 2, GIGANTIC_AT, GIGANTIC), 0, "after the log all is writable");
+}
+
+static void gigantic(void)
+{
+	const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | 30 << MAP_HUGE_SHIFT;
+
+	area = mmap(NULL, GIGANTIC, PROT_READ | PROT_WRITE, flags, -1, 0);
+	if (!tap_ok(area != MAP_FAILED, "the host has a page of 1 GiB"))
+		return;
+	area[0] = 1;
+	vm_slot(&vm, SLOT, 0, 0, 0, NULL);
+	TAP_EQ(vm_slot(&vm, SLOT, 0, GIGANTIC_AT, GIGANTIC, area), 0, "it is a slot");
+	/* The guest's own page directory for it takes an exit, too. */
+	tap_ok(exits_of_all(toucher, 1, GIGANTIC_AT, 1) <= 2, "a byte of it is read");
+	TAP_EQ(exits_of_all(toucher, 1, GIGANTIC_AT, GIGANTIC), 0, "then all of it is mapped");
+	TAP_EQ(exits_of_all(writer, 2, GIGANTIC_AT, GIGANTIC), 0, "which may be written");
+	TAP_EQ(*(uint64_t *)(area + GIGANTIC - HUGE / 4), GIGANTIC_AT + GIGANTIC - HUGE / 4,
+	       "the process sees what was written");
+	gigantic_logged();
+	set_slot(GIGANTIC_AT, 0, GIGANTIC / 2);
+	TAP_EQ(exits_of_all(toucher, 1, GIGANTIC_AT, GIGANTIC / 2), 256,
+	       "half of it: an entry for each 2 MiB");
+	set_slot(GIGANTIC_AT + HUGE, 0, GIGANTIC);
+	TAP_EQ(exits_of_all(toucher, 1, GIGANTIC_AT + HUGE, 16 * HUGE), 16,
+	       "so it is at an address not as aligned as the host's");
+	munmap(area, GIGANTIC);
+	vcpu_long_mode(&vcpu, toucher, 0);
+	TAP_EQ(vcpu_run_on(&vcpu), -EFAULT, "unmapped: a read gives EFAULT");
+}
+
 int main(int argc, char **argv)
 {
 	tap_begin();
@@ -218,6 +297,8 @@ int main(int argc, char **argv)
 	taken_apart();
 	executed(parameter_is("nx_huge", '1'));
 	hugetlbfs();
+	if (host_has_gigantic())
+		gigantic();
 	write_file("/sys/kernel/mm/transparent_hugepage/enabled", "never");
 	machine_close(&vm, &vcpu);
 	return tap_end();

@@ -4,6 +4,7 @@
  * The test area is a slot of its own, 4 MiB at AREA.
  */
 #define _GNU_SOURCE
+#include <fcntl.h>
 #include <pthread.h>
 #include <sys/wait.h>
 #include "selftests/lib/vm.h"
@@ -12,6 +13,7 @@
 #define AREA_PAGES	64
 #define AREA_SIZE	(AREA_PAGES * PAGE)
 #define SLOT		5
+#define VGA		0xb8000
 #define MEMORY_FAULT	39	/* KVM_EXIT_MEMORY_FAULT, newer than some headers */
 #define MEMORY_FAULT_CAP 232	/* KVM_CAP_MEMORY_FAULT_INFO */
 
@@ -83,6 +85,76 @@ static void discard(uint64_t *area)
 	start(reader);
 	TAP_EQ(guest_reads(AREA + PAGE), 0, "MADV_DONTNEED: the guest reads zeroes");
 	TAP_EQ(guest_reads(AREA + 16), 0, "everywhere");
+}
+
+/* Pages that the host may take until they are written again. */
+static void freed(uint64_t *area)
+{
+	start(writer);
+	guest_writes(AREA + PAGE, 0x78);
+	guest_writes(AREA + 2 * PAGE, 0x79);
+	madvise(area, AREA_SIZE, MADV_FREE);
+	guest_writes(AREA + PAGE, 0x7a);
+	madvise(area, AREA_SIZE, MADV_PAGEOUT);
+	start(reader);
+	TAP_EQ(guest_reads(AREA + PAGE), 0x7a, "MADV_FREE: what the guest writes then stays");
+	guest_reads(AREA + 2 * PAGE);
+	tap_ok(word == 0x79 || !word, "what it does not write is there, or gone");
+}
+
+/* A file of the host's behind the slot. */
+static void file(uint64_t *area)
+{
+	int fd = memfd_create("file", 0);
+
+	if (ftruncate(fd, AREA_SIZE) ||
+	    mmap(area, AREA_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) != area)
+		printf("Bail out! mmap of a file\n");
+	start(writer);
+	guest_writes(AREA + 3 * PAGE, 0x55);
+	word = 0;
+	TAP_EQ(pread(fd, (void *)&word, 8, 3 * PAGE) + word, 8 + 0x55,
+	       "a mapped file has what the guest writes");
+	start(reader);
+	word = 0x66;
+	TAP_EQ(pwrite(fd, (void *)&word, 8, 3 * PAGE), 8, "it is written");
+	TAP_EQ(guest_reads(AREA + 3 * PAGE), 0x66, "and the guest sees it");
+	where = AREA + 3 * PAGE;
+	if (ftruncate(fd, PAGE))
+		printf("# ftruncate: %m\n");
+	TAP_EQ(vcpu_run_on(&vcpu), -EFAULT, "it is cut short: a read behind its end gives EFAULT");
+	if (ftruncate(fd, AREA_SIZE))
+		printf("# ftruncate: %m\n");
+	TAP_EQ(guest_reads(AREA + 3 * PAGE), 0, "long again: the guest reads zeroes");
+	close(fd);
+	if (mmap(area, AREA_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+		 -1, 0) != area)
+		printf("Bail out! mmap\n");
+}
+
+/* What the kernel has no pages for: the text screen of the host's VGA. */
+static void device_memory(void)
+{
+	int fd = open("/dev/mem", O_RDWR);
+	volatile uint64_t *screen = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, VGA);
+
+	if (screen == MAP_FAILED) {
+		tap_skip("a device's memory is mapped", "the host does not let it be");
+		return;
+	}
+	TAP_EQ(vm_slot(&vm, 8, 0, AREA + 2 * AREA_SIZE, PAGE, (void *)screen), 0,
+	       "a device's memory is a slot");
+	screen[7] = 0x0741074207430744;
+	start(reader);
+	TAP_EQ(guest_reads(AREA + 2 * AREA_SIZE + 56), 0x0741074207430744, "the guest reads it");
+	start(writer);
+	guest_writes(AREA + 2 * AREA_SIZE + 64, 0x0745074607470748);
+	TAP_EQ(screen[8], 0x0745074607470748, "and writes it");
+	munmap((void *)screen, PAGE);
+	word = 1;
+	TAP_EQ(vcpu_run_on(&vcpu), -EFAULT, "unmapped: a write gives EFAULT");
+	vm_slot(&vm, 8, 0, 0, 0, NULL);
+	close(fd);
 }
 
 static void protect(uint64_t *area)
@@ -263,6 +335,9 @@ int main(int argc, char **argv)
 	TAP_EQ(vm_slot(&vm, SLOT, 0, AREA, AREA_SIZE, area), 0, "a slot of 64 pages");
 	demand(area);
 	discard(area);
+	freed(area);
+	file(area);
+	device_memory();
 	protect(area);
 	unmap(area);
 	forked(area);

@@ -3,6 +3,8 @@
  * Dirty rings miss no write, and a monitor that writes nonsense into one harms only itself. The
  * guest keeps a journal of the pages that it has written, as in dirty.c.
  *
+ *	ring DEVICE [SEED [ROUNDS]]
+ *
  * lab:
  * lab@kvmlet: --cpu corei7_skylake_x
  */
@@ -17,7 +19,6 @@
 #define SLOT		7
 #define ENTRIES		1024
 #define RING_BYTES	(ENTRIES * sizeof(struct kvm_dirty_gfn))
-#define ROUNDS		30
 
 static const char *path;
 static struct vm vm;
@@ -28,6 +29,7 @@ static uint64_t journal[WORDS], marks[WORDS];
 static volatile uint64_t seed = 1, writes;
 static unsigned int next, foreign;
 static volatile bool stop;
+static unsigned int rounds = 30;
 
 /* --- the guest -------------------------------------------------------------------------- */
 
@@ -135,7 +137,7 @@ static void exact(void)
 	unsigned int i, wrong = 0, entries = 0;
 	int full = 0, n;
 
-	for (i = 0; i < ROUNDS; i++) {
+	for (i = 0; i < rounds; i++) {
 		memset(journal, 0, sizeof(journal));
 		memset(marks, 0, sizeof(marks));
 		n = serve(i == 0 || i == 7 ? AREA_PAGES : 40);
@@ -146,7 +148,7 @@ static void exact(void)
 			wrong++;
 	}
 	printf("# %u entries at the ends, %d times full\n", entries, full);
-	TAP_EQ(wrong, 0, "each ring has the pages written since the last, in 30 rounds");
+	TAP_EQ(wrong, 0, "each ring has the pages written since the last, in %u rounds", rounds);
 	tap_ok(full >= 2, "a ring that is nearly full stops the guest until it is reset");
 	TAP_EQ(foreign, 0, "no entry is of another slot");
 }
@@ -230,6 +232,12 @@ int main(int argc, char **argv)
 {
 	tap_begin();
 	path = device_path(argc, argv);
+	if (argc > 2)
+		seed = strtoull(argv[2], NULL, 0);
+	if (argc > 3) {
+		rounds = strtoul(argv[3], NULL, 0);
+		alarm(0);
+	}
 	ring_machine();
 	errors();
 	mapping();

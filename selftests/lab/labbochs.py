@@ -24,6 +24,7 @@ from labkernel import LabError
 
 FRAME_MARK = 0x01
 IPS_ONE, IPS_MANY = 100_000_000, 20_000_000
+HOST_MEM_MOST = 2048            # MiB that Bochs has at once; the rest of a guest's goes to a file
 TICKS_LIMIT = 60_000            # millions; idle time passes at no cost and counts too
 GRACE = 5                       # seconds that a stopped emulator has to say where it was
 BIOS = "/usr/share/bochs/BIOS-bochs-latest"
@@ -38,7 +39,7 @@ plugin_ctrl: unmapped=true, biosdev=true, speaker=false, extfpuirq=true, paralle
 serial=true, gameport=false, iodebug=true, e1000=false, es1370=false, sb16=false
 display_library: rfb, options="timeout=0"
 config_interface: textconfig
-memory: guest={mem}, host={mem}
+memory: guest={mem}, host={host}
 romimage: file={bios}
 vgaromimage: file={vgabios}
 optromimage1: file=loader.rom, address=0xd0000
@@ -76,7 +77,8 @@ class Machine:
         self.trace = None           # the path of a file for what is executed between two marks
 
     def write_config(self, com2, sync, ticks):
-        config = CONFIG.format(bios=BIOS, vgabios=VGABIOS, mem=self.mem, model=self.model,
+        config = CONFIG.format(bios=BIOS, vgabios=VGABIOS, mem=self.mem,
+                               host=min(self.mem, HOST_MEM_MOST), model=self.model,
                                smp=self.smp, ips=self.ips, com2=com2, sync=sync,
                                resets=int(self.resets), linux=int(not self.resets),
                                marks=int(bool(self.trace)),

@@ -29,18 +29,24 @@ static inline void tap_begin(void)
 	printf("TAP version 13\n");
 }
 
+static inline bool tap_case(bool ok, const char *name, va_list ap)
+{
+	tap.run++;
+	tap.failed += !ok;
+	printf("%sok %u - ", ok ? "" : "not ", tap.run);
+	vprintf(name, ap);
+	printf("\n");
+	return ok;
+}
+
 static inline bool __attribute__((format(printf, 2, 3)))
 tap_ok(bool ok, const char *name, ...)
 {
 	va_list ap;
 
-	tap.run++;
-	tap.failed += !ok;
-	printf("%sok %u - ", ok ? "" : "not ", tap.run);
 	va_start(ap, name);
-	vprintf(name, ap);
+	tap_case(ok, name, ap);
 	va_end(ap);
-	printf("\n");
 	return ok;
 }
 
@@ -51,18 +57,25 @@ static inline void tap_skip(const char *name, const char *why)
 	printf("ok %u - %s # SKIP %s\n", tap.run, name, why);
 }
 
-static inline bool tap_eq(unsigned long long got, unsigned long long want, const char *name,
-			  const char *file, int line)
+static inline bool __attribute__((format(printf, 5, 6)))
+tap_eq(unsigned long long got, unsigned long long want, const char *file, int line,
+       const char *name, ...)
 {
-	if (tap_ok(got == want, "%s", name))
-		return true;
-	printf("# %s:%d: expected %#llx (%lld), got %#llx (%lld)\n",
-	       file, line, want, (long long)want, got, (long long)got);
-	return false;
+	va_list ap;
+
+	va_start(ap, name);
+	tap_case(got == want, name, ap);
+	va_end(ap);
+	if (got != want)
+		printf("# %s:%d: expected %#llx (%lld), got %#llx (%lld)\n",
+		       file, line, want, (long long)want, got, (long long)got);
+	return got == want;
 }
 
-#define TAP_EQ(got, want, name)							\
-	tap_eq((unsigned long long)(got), (unsigned long long)(want), name, __FILE__, __LINE__)
+/* The name is a format, as in tap_ok(). */
+#define TAP_EQ(got, want, ...)							\
+	tap_eq((unsigned long long)(got), (unsigned long long)(want), __FILE__, __LINE__,	\
+	       __VA_ARGS__)
 
 static inline int tap_end(void)
 {

@@ -35,6 +35,18 @@ bool on_debug_host(void)
 	return !access("/sys/kernel/debug/kmemleak", F_OK);
 }
 
+/* To a file of the host's: 0, or -1 and a line that says why. */
+int write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY);
+	bool done = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+
+	if (!done)
+		printf("# %s: %m\n", path);
+	close(fd);
+	return done ? 0 : -1;
+}
+
 /* A line of /proc/meminfo, "NAME:", in KiB. */
 long meminfo_kib(const char *name)
 {
@@ -52,12 +64,8 @@ long meminfo_kib(const char *name)
 /* What the host's kernel holds that is no cache, in KiB. */
 long memory_in_use(void)
 {
-	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY);
-
 	usleep(200000);
-	if (write(fd, "3", 1) != 1)
-		printf("# caches are not dropped\n");
-	close(fd);
+	write_file("/proc/sys/vm/drop_caches", "3");
 	return meminfo_kib("SUnreclaim:") + meminfo_kib("Percpu:") + meminfo_kib("PageTables:");
 }
 

@@ -46,6 +46,7 @@ struct vcpu {
 int vm_call(int fd, unsigned long cmd, unsigned long arg);
 
 bool on_debug_host(void);
+int write_file(const char *path, const char *text);
 long meminfo_kib(const char *name);
 long memory_in_use(void);
 const char *device_path(int argc, char **argv);
@@ -164,7 +165,7 @@ static inline void tap_checks(void)
 	unsigned int i;
 
 	for (i = 0; i < nr_checks; i++)
-		TAP_EQ(checks[i].got, checks[i].want, checks[i].name);
+		TAP_EQ(checks[i].got, checks[i].want, "%s", checks[i].name);
 	nr_checks = 0;
 }
 

@@ -8,14 +8,11 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include "selftests/lib/tap.h"
-#include "selftests/runner/guest.h"
+#include "selftests/runner/runner.h"
 
 #define IMAGE		"/tmp/disk.img"
-#define ROOM		8192
+#define SAVED		"/tmp/disk.saved"
 
 /* EAX of configuration register REG of slot SLOT; then what is left of it decides the status. */
 #define CONFIG(slot, reg) \
@@ -45,36 +42,23 @@ GUEST(before_1_0,
       "mov $0xc094, %dx; in %dx, %eax;" UNLESS(128, 4)
       "mov $98, %bl; 8: mov %bl, %al;" FINISH);
 GUEST(powers_off, OUTB(0xf4, 5) "hlt");
+/* To be saved; then says how often it was restored. */
+GUEST(asks, "out %al, $0xf5; in $0xf5, %al; add $7, %al; out %al, $0xf4; hlt");
 
-static const char *device;
-static char said[ROOM];
+static struct runner one;
 
-/* `kvmlet run` with some disks: its status; what it says is in said. */
-static int run(const char *first, const char *second)
+/* A runner's status; what it says is in one.text. */
+#define RUN(...) ({									\
+	runner_start(&one, -1, (const char * const []) {				\
+		"kvmlet", "run", "--device", device, __VA_ARGS__, NULL });		\
+	runner_end(&one);								\
+})
+#define BOOT(...)	RUN("--kernel", KERNEL, "--mem", "32M", __VA_ARGS__)
+
+/* With some disks. */
+static int boot(const char *first, const char *second)
 {
-	int status = -1, out[2];
-	size_t n = 0;
-	ssize_t r;
-	pid_t pid;
-
-	if (pipe(out))
-		return -1;
-	pid = fork();
-	if (!pid) {
-		dup2(out[1], 1);
-		dup2(out[1], 2);
-		close(out[0]);
-		execlp("kvmlet", "kvmlet", "run", "--device", device, "--kernel", KERNEL, "--mem",
-		       "32M", "--disk", first, second ? "--disk" : NULL, second, NULL);
-		_exit(127);
-	}
-	close(out[1]);
-	while ((r = read(out[0], said + n, ROOM - 1 - n)) > 0)
-		n += r;
-	said[n] = '\0';
-	close(out[0]);
-	waitpid(pid, &status, 0);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+	return BOOT("--disk", first, second ? "--disk" : NULL, second);
 }
 
 /* @size bytes that begin with @text. */
@@ -87,13 +71,15 @@ static void image(const char *text, off_t size)
 	close(fd);
 }
 
+static void said_with(int status, const char *words, const char *name)
+{
+	if (!tap_ok(status == 103 && strstr(one.text, words), "%s", name))
+		printf("# status %d, %s\n", status, one.text);
+}
+
 static void refused(const char *spec, const char *words, const char *name)
 {
-	int status = run(spec, NULL);
-
-	tap_ok(status == 103 && strstr(said, words), "%s", name);
-	if (status != 103 || !strstr(said, words))
-		printf("# status %d, %s\n", status, said);
+	said_with(boot(spec, NULL), words, name);
 }
 
 static void refusals(void)
@@ -119,13 +105,33 @@ static void refusals(void)
 	refused(IMAGE, "locked", "one that another program has locked");
 	refused(IMAGE ",ro", "locked", "also to read it");
 	flock(fd, LOCK_SH);
-	TAP_EQ(run(IMAGE ",ro", NULL), 5, "two may read one");
+	TAP_EQ(boot(IMAGE ",ro", NULL), 5, "two may read one");
 	refused(IMAGE, "locked", "but none may write it then");
 	close(fd);
-	TAP_EQ(run(IMAGE, IMAGE), 103, "nor may one machine have it twice");
-	TAP_EQ(run(IMAGE ",ro", IMAGE ",ro"), 5, "unless it only reads");
-	TAP_EQ(run(IMAGE ",cache=writethrough", NULL), 5, "cache=writethrough");
-	TAP_EQ(run(IMAGE ",cache=unsafe", NULL), 5, "cache=unsafe");
+	TAP_EQ(boot(IMAGE, IMAGE), 103, "nor may one machine have it twice");
+	TAP_EQ(boot(IMAGE ",ro", IMAGE ",ro"), 5, "unless it only reads");
+	TAP_EQ(boot(IMAGE ",cache=writethrough", NULL), 5, "cache=writethrough");
+	TAP_EQ(boot(IMAGE ",cache=unsafe", NULL), 5, "cache=unsafe");
+}
+
+/* What a disk is asked for when its guest is restored. */
+static void saves(void)
+{
+	WRITE_GUEST(asks);
+	image("", 65536);
+	TAP_EQ(BOOT("--disk", IMAGE, "--live", "/tmp/disk.socket"), 104,
+	       "a guest with a disk is not moved");
+	TAP_EQ(BOOT("--disk", IMAGE, "--save", SAVED), 106, "it is saved");
+	said_with(RUN("--restore", SAVED), "had 5 devices, this machine has 3",
+		  "restored without its disk it is refused");
+	said_with(RUN("--restore", SAVED, "--disk", IMAGE ",ro"), "it could be written",
+		  "so it is with one that is read-only");
+	TAP_EQ(RUN("--restore", SAVED, "--disk", IMAGE ",cache=writethrough"), 8,
+	       "with its own it goes on");
+	image("", 131072);
+	said_with(RUN("--restore", SAVED, "--disk", IMAGE), "another size",
+		  "with a larger one it is refused");
+	unlink(SAVED);
 }
 
 int main(int argc, char **argv)
@@ -136,9 +142,11 @@ int main(int argc, char **argv)
 	WRITE_GUEST(powers_off);
 	refusals();
 	WRITE_GUEST(finds_disks);
-	TAP_EQ(run(IMAGE ",ro", IMAGE ",ro"), 99, "a guest finds a bridge, two disks and no third");
+	TAP_EQ(boot(IMAGE ",ro", IMAGE ",ro"), 99,
+	       "a guest finds a bridge, two disks and no third");
 	WRITE_GUEST(before_1_0);
-	TAP_EQ(run(IMAGE, NULL), 98, "registers of before virtio 1.0");
+	TAP_EQ(boot(IMAGE, NULL), 98, "registers of before virtio 1.0");
+	saves();
 	unlink(IMAGE);
 	return tap_end();
 }

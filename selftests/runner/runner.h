@@ -29,7 +29,7 @@ struct runner {
 };
 
 /* Start one; tty is a terminal for its standard input, -1 for a pipe. */
-static void runner_start(struct runner *r, int tty, const char * const *argv)
+static inline void runner_start(struct runner *r, int tty, const char * const *argv)
 {
 	int in[2], out[2];
 
@@ -56,7 +56,7 @@ static void runner_start(struct runner *r, int tty, const char * const *argv)
 }
 
 /* Read its output until words come; false at its end. */
-static bool runner_read(struct runner *r, const char *words)
+static inline bool runner_read(struct runner *r, const char *words)
 {
 	struct pollfd p = { .fd = r->out, .events = POLLIN };
 	ssize_t n;
@@ -76,7 +76,7 @@ static bool runner_read(struct runner *r, const char *words)
 }
 
 /* Its exit status, negative if a signal killed it. */
-static int runner_end(struct runner *r)
+static inline int runner_end(struct runner *r)
 {
 	int status;
 
@@ -87,7 +87,7 @@ static int runner_end(struct runner *r)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
-static void runner_said(const struct runner *r, const char *words, const char *name)
+static inline void runner_said(const struct runner *r, const char *words, const char *name)
 {
 	if (!tap_ok(strstr(r->text, words), "%s", name))
 		printf("# expected \"%s\" in: %.600s\n", words, r->text);

@@ -16,14 +16,6 @@
 static const char *vectors = VECTORS;
 
 /* The name holds the case in a failure's line. */
-#define EQ(got, want, ...)							\
-	do {									\
-		char _name[256];						\
-										\
-		snprintf(_name, sizeof(_name), __VA_ARGS__);			\
-		TAP_EQ(got, want, _name);					\
-	} while (0)
-
 #define CONTAINS(text, part, ...)						\
 	do {									\
 		const char *_text = text, *_part = part;			\
@@ -64,11 +56,12 @@ static void test_formula(void)
 
 	caps.must[CAPS_PIN] = 0x16;
 	caps.may[CAPS_PIN] = 0x7f;
-	EQ(caps_adjust(&caps, CAPS_PIN, 0), 0x16, "what must be 1 is 1 unasked");
-	EQ(caps_adjust(&caps, CAPS_PIN, 0x29), 0x3f, "what is wanted and may be 1 is 1");
-	EQ(caps_adjust(&caps, CAPS_PIN, 0x80), 0x16, "what may not be 1 stays 0");
+	TAP_EQ(caps_adjust(&caps, CAPS_PIN, 0), 0x16, "what must be 1 is 1 unasked");
+	TAP_EQ(caps_adjust(&caps, CAPS_PIN, 0x29), 0x3f, "what is wanted and may be 1 is 1");
+	TAP_EQ(caps_adjust(&caps, CAPS_PIN, 0x80), 0x16, "what may not be 1 stays 0");
 	caps.may[CAPS_PROC3] = BIT_ULL(4);
-	EQ(caps_adjust(&caps, CAPS_PROC3, ~0ULL), BIT_ULL(4), "a 64-bit word has allowed-1 only");
+	TAP_EQ(caps_adjust(&caps, CAPS_PROC3, ~0ULL), BIT_ULL(4),
+	       "a 64-bit word has allowed-1 only");
 }
 
 static void test_table(void)
@@ -85,12 +78,12 @@ static void test_table(void)
 			overlaps += a->word == b->word && a->bit == b->bit && a->width == b->width;
 		}
 	}
-	EQ(overlaps, 0, "no bit stands in the table twice");
-	EQ(wordless, 0, "each row says what it gives, each needed row what its absence costs");
-	EQ(order, 0, "rows of a word stand together, in the order of the words");
+	TAP_EQ(overlaps, 0, "no bit stands in the table twice");
+	TAP_EQ(wordless, 0, "each row says what it gives, each needed row what its absence costs");
+	TAP_EQ(order, 0, "rows of a word stand together, in the order of the words");
 	for (i = VMX_MSR_FEATURE_CONTROL; i < VMX_MSR_COUNT; i++)
 		order += vmx_msr_info[i].told_by >= i;
-	EQ(order, 0, "each register is told of by an earlier one");
+	TAP_EQ(order, 0, "each register is told of by an earlier one");
 }
 
 /* The answers that the i7-870's owner could not get. */
@@ -135,22 +128,22 @@ static void test_i7_870(void)
 
 	if (!load("i7-870", &m))
 		return;
-	EQ(judge(&m, &caps, &why, text), 0, "kvmlet runs on an i7-870");
+	TAP_EQ(judge(&m, &caps, &why, text), 0, "kvmlet runs on an i7-870");
 	for (i = 0; i < ARRAY_SIZE(i7_870); i++)
-		EQ(caps_has(&caps, i7_870[i].cap), i7_870[i].there, "i7-870: %s: %s",
-		   caps_table[i7_870[i].cap].name, i7_870[i].there ? "yes" : "no");
+		TAP_EQ(caps_has(&caps, i7_870[i].cap), i7_870[i].there, "i7-870: %s: %s",
+		       caps_table[i7_870[i].cap].name, i7_870[i].there ? "yes" : "no");
 	CONTAINS(text, "runs with 11 losses", "i7-870: the verdict counts the losses");
 	CONTAINS(text, "unrestricted guest", "i7-870: the verdict names unrestricted guest");
-	EQ(caps.pin, 0x3f, "i7-870: pin-based controls");
-	EQ(caps.proc, 0xb5206dfa, "i7-870: primary controls, CR3 exiting left out (TRUE MSR)");
-	EQ(caps.proc2, 0x6a, "i7-870: secondary controls");
-	EQ(caps.exit, 0x2b6fff, "i7-870: VM-exit controls");
-	EQ(caps.entry, 0xd1ff, "i7-870: VM-entry controls");
-	EQ(caps.revision, 0xe, "i7-870: VMCS revision");
-	EQ(caps.vmcs_size, 0x400, "i7-870: VMCS size");
-	EQ(caps.timer_shift, 5, "i7-870: preemption timer rate");
-	EQ(caps.cr3_targets, 4, "i7-870: CR3-target values");
-	EQ(caps.msr_list_max, 512, "i7-870: MSR list size");
+	TAP_EQ(caps.pin, 0x3f, "i7-870: pin-based controls");
+	TAP_EQ(caps.proc, 0xb5206dfa, "i7-870: primary controls, CR3 exiting left out (TRUE MSR)");
+	TAP_EQ(caps.proc2, 0x6a, "i7-870: secondary controls");
+	TAP_EQ(caps.exit, 0x2b6fff, "i7-870: VM-exit controls");
+	TAP_EQ(caps.entry, 0xd1ff, "i7-870: VM-entry controls");
+	TAP_EQ(caps.revision, 0xe, "i7-870: VMCS revision");
+	TAP_EQ(caps.vmcs_size, 0x400, "i7-870: VMCS size");
+	TAP_EQ(caps.timer_shift, 5, "i7-870: preemption timer rate");
+	TAP_EQ(caps.cr3_targets, 4, "i7-870: CR3-target values");
+	TAP_EQ(caps.msr_list_max, 512, "i7-870: MSR list size");
 }
 
 /* What the lab's models must say: errno, losses, and the first row missing or one of the losses. */
@@ -185,10 +178,11 @@ static void test_models(void)
 	for (i = 0; i < ARRAY_SIZE(models); i++) {
 		if (!load(models[i].model, &m))
 			continue;
-		EQ(judge(&m, &caps, &why, text), models[i].error, "%s: verdict", models[i].model);
-		EQ(why.losses, models[i].losses, "%s: number of losses", models[i].model);
-		EQ(caps_has(&caps, VMX_CAP_UNRESTRICTED_GUEST), models[i].unrestricted,
-		   "%s: unrestricted guest", models[i].model);
+		TAP_EQ(judge(&m, &caps, &why, text), models[i].error, "%s: verdict",
+		       models[i].model);
+		TAP_EQ(why.losses, models[i].losses, "%s: number of losses", models[i].model);
+		TAP_EQ(caps_has(&caps, VMX_CAP_UNRESTRICTED_GUEST), models[i].unrestricted,
+		       "%s: unrestricted guest", models[i].model);
 		CONTAINS(text, caps_table[models[i].names].name, "%s: the verdict names \"%s\"",
 			 models[i].model, caps_table[models[i].names].name);
 	}
@@ -204,8 +198,8 @@ static void test_penryn(void)
 	if (!load("core2_penryn_t9600", &m))
 		return;
 	judge(&m, &caps, &why, text);
-	EQ(why.cap, VMX_CAP_EPT, "Penryn: the first row missing is EPT");
-	EQ(why.missing, 5, "Penryn: EPT and the loading of PAT and EFER are missing");
+	TAP_EQ(why.cap, VMX_CAP_EPT, "Penryn: the first row missing is EPT");
+	TAP_EQ(why.missing, 5, "Penryn: EPT and the loading of PAT and EFER are missing");
 	CONTAINS(text, "no EPT", "Penryn: refused in the words \"no EPT\"");
 	CONTAINS(text, "bit 33 of IA32_VMX_PROCBASED_CTLS2, MSR 0x48b",
 		 "Penryn: the verdict names MSR and bit");
@@ -244,18 +238,18 @@ static void test_full(void)
 	unsigned int i, absent = 0;
 
 	full_machine(&m);
-	EQ(judge(&m, &caps, &why, text), 0, "a processor with everything runs kvmlet");
-	EQ(why.verdict, CAPS_RUNS, "and loses nothing");
+	TAP_EQ(judge(&m, &caps, &why, text), 0, "a processor with everything runs kvmlet");
+	TAP_EQ(why.verdict, CAPS_RUNS, "and loses nothing");
 	for (i = 0; i < VMX_CAP_COUNT; i++)
 		if (caps_table[i].need >= CAPS_OPTIONAL)
 			absent += !caps_has(&caps, i);
-	EQ(absent, 0, "and every row that kvmlet needs is there");
-	EQ(caps.proc & 0x0840018004, 0, "controls that are switched are not set by default");
-	EQ(caps.exit & BIT(15), 0, "interrupts are not acknowledged at exits");
-	EQ(caps.proc3, 0, "no tertiary control is set by default");
-	EQ(caps.proc & (BIT(19) | BIT(20)), 0, "no CR8 exiting with a TPR shadow");
-	EQ(!!(caps.proc2 & BIT(0)) & !!(caps.proc2 & BIT(4)), 0,
-	   "APIC accesses and x2APIC mode are not virtualized both");
+	TAP_EQ(absent, 0, "and every row that kvmlet needs is there");
+	TAP_EQ(caps.proc & 0x0840018004, 0, "controls that are switched are not set by default");
+	TAP_EQ(caps.exit & BIT(15), 0, "interrupts are not acknowledged at exits");
+	TAP_EQ(caps.proc3, 0, "no tertiary control is set by default");
+	TAP_EQ(caps.proc & (BIT(19) | BIT(20)), 0, "no CR8 exiting with a TPR shadow");
+	TAP_EQ(!!(caps.proc2 & BIT(0)) & !!(caps.proc2 & BIT(4)), 0,
+	       "APIC accesses and x2APIC mode are not virtualized both");
 }
 
 /* Each required row cleared alone: refused, and by the name of just that row. */
@@ -277,9 +271,9 @@ static void test_mutations(void)
 		m.value[caps_word_info[row->word].msr] ^= msr_mask(row);
 		ret = judge(&m, &caps, &why, text);
 		snprintf(quoted, sizeof(quoted), "\"%s\"", row->name);
-		EQ(ret, -EOPNOTSUPP, "without %s kvmlet is refused", row->name);
-		EQ(why.cap, i, "without %s that row is named", row->name);
-		EQ(why.missing, 1, "without %s no other row is", row->name);
+		TAP_EQ(ret, -EOPNOTSUPP, "without %s kvmlet is refused", row->name);
+		TAP_EQ(why.cap, i, "without %s that row is named", row->name);
+		TAP_EQ(why.missing, 1, "without %s no other row is", row->name);
 		CONTAINS(text, quoted, "without %s the verdict says so", row->name);
 	}
 }
@@ -299,7 +293,7 @@ static void test_optional_mutations(void)
 			continue;
 		full_machine(&m);
 		m.value[caps_word_info[row->word].msr] &= ~msr_mask(row);
-		EQ(judge(&m, &caps, &why, text), 0, "without %s kvmlet runs", row->name);
+		TAP_EQ(judge(&m, &caps, &why, text), 0, "without %s kvmlet runs", row->name);
 		CONTAINS(text, row->name, "without %s the verdict names the loss", row->name);
 	}
 }
@@ -346,18 +340,18 @@ static void test_rules(void)
 		row = &caps_table[rules[i].without];
 		m.value[caps_word_info[row->word].msr] &= ~msr_mask(row);
 		caps_verdict(&m, &caps, &why);
-		EQ(caps_has(&caps, rules[i].gone), false, "without %s no %s", row->name,
-		   caps_table[rules[i].gone].name);
+		TAP_EQ(caps_has(&caps, rules[i].gone), false, "without %s no %s", row->name,
+		       caps_table[rules[i].gone].name);
 	}
 	full_machine(&m);
 	m.value[VMX_MSR_PROCBASED] &= ~BIT_ULL(32 + 21);
 	caps_verdict(&m, &caps, &why);
-	EQ(caps.proc & 0x380000, 0x180000, "without a TPR shadow, CR8 accesses exit");
+	TAP_EQ(caps.proc & 0x380000, 0x180000, "without a TPR shadow, CR8 accesses exit");
 	full_machine(&m);
 	m.value[VMX_MSR_EPT_VPID_CAP] &= ~BIT_ULL(20 + 12);
 	caps_verdict(&m, &caps, &why);
-	EQ(caps.proc2 & BIT(5), 0, "without INVVPID the VPID control is not set");
-	EQ(why.losses, 1, "and that is one loss, not one for each of its kinds");
+	TAP_EQ(caps.proc2 & BIT(5), 0, "without INVVPID the VPID control is not set");
+	TAP_EQ(why.losses, 1, "and that is one loss, not one for each of its kinds");
 }
 
 static void test_true_registers(void)
@@ -370,12 +364,12 @@ static void test_true_registers(void)
 	m.value[VMX_MSR_PROCBASED] |= 0x0401e172;
 	m.value[VMX_MSR_TRUE_PROCBASED] |= 0x04006172;
 	caps_verdict(&m, &caps, &why);
-	EQ(caps.proc & 0x18000, 0, "the TRUE register lets CR3 accesses run without an exit");
-	EQ(caps_forced(&caps, VMX_CAP_CR3_LOAD_EXITING), false, "and says so");
+	TAP_EQ(caps.proc & 0x18000, 0, "the TRUE register lets CR3 accesses run without an exit");
+	TAP_EQ(caps_forced(&caps, VMX_CAP_CR3_LOAD_EXITING), false, "and says so");
 	m.value[VMX_MSR_BASIC] &= ~BIT_ULL(55);
-	EQ(caps_verdict(&m, &caps, &why), 0, "without TRUE registers kvmlet runs");
-	EQ(caps.proc & 0x18000, 0x18000, "and CR3 accesses exit");
-	EQ(caps_forced(&caps, VMX_CAP_CR3_LOAD_EXITING), true, "and the row says always");
+	TAP_EQ(caps_verdict(&m, &caps, &why), 0, "without TRUE registers kvmlet runs");
+	TAP_EQ(caps.proc & 0x18000, 0x18000, "and CR3 accesses exit");
+	TAP_EQ(caps_forced(&caps, VMX_CAP_CR3_LOAD_EXITING), true, "and the row says always");
 }
 
 static void test_locked(void)
@@ -389,9 +383,9 @@ static void test_locked(void)
 	for (value = 0; value < 8; value++) {
 		full_machine(&m);
 		m.value[VMX_MSR_FEATURE_CONTROL] = value;
-		EQ(judge(&m, &caps, &why, text), (value & 5) == 1 ? -EPERM : 0,
-		   "IA32_FEATURE_CONTROL %llu: %s", (unsigned long long)value,
-		   (value & 5) == 1 ? "locked off" : "VT-x can be used");
+		TAP_EQ(judge(&m, &caps, &why, text), (value & 5) == 1 ? -EPERM : 0,
+		       "IA32_FEATURE_CONTROL %llu: %s", (unsigned long long)value,
+		       (value & 5) == 1 ? "locked off" : "VT-x can be used");
 		if ((value & 5) == 1)
 			CONTAINS(text, "bit 2 (VMX outside SMX operation) is clear",
 				 "IA32_FEATURE_CONTROL %llu: the verdict names the bit",
@@ -409,7 +403,7 @@ static void test_no_vmx(void)
 	memset(&m, 0, sizeof(m));
 	vmx_msr_set(&m, VMX_MSR_CPUID_0_EBX, 0x756e6547);
 	vmx_msr_set(&m, VMX_MSR_CPUID_1_ECX, 0);
-	EQ(judge(&m, &caps, &why, text), -ENODEV, "CPUID without VMX: no device");
+	TAP_EQ(judge(&m, &caps, &why, text), -ENODEV, "CPUID without VMX: no device");
 	CONTAINS(text, "CPUID.1:ECX", "CPUID without VMX: the verdict names the bit");
 	vmx_msr_set(&m, VMX_MSR_CPUID_0_EBX, 0x68747541);
 	judge(&m, &caps, &why, text);
@@ -429,15 +423,15 @@ static void test_explain_bounds(void)
 	m.value[VMX_MSR_PROCBASED2] = 0x0000008200000000;
 	m.value[VMX_MSR_EPT_VPID_CAP] = 0x6104040;
 	m.value[VMX_MSR_PINBASED] = 0x2900000000;
-	EQ(caps_verdict(&m, &caps, &why), 0, "the barest processor still runs kvmlet");
+	TAP_EQ(caps_verdict(&m, &caps, &why), 0, "the barest processor still runs kvmlet");
 	for (size = 1; size <= CAPS_TEXT; size++) {
 		memset(text, 'x', sizeof(text));
 		caps_explain(&why, text, size);
 		broken += text[size] != 'x' || strlen(text) >= size;
 	}
-	EQ(broken, 0, "a text too long for its buffer is cut within it");
+	TAP_EQ(broken, 0, "a text too long for its buffer is cut within it");
 	caps_explain(&why, text, 100);
-	EQ(strcmp(text + 96, "..."), 0, "and says that it was cut");
+	TAP_EQ(strcmp(text + 96, "..."), 0, "and says that it was cut");
 }
 
 static void test_difference(void)
@@ -446,18 +440,19 @@ static void test_difference(void)
 
 	full_machine(&a);
 	full_machine(&b);
-	EQ(caps_first_difference(&a, &b), -1, "equal processors do not differ");
+	TAP_EQ(caps_first_difference(&a, &b), -1, "equal processors do not differ");
 	b.value[VMX_MSR_FEATURE_CONTROL] = 4;
-	EQ(caps_first_difference(&a, &b), -1, "an unlocked CPU may be enabled like the others");
+	TAP_EQ(caps_first_difference(&a, &b), -1, "an unlocked CPU may be enabled like the others");
 	b.value[VMX_MSR_FEATURE_CONTROL] = 1;
-	EQ(caps_first_difference(&a, &b), VMX_MSR_FEATURE_CONTROL, "a locked-off CPU differs");
+	TAP_EQ(caps_first_difference(&a, &b), VMX_MSR_FEATURE_CONTROL, "a locked-off CPU differs");
 	full_machine(&b);
 	b.value[VMX_MSR_EPT_VPID_CAP] ^= BIT_ULL(17);
 	b.value[VMX_MSR_VMFUNC] = 0;
-	EQ(caps_first_difference(&a, &b), VMX_MSR_EPT_VPID_CAP, "the first difference is named");
+	TAP_EQ(caps_first_difference(&a, &b), VMX_MSR_EPT_VPID_CAP,
+	       "the first difference is named");
 	full_machine(&b);
 	b.value[VMX_MSR_CPUID_1_ECX] = 0;
-	EQ(caps_first_difference(&a, &b), VMX_MSR_CPUID_1_ECX, "a CPU without VT-x differs");
+	TAP_EQ(caps_first_difference(&a, &b), VMX_MSR_CPUID_1_ECX, "a CPU without VT-x differs");
 }
 
 #define MINIMAL								\
@@ -508,8 +503,8 @@ static void test_dumps(void)
 		err[0] = '\0';
 		ret = caps_dump_read(in, "d", &m, err, sizeof(err));
 		fclose(in);
-		EQ(ret, dumps[i].error ? -EINVAL : 0, "dump: %s: %s", dumps[i].name,
-		   dumps[i].error ? "refused" : "read");
+		TAP_EQ(ret, dumps[i].error ? -EINVAL : 0, "dump: %s: %s", dumps[i].name,
+		       dumps[i].error ? "refused" : "read");
 		if (dumps[i].error)
 			CONTAINS(err, dumps[i].error, "dump: %s: the error says it", dumps[i].name);
 	}
@@ -524,11 +519,12 @@ static void test_broken_dumps(void)
 
 	memset(line, 'A', sizeof(line));
 	in = fmemopen(line, sizeof(line), "r");
-	EQ(caps_dump_read(in, "d", &m, err, sizeof(err)), -EINVAL, "dump: endless line: refused");
+	TAP_EQ(caps_dump_read(in, "d", &m, err, sizeof(err)), -EINVAL,
+	       "dump: endless line: refused");
 	CONTAINS(err, "d:1: not a line of text", "dump: endless line: the error says it");
 	fclose(in);
 	in = fmemopen(nul, sizeof(nul) - 1, "r");
-	EQ(caps_dump_read(in, "d", &m, err, sizeof(err)), -EINVAL, "dump: NUL byte: refused");
+	TAP_EQ(caps_dump_read(in, "d", &m, err, sizeof(err)), -EINVAL, "dump: NUL byte: refused");
 	CONTAINS(err, "d:2: not a line of text", "dump: NUL byte: the error says it");
 	fclose(in);
 }
@@ -544,8 +540,9 @@ static void test_round_trip(void)
 	file = fmemopen(text, sizeof(text), "w+");
 	caps_dump_write(file, &m);
 	rewind(file);
-	EQ(caps_dump_read(file, "d", &again, err, sizeof(err)), 0, "a written dump can be read");
-	EQ(memcmp(&m, &again, sizeof(m)), 0, "and says the same");
+	TAP_EQ(caps_dump_read(file, "d", &again, err, sizeof(err)), 0,
+	       "a written dump can be read");
+	TAP_EQ(memcmp(&m, &again, sizeof(m)), 0, "and says the same");
 	fclose(file);
 }
 

@@ -8,14 +8,6 @@
 #include "selftests/lib/tap.h"
 #include "vmx/clock/record.h"
 
-#define EQ(got, want, ...)							\
-	do {									\
-		char _name[256];						\
-										\
-		snprintf(_name, sizeof(_name), __VA_ARGS__);			\
-		TAP_EQ(got, want, _name);					\
-	} while (0)
-
 #define SECONDS		300
 #define NS		1000000000LL
 #define TRUE_HZ		3400109000ULL	/* what the host's TSC really ran at */
@@ -41,15 +33,15 @@ static void check_scale(void)
 
 	for (i = 0; i < ARRAY_SIZE(hz); i++) {
 		scale = clock_scale_make(hz[i]);
-		EQ(scale.mul >= 1u << 31, 1, "%llu Hz: the factor uses all its bits",
-		   (unsigned long long)hz[i]);
-		EQ(error_ns(hz[i], hz[i], SECONDS) < SECONDS * NS / 1000000, 1,
-		   "%llu Hz: below 1 ppm over %d s", (unsigned long long)hz[i], SECONDS);
+		TAP_EQ(scale.mul >= 1u << 31, 1, "%llu Hz: the factor uses all its bits",
+		       (unsigned long long)hz[i]);
+		TAP_EQ(error_ns(hz[i], hz[i], SECONDS) < SECONDS * NS / 1000000, 1,
+		       "%llu Hz: below 1 ppm over %d s", (unsigned long long)hz[i], SECONDS);
 	}
 	TAP_EQ(error_ns(TRUE_HZ, TRUE_HZ, SECONDS) < 10000, 1,
-	       "the true frequency: below 10 us over 300 s");
+		   "the true frequency: below 10 us over 300 s");
 	TAP_EQ(error_ns(LABEL_HZ, TRUE_HZ, SECONDS) > 6 * NS, 1,
-	       "the frequency on the label: more than 6 s lost over 300 s");
+		   "the frequency on the label: more than 6 s lost over 300 s");
 	scale = clock_scale_make(TRUE_HZ);
 	TAP_EQ(clock_scale_ns(scale, 0), 0, "no ticks, no time");
 	TAP_EQ(clock_scale_ns(scale, TRUE_HZ) - 999999990 < 20, 1, "a second's ticks: a second");
@@ -137,12 +129,13 @@ static void check_old_versions(void)
 		memset(record, 0x22, sizeof(record));
 		memcpy(record, &old[i], 4);
 		memcpy(m.after, record, 32);
-		EQ(clock_record_write(record, sizeof(record), &writer), 0, "version %#x: written",
-		   old[i]);
-		EQ(version_of(m.bytes), old[i] + 2, "version %#x: two more afterwards", old[i]);
-		EQ(version_of(record), old[i] + 2, "version %#x: the caller knows", old[i]);
-		EQ(m.torn, 0, "version %#x: never half a record", old[i]);
-		EQ(memcmp(m.bytes + 4, m.after + 4, 28), 0, "version %#x: all of it", old[i]);
+		TAP_EQ(clock_record_write(record, sizeof(record), &writer), 0,
+		       "version %#x: written",
+		       old[i]);
+		TAP_EQ(version_of(m.bytes), old[i] + 2, "version %#x: two more afterwards", old[i]);
+		TAP_EQ(version_of(record), old[i] + 2, "version %#x: the caller knows", old[i]);
+		TAP_EQ(m.torn, 0, "version %#x: never half a record", old[i]);
+		TAP_EQ(memcmp(m.bytes + 4, m.after + 4, 28), 0, "version %#x: all of it", old[i]);
 	}
 }
 
@@ -159,8 +152,8 @@ static void check_junk_versions(void)
 		memcpy(m.bytes, &junk[i], 4);
 		memcpy(record, &junk[i], 4);
 		clock_record_write(record, sizeof(record), &writer);
-		EQ(version_of(m.bytes) & 1, 0, "junk %#x: an even version afterwards", junk[i]);
-		EQ(version_of(m.bytes) != junk[i], 1, "junk %#x: another version", junk[i]);
+		TAP_EQ(version_of(m.bytes) & 1, 0, "junk %#x: an even version afterwards", junk[i]);
+		TAP_EQ(version_of(m.bytes) != junk[i], 1, "junk %#x: another version", junk[i]);
 	}
 }
 
@@ -175,9 +168,9 @@ static void check_failing_writes(void)
 		memset(&m, 0, sizeof(m));
 		m.fail_at = i;
 		memset(record, 0, sizeof(record));
-		EQ(clock_record_write(record, sizeof(record), &writer), -EFAULT,
-		   "write %u fails: so does the whole", i);
-		EQ(m.writes, i, "write %u fails: no further write", i);
+		TAP_EQ(clock_record_write(record, sizeof(record), &writer), -EFAULT,
+		       "write %u fails: so does the whole", i);
+		TAP_EQ(m.writes, i, "write %u fails: no further write", i);
 	}
 }
 

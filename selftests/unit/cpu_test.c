@@ -8,14 +8,6 @@
 #include "selftests/unit/model.h"
 #include "userspace/cpu.h"
 
-#define EQ(got, want, ...)							\
-	do {									\
-		char _name[256];						\
-										\
-		snprintf(_name, sizeof(_name), __VA_ARGS__);			\
-		TAP_EQ(got, want, _name);					\
-	} while (0)
-
 #define INTEL		.ebx = 0x756e6547, .ecx = 0x6c65746e, .edx = 0x49656e69
 #define AMD		.ebx = 0x68747541, .ecx = 0x444d4163, .edx = 0x69746e65
 #define INDEXED		.flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX
@@ -155,15 +147,17 @@ static void test_table(void)
 		const struct cpu_baseline *b = &cpu_baselines[i];
 		const char *p;
 
-		EQ(strcmp(b->name, expected[i].name), 0, "%s is number %u", expected[i].name, i);
+		TAP_EQ(strcmp(b->name, expected[i].name), 0, "%s is number %u",
+		       expected[i].name, i);
 		for (p = b->adds; sscanf(p, "%63s%n", name, &n) == 1; p += n)
 			unknown += cpu_feature(name) < 0;
 		cpu_baseline_words(b, words);
 		for (j = 0; j < CPUID_WORD_COUNT; j++)
-			EQ(words[j], expected[i].words[j], "%s: leaf %#x.%u, register %u", b->name,
-			   cpuid_word_info[j].leaf, cpuid_word_info[j].index,
-			   cpuid_word_info[j].reg);
-		EQ(cpu_xcr0(words), expected[i].xcr0, "%s: XSAVE components", b->name);
+			TAP_EQ(words[j], expected[i].words[j], "%s: leaf %#x.%u, register %u",
+			       b->name,
+			       cpuid_word_info[j].leaf, cpuid_word_info[j].index,
+			       cpuid_word_info[j].reg);
+		TAP_EQ(cpu_xcr0(words), expected[i].xcr0, "%s: XSAVE components", b->name);
 	}
 	TAP_EQ(unknown, 0, "each name in the table is a feature's");
 	TAP_EQ(cpu_feature("avx512_vnni"), CPUID_FEATURE(7_ECX, 11), "a feature is found by name");
@@ -219,7 +213,7 @@ static void test_haswell_on_kaby_lake(void)
 	TAP_EQ(regs[3], 0x0f8bfbff, "leaf 1 EDX");
 	TAP_EQ(shown(0, 0, CPUID_REG_EAX), 22, "a maximum leaf of 22");
 	for (i = 0; i < ARRAY_SIZE(gone); i++)
-		EQ(has(gone[i]), 1, "and has %s", gone[i]);
+		TAP_EQ(has(gone[i]), 1, "and has %s", gone[i]);
 	TAP_EQ(apply("haswell"), 0, "with the baseline Haswell");
 	instruction(regs);
 	TAP_EQ(regs[0], 0x000306f0, "it reads leaf 1 EAX");
@@ -227,9 +221,9 @@ static void test_haswell_on_kaby_lake(void)
 	TAP_EQ(regs[3], 0x0f8bfbff, "leaf 1 EDX");
 	TAP_EQ(shown(0, 0, CPUID_REG_EAX), 13, "a maximum leaf of 13");
 	for (i = 0; i < ARRAY_SIZE(gone); i++)
-		EQ(has(gone[i]), 0, "%s is gone", gone[i]);
+		TAP_EQ(has(gone[i]), 0, "%s is gone", gone[i]);
 	for (i = 0; i < ARRAY_SIZE(stay); i++)
-		EQ(has(stay[i]), 1, "%s stays", stay[i]);
+		TAP_EQ(has(stay[i]), 1, "%s stays", stay[i]);
 	TAP_EQ(shown(0x80000002, 0, CPUID_REG_EAX), 0x65746e49, "the brand string is left alone");
 	TAP_EQ(shown(0xd, 0, CPUID_REG_EAX), 7, "XCR0 may have x87, SSE and AVX");
 	TAP_EQ(apply("skylake"), 0, "the baseline of its own generation runs");
@@ -260,8 +254,9 @@ static void test_models(void)
 	for (i = 0; i < ARRAY_SIZE(models); i++) {
 		offer_named(models[i].model);
 		for (j = 0, past = 0; j < cpu_nr_baselines; j++) {
-			EQ(apply(cpu_baselines[j].name), past ? -1 : 0, "%s: %s %s",
-			   models[i].model, cpu_baselines[j].name, past ? "is refused" : "runs");
+			TAP_EQ(apply(cpu_baselines[j].name), past ? -1 : 0, "%s: %s %s",
+			       models[i].model, cpu_baselines[j].name,
+			       past ? "is refused" : "runs");
 			past |= !strcmp(cpu_baselines[j].name, models[i].best);
 		}
 	}
@@ -314,7 +309,7 @@ static void test_missing_numbers(void)
 	add(&guest.l, (struct kvm_cpuid_entry2) { 7, 1, .edx = 0x4000, INDEXED });
 	add(&guest.l, (struct kvm_cpuid_entry2) { .function = 1, .ecx = BIT(16) | OSXSAVE });
 	TAP_EQ(lacks(), 4,
-	       "wider addresses, a PMU and bits without a name; OSXSAVE is the guest's own");
+		   "wider addresses, a PMU and bits without a name; OSXSAVE is the guest's own");
 	says("CPUID.1.0:ECX[16] CPUID.7.1:EDX[14] arch_perfmon:4(here:0) "
 	     "physical-address-bits:46(here:39)", "each is named");
 	guest.l.nent = 0;
@@ -353,7 +348,7 @@ static void test_refusals(void)
 	says("--cpu merom,+avx2: avx2 is no use without avx", "is named");
 	TAP_EQ(apply("merom,+xsave,+avx,+avx2"), 0, "with what it needs it runs");
 	TAP_EQ(apply("haswell,-frobfrobfrobfrobfrobfrobfrobfrobfrobfrobfrobfrobfrobfrobfrobfrob"),
-	       -1, "a very long word");
+		   -1, "a very long word");
 }
 
 static void test_features(void)
@@ -366,7 +361,7 @@ static void test_features(void)
 	TAP_EQ(has("rdseed") && !has("rdrand"), 1, "they are");
 	TAP_EQ(apply("host,-avx"), 0, "what needs a feature that is gone");
 	TAP_EQ(has("avx2") || has("fma") || has("f16c") || has("avx512f") || has("avx512dq"), 0,
-	       "goes with it");
+		   "goes with it");
 	TAP_EQ(shown(0xd, 0, CPUID_REG_EAX), 3, "and so do its state components");
 	TAP_EQ(shown(0xd, 0, CPUID_REG_ECX), 576, "the area is smaller");
 	TAP_EQ(!cpu_find(&guest.l, 0xd, 2) && !cpu_find(&guest.l, 0xd, 5), 1, "their leaves, too");
@@ -375,12 +370,12 @@ static void test_features(void)
 	TAP_EQ(shown(0xd, 0, CPUID_REG_EBX), 0x340, "and its area");
 	TAP_EQ(apply("host,-xsave"), 0, "XSAVE");
 	TAP_EQ(shown(0xd, 0, CPUID_REG_EAX) | shown(0xd, 0, CPUID_REG_EBX) |
-	       shown(0xd, 1, CPUID_REG_EAX), 0, "leaves nothing of leaf 0xd");
+		   shown(0xd, 1, CPUID_REG_EAX), 0, "leaves nothing of leaf 0xd");
 	TAP_EQ(apply("haswell,-hypervisor"), 0, "that there is a hypervisor");
 	TAP_EQ(has("hypervisor"), 0, "can be hidden");
 	TAP_EQ(apply("merom"), 0, "the oldest baseline");
 	TAP_EQ(has("x2apic") && has("tsc_deadline_timer") && has("kvmclock"), 1,
-	       "has what the driver does by itself");
+		   "has what the driver does by itself");
 	TAP_EQ(has("arch_capabilities") || has("tsc_adjust"), 0, "and no bits of later processors");
 }
 
@@ -397,7 +392,7 @@ static void test_leaves(void)
 	TAP_EQ(apply("host"), 0, "without a baseline");
 	TAP_EQ(guest.l.nent, host.l.nent, "every leaf is the host's");
 	TAP_EQ(memcmp(guest.l.entries, host.l.entries, host.l.nent * sizeof(host.l.entries[0])), 0,
-	       "and every bit");
+		   "and every bit");
 	TAP_EQ(apply("merom"), 0, "under merom");
 	for (i = 0; i < guest.l.nent; i++)
 		beyond += guest.l.entries[i].function > 0xa &&
@@ -408,7 +403,8 @@ static void test_leaves(void)
 	TAP_EQ(shown(1, 0, CPUID_REG_EAX), 0x50657, "family 6, model 85, stepping 7");
 	TAP_EQ(shown(0, 0, CPUID_REG_EAX), 0x16, "its own last leaf");
 	TAP_EQ(!cpu_find(&guest.l, 7, 2) && !cpu_find(&guest.l, 0x14, 0) &&
-	       !cpu_find(&guest.l, 0x80000021, 0), 1, "what the table does not know is not shown");
+		   !cpu_find(&guest.l, 0x80000021, 0), 1,
+	       "what the table does not know is not shown");
 	TAP_EQ(shown(7, 0, CPUID_REG_EAX), 0, "no index of leaf 7 without a feature in it");
 	TAP_EQ(shown(0xd, 0, CPUID_REG_EAX), 0x2e7, "state components");
 	TAP_EQ(shown(0xd, 0, CPUID_REG_ECX), 2696, "and the size of all");

@@ -11,14 +11,6 @@
 #include "selftests/lib/tap.h"
 #include "selftests/unit/model.h"
 
-#define EQ(got, want, ...)							\
-	do {									\
-		char _name[256];						\
-										\
-		snprintf(_name, sizeof(_name), __VA_ARGS__);			\
-		TAP_EQ(got, want, _name);					\
-	} while (0)
-
 #define ENTRY_BOUND	80	/* monitors have no more room */
 
 static void read_ones(void *ctx, u32 leaf, u32 index, u32 regs[4])
@@ -95,8 +87,8 @@ static void check_never(const struct model *model, const struct vcpu_cpuid *cpui
 			for (j = 0; j < 4; j++)
 				seen |= regs[j] & never[i].regs[j];
 		}
-		EQ(seen, 0, "%s: %s is not shown (leaf %#x)", model->name, never[i].what,
-		   never[i].leaf);
+		TAP_EQ(seen, 0, "%s: %s is not shown (leaf %#x)", model->name, never[i].what,
+		       never[i].leaf);
 	}
 }
 
@@ -117,12 +109,12 @@ static void check_words(const struct model *model, const struct cpuid_host *host
 		if (!cpuid_lookup(cpuid, info->leaf, info->index))
 			continue;
 		host->read(host->ctx, info->leaf, info->index, regs);
-		EQ(cpuid->words[i] & ~(regs[info->reg] | emulated[i]), 0,
-		   "%s: leaf %#x.%u reg %u has only what the host has or we emulate",
-		   model->name, info->leaf, info->index, info->reg);
-		EQ(cpuid->words[i] & emulated[i], emulated[i],
-		   "%s: leaf %#x.%u reg %u has all that we emulate",
-		   model->name, info->leaf, info->index, info->reg);
+		TAP_EQ(cpuid->words[i] & ~(regs[info->reg] | emulated[i]), 0,
+		       "%s: leaf %#x.%u reg %u has only what the host has or we emulate",
+		       model->name, info->leaf, info->index, info->reg);
+		TAP_EQ(cpuid->words[i] & emulated[i], emulated[i],
+		       "%s: leaf %#x.%u reg %u has all that we emulate",
+		       model->name, info->leaf, info->index, info->reg);
 	}
 }
 
@@ -139,25 +131,27 @@ static void check_leaves(const struct model *model, const struct vcpu_cpuid *cpu
 	max = cpuid_lookup(cpuid, 0, 0)->eax;
 	for (i = 0; i < ARRAY_SIZE(needed); i++)
 		if (needed[i] <= max || needed[i] >= 0x40000000)
-			EQ(!!cpuid_lookup(cpuid, needed[i], 0), 1, "%s: leaf %#x exists",
-			   model->name, needed[i]);
+			TAP_EQ(!!cpuid_lookup(cpuid, needed[i], 0), 1, "%s: leaf %#x exists",
+			       model->name, needed[i]);
 	e = cpuid_lookup(cpuid, 0x40000000, 0);
-	EQ(memcmp(&e->ebx, "KVMKVMKVM\0\0\0", 12), 0, "%s: the signature is KVM's", model->name);
+	TAP_EQ(memcmp(&e->ebx, "KVMKVMKVM\0\0\0", 12), 0, "%s: the signature is KVM's",
+	       model->name);
 	e = cpuid_lookup(cpuid, 0x80000008, 0);
-	EQ(e->eax, 0x3028, "%s: widths of addresses are the host's", model->name);
+	TAP_EQ(e->eax, 0x3028, "%s: widths of addresses are the host's", model->name);
 	e = cpuid_lookup(cpuid, 1, 0);
-	EQ(e->ebx, 0x0800, "%s: leaf 1 tells no APIC ID and no thread count", model->name);
+	TAP_EQ(e->ebx, 0x0800, "%s: leaf 1 tells no APIC ID and no thread count", model->name);
 }
 
 static void check_bound(const struct model *model, const struct cpuid_host *host, u32 nr)
 {
 	u32 room = nr - 1;
 
-	EQ(nr <= ENTRY_BOUND, 1, "%s: %u entries fit into %u", model->name, nr, ENTRY_BOUND);
-	EQ(cpuid_policy_list(host, list, &room), -E2BIG, "%s: one entry less: E2BIG", model->name);
-	EQ(room, nr - 1, "%s: E2BIG leaves the count alone", model->name);
+	TAP_EQ(nr <= ENTRY_BOUND, 1, "%s: %u entries fit into %u", model->name, nr, ENTRY_BOUND);
+	TAP_EQ(cpuid_policy_list(host, list, &room), -E2BIG, "%s: one entry less: E2BIG",
+	       model->name);
+	TAP_EQ(room, nr - 1, "%s: E2BIG leaves the count alone", model->name);
 	room = 0;
-	EQ(cpuid_policy_list(host, NULL, &room), -E2BIG, "%s: no entry: E2BIG", model->name);
+	TAP_EQ(cpuid_policy_list(host, NULL, &room), -E2BIG, "%s: no entry: E2BIG", model->name);
 }
 
 static void check_model(struct model *model)
@@ -170,18 +164,18 @@ static void check_model(struct model *model)
 	check_words(model, &host, &cpuid);
 	check_leaves(model, &cpuid);
 	check_bound(model, &host, cpuid.nr);
-	EQ(cpuid.maxphyaddr, 40, "%s: maxphyaddr", model->name);
+	TAP_EQ(cpuid.maxphyaddr, 40, "%s: maxphyaddr", model->name);
 
 	bare.needs = 0;
 	cpuid = guest_of(&bare);
-	EQ(cpuid_has(&cpuid, CPUID_RDTSCP) || cpuid_has(&cpuid, CPUID_INVPCID) ||
-	   cpuid_has(&cpuid, CPUID_XSAVES) || cpuid_has(&cpuid, CPUID_SPEC_CTRL) ||
-	   cpuid_has(&cpuid, CPUID_PKU) || cpuid_has(&cpuid, CPUID_RDPID), 0,
-	   "%s: what needs a VMX control is not shown without", model->name);
-	EQ(cpuid.words[CPUID_WORD_1_ECX] & (BIT(12) | BIT(28) | BIT(29)), 0,
-	   "%s: no AVX unless the host has enabled its state", model->name);
-	EQ(cpuid.words[CPUID_WORD_7_EBX] & 0xd0230020, cpuid.words[CPUID_WORD_7_EBX] & 0x20000,
-	   "%s: no AVX2, no AVX-512 likewise", model->name);
+	TAP_EQ(cpuid_has(&cpuid, CPUID_RDTSCP) || cpuid_has(&cpuid, CPUID_INVPCID) ||
+	       cpuid_has(&cpuid, CPUID_XSAVES) || cpuid_has(&cpuid, CPUID_SPEC_CTRL) ||
+	       cpuid_has(&cpuid, CPUID_PKU) || cpuid_has(&cpuid, CPUID_RDPID), 0,
+	       "%s: what needs a VMX control is not shown without", model->name);
+	TAP_EQ(cpuid.words[CPUID_WORD_1_ECX] & (BIT(12) | BIT(28) | BIT(29)), 0,
+	       "%s: no AVX unless the host has enabled its state", model->name);
+	TAP_EQ(cpuid.words[CPUID_WORD_7_EBX] & 0xd0230020, cpuid.words[CPUID_WORD_7_EBX] & 0x20000,
+	       "%s: no AVX2, no AVX-512 likewise", model->name);
 }
 
 static void check_all_ones(void)
@@ -195,19 +189,19 @@ static void check_all_ones(void)
 	check_never(&ones, &cpuid);
 	/* A Kaby Lake's guest under KVM reads these, with TSC_DEADLINE and OSXSAVE added. */
 	TAP_EQ(cpuid.words[CPUID_WORD_1_ECX], 0xfffa3203 & ~(BIT(24) | BIT(27)),
-	       "leaf 1 ECX is what a guest of KVM reads");
+		   "leaf 1 ECX is what a guest of KVM reads");
 	TAP_EQ(cpuid.words[CPUID_WORD_1_EDX], 0x0f8bfbff,
-	       "leaf 1 EDX is what a guest of KVM reads");
+		   "leaf 1 EDX is what a guest of KVM reads");
 	TAP_EQ(cpuid_lookup(&cpuid, 0, 0)->eax, 0x1f, "the last basic leaf is bounded");
 	TAP_EQ(cpuid_lookup(&cpuid, 0x80000000, 0)->eax, 0x80000008,
-	       "the last extended leaf is bounded");
+		   "the last extended leaf is bounded");
 	TAP_EQ(cpuid_lookup(&cpuid, 0x80000008, 0)->eax, 0x3030,
-	       "widths of addresses are what four levels of tables reach");
+		   "widths of addresses are what four levels of tables reach");
 	TAP_EQ(cpuid.nr <= ENTRY_BOUND, 1, "every bit set: the list still fits");
 	TAP_EQ(cpuid_policy_xcr0(&host), 0x2e7, "XCR0 is bounded to what may be shown");
 	memset(host.enabled, 0, sizeof(host.enabled));
 	TAP_EQ(cpuid_policy_word(&host, CPUID_WORD_7_EBX), 2,
-	       "what the kernel has disabled is not shown");
+		   "what the kernel has disabled is not shown");
 }
 
 static void set_entries(struct vcpu_cpuid *cpuid, const struct kvm_cpuid_entry2 *entries,
@@ -366,7 +360,7 @@ static void check_derived(void)
 	set_entries(&cpuid, entries, 0);
 	TAP_EQ(cpuid.maxphyaddr, 36, "maxphyaddr without CPUID");
 	TAP_EQ(cpuid.cr4_reserved & (X86_CR4_SMAP | X86_CR4_OSXSAVE), 0,
-	       "no CPUID set yet: CR4 as the processor can");
+		   "no CPUID set yet: CR4 as the processor can");
 	TAP_EQ(cpuid.xcr0_allowed, 1, "no CPUID set yet: XCR0 is x87");
 	entries[3].eax = 0x3127;
 	TAP_EQ(cpuid_entries_valid(entries, 4), 0, "49 bits of linear address are refused");
@@ -389,7 +383,8 @@ static void check_table(void)
 		}
 		for (i = 0; i < cpuid_nr_leaves; i++)
 			listed |= cpuid_leaves[i].leaf == cpuid_word_info[word].leaf;
-		EQ(listed, 1, "leaf %#x of a feature word is offered", cpuid_word_info[word].leaf);
+		TAP_EQ(listed, 1, "leaf %#x of a feature word is offered",
+		       cpuid_word_info[word].leaf);
 	}
 	for (i = 1; i < cpuid_nr_leaves; i++)
 		unsorted += cpuid_leaves[i].leaf <= cpuid_leaves[i - 1].leaf;

@@ -225,15 +225,13 @@ static void test_damages(void)
 {
 	struct boot boot;
 	struct image img;
-	char name[128];
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(damages); i++) {
 		damages[i].make();
 		memcpy(file + damages[i].offset, &damages[i].value, damages[i].size);
 		img = image_of(file, sizeof(file));
-		snprintf(name, sizeof(name), "refused: %s", damages[i].name);
-		TAP_EQ(load_kernel(&img, &ram, &boot), -EINVAL, name);
+		TAP_EQ(load_kernel(&img, &ram, &boot), -EINVAL, "refused: %s", damages[i].name);
 		if (!tap_ok(strstr(img.why, damages[i].words), "its words say so"))
 			printf("# expected \"%s\" in \"%s\"\n", damages[i].words, img.why);
 		image_close(&img);

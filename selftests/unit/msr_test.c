@@ -7,14 +7,6 @@
 #include "selftests/lib/tap.h"
 #include "vmx/cpu/msr_table.h"
 
-#define EQ(got, want, ...)							\
-	do {									\
-		char _name[256];						\
-										\
-		snprintf(_name, sizeof(_name), __VA_ARGS__);			\
-		TAP_EQ(got, want, _name);					\
-	} while (0)
-
 #define MAXPHYADDR	40
 
 static bool is_stored(const struct msr_row *row)
@@ -106,9 +98,9 @@ static void check_monitors(void)
 
 	for (i = 0; i < ARRAY_SIZE(boot); i++)
 		for (index = boot[i].first; index <= boot[i].last; index++)
-			EQ(accepts(index, boot[i].value, true), 1,
-			   "user space may write %#llx to MSR %#x",
-			   (unsigned long long)boot[i].value, index);
+			TAP_EQ(accepts(index, boot[i].value, true), 1,
+			       "user space may write %#llx to MSR %#x",
+			       (unsigned long long)boot[i].value, index);
 }
 
 static void check_absent(void)
@@ -121,7 +113,7 @@ static void check_absent(void)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(absent); i++)
-		EQ(!msr_find(absent[i]), 1, "there is no MSR %#x", absent[i]);
+		TAP_EQ(!msr_find(absent[i]), 1, "there is no MSR %#x", absent[i]);
 }
 
 static void check_addresses(void)
@@ -132,12 +124,12 @@ static void check_addresses(void)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(addresses); i++) {
-		EQ(accepts(addresses[i], 0x00007fffffffffff, false), 1,
-		   "MSR %#x takes the last address of the lower half", addresses[i]);
-		EQ(accepts(addresses[i], 0xffff800000000000, false), 1,
-		   "MSR %#x takes the first address of the upper half", addresses[i]);
-		EQ(accepts(addresses[i], 0x0000800000000000, false), 0,
-		   "MSR %#x refuses an address that is not canonical", addresses[i]);
+		TAP_EQ(accepts(addresses[i], 0x00007fffffffffff, false), 1,
+		       "MSR %#x takes the last address of the lower half", addresses[i]);
+		TAP_EQ(accepts(addresses[i], 0xffff800000000000, false), 1,
+		       "MSR %#x takes the first address of the upper half", addresses[i]);
+		TAP_EQ(accepts(addresses[i], 0x0000800000000000, false), 0,
+		       "MSR %#x refuses an address that is not canonical", addresses[i]);
 	}
 }
 

@@ -86,11 +86,12 @@ static void cmos_write(void *dev, u64 offset, u64 value, unsigned int size)
 		c->index = value % CMOS_SIZE;	/* the top bit masks NMI, which there is none of */
 }
 
-static void cmos_loaded(void *dev)
+static const char *cmos_loaded(void *dev)
 {
 	struct cmos *c = dev;
 
 	c->index %= CMOS_SIZE;
+	return NULL;
 }
 
 /**
@@ -104,5 +105,6 @@ void cmos_init(struct vm *vm)
 	};
 
 	bus_add(&vm->bus, &region, 1, &cmos);
-	vm_keep(vm, &(struct kept) { "cmos", &cmos, sizeof(cmos), cmos_loaded, &cmos });
+	vm_keep(vm, &(struct kept) { .name = "cmos", .state = &cmos, .size = sizeof(cmos),
+				     .loaded = cmos_loaded, .dev = &cmos });
 }

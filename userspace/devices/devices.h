@@ -32,9 +32,10 @@ struct serial *serial_init(struct vm *vm, void (*put)(u8 byte));
 unsigned int serial_room(struct serial *s);
 void serial_receive(struct serial *s, const u8 *data, unsigned int n);
 
-int disks_init(struct vm *vm, char **specs, unsigned int n);
+int disks_init(struct vm *vm, char * const *specs, unsigned int n);
 int disks_start(void);
 void disks_stop(void);
+int disks_settle(void);
 
 void acpi_write_tables(const struct ram *ram, bool pci);
 

@@ -23,8 +23,18 @@
 #define QCOW2_MAGIC	"QFI\xfb"
 #define DISCARD_MOST	0x400000	/* sectors of one request */
 
+/* What is saved of one: the first two must be as they were. */
+struct disk_saved {
+	u64 sectors;
+	u32 read_only, reserved;
+	struct virtio_saved virtio;
+};
+
+_Static_assert(sizeof(struct disk_saved) == 368, "as Documentation/save-format.rst has it");
+
 struct disk {
 	struct virtio virtio;
+	struct disk_saved saved;
 	struct virtio_blk_config config;
 	const char *path;
 	int fd;
@@ -270,8 +280,36 @@ static void describe(struct disk *d)
 	d->virtio.dev = d;
 }
 
+static void saving(void *dev)
+{
+	struct disk *d = dev;
+
+	d->saved = (struct disk_saved) {
+		.sectors = d->config.capacity, .read_only = d->read_only,
+	};
+	virtio_save(&d->virtio, &d->saved.virtio);
+}
+
+static const char *loaded(void *dev)
+{
+	struct disk *d = dev;
+
+	if (d->saved.sectors != d->config.capacity)
+		return "its image had another size";
+	if (d->saved.read_only != d->read_only)
+		return d->read_only ? "it could be written, and this one is read-only" :
+				      "it was read-only, and this one is not";
+	virtio_restore(&d->virtio, &d->saved.virtio);
+	return NULL;
+}
+
 static int add_disk(struct disk *d, struct vm *vm, char *spec)
 {
+	struct kept kept = {
+		.state = &d->saved, .size = sizeof(d->saved), .loaded = loaded, .dev = d,
+		.saving = saving,
+	};
+
 	d->fd = -1;
 	if (parse(d, spec) || open_image(d))
 		return -1;
@@ -280,6 +318,8 @@ static int add_disk(struct disk *d, struct vm *vm, char *spec)
 		report("--disk %s: %s", d->path, strerror(errno));
 		return -1;
 	}
+	snprintf(kept.name, sizeof(kept.name), "disk%u", (unsigned int)(d - disks));
+	vm_keep(vm, &kept);
 	return 0;
 }
 
@@ -307,7 +347,7 @@ static int check_driver(const struct vm *vm)
  *
  * Return: 0, or -1 with the reason reported.
  */
-int disks_init(struct vm *vm, char **specs, unsigned int n)
+int disks_init(struct vm *vm, char * const *specs, unsigned int n)
 {
 	unsigned int i;
 
@@ -351,4 +391,24 @@ void disks_stop(void)
 
 	for (i = 0; i < nr_disks; i++)
 		virtio_stop(&disks[i].virtio);
+}
+
+/**
+ * disks_settle() - stop the disks, and write what the guest has written
+ *
+ * A saved guest takes for written what the host's page cache has.
+ *
+ * Context: no vCPU runs. Return: 0, or -1 with the reason reported; disks_start() undoes it.
+ */
+int disks_settle(void)
+{
+	struct disk *d;
+
+	disks_stop();
+	for (d = disks; d < disks + nr_disks; d++)
+		if (!d->read_only && flush(d) != VIRTIO_BLK_S_OK) {
+			report("--disk %s: %s", d->path, strerror(errno));
+			return -1;
+		}
+	return 0;
 }

@@ -111,6 +111,14 @@ static void send_pending(struct pci_device *d)
 			pci_interrupt(d, vector);
 }
 
+static void route(struct pci_device *d, unsigned int vector)
+{
+	const u32 *entry = d->table[vector];
+
+	if (!(entry[3] & ENTRY_MASKED))
+		irq_route(d->vm, d->gsi[vector], entry[0], entry[1], entry[2]);
+}
+
 static u64 table_read(void *dev, u64 offset, unsigned int size)
 {
 	struct pci_device *d = dev;
@@ -128,16 +136,12 @@ static u64 table_read(void *dev, u64 offset, unsigned int size)
 static void table_write(void *dev, u64 offset, u64 value, unsigned int size)
 {
 	struct pci_device *d = dev;
-	u32 *entry;
 
 	if (offset + size > sizeof(d->table))
 		return;
 	pthread_mutex_lock(&d->lock);
 	memcpy((u8 *)d->table + offset, &value, size);
-	entry = d->table[offset / sizeof(d->table[0])];
-	if (!(entry[3] & ENTRY_MASKED))
-		irq_route(d->vm, d->gsi[offset / sizeof(d->table[0])], entry[0], entry[1],
-			  entry[2]);
+	route(d, offset / sizeof(d->table[0]));
 	send_pending(d);
 	pthread_mutex_unlock(&d->lock);
 }
@@ -317,6 +321,40 @@ int pci_add_msix(struct pci_device *d, unsigned int bar)
 }
 
 /**
+ * pci_save() - what is to be saved of a device
+ * @d:		the device; nobody uses it
+ * @to:		filled in
+ */
+void pci_save(const struct pci_device *d, struct pci_saved *to)
+{
+	*to = (struct pci_saved) { .pending = d->pending };
+	memcpy(to->config, d->config, sizeof(to->config));
+	memcpy(to->table, d->table, sizeof(to->table));
+}
+
+/**
+ * pci_restore() - give a device what was saved of one
+ * @d:		the device, with its windows and capabilities; nobody uses it yet
+ * @from:	of the same kind of device, or anything: what a guest could not write is not taken
+ *
+ * The route of a message is the driver's to be told of again, and so is the level of INTx.
+ */
+void pci_restore(struct pci_device *d, const struct pci_saved *from)
+{
+	unsigned int i;
+
+	for (i = 0; i < sizeof(d->config); i++)
+		d->config[i] = (d->config[i] & ~d->writable[i]) |
+			       (from->config[i] & d->writable[i]);
+	memcpy(d->table, from->table, sizeof(d->table));
+	d->pending = from->pending;
+	for (i = 0; i < PCI_VECTORS; i++)
+		route(d, i);
+	if (from->config[PCI_STATUS] & PCI_STATUS_INTERRUPT)
+		set_line(d, true);
+}
+
+/**
  * pci_init() - the bus, with a bridge in slot 0, without which Linux does not take it for one
  * @vm:		the VM; its reset port is on the bus already
  */
@@ -328,5 +366,7 @@ void pci_init(struct vm *vm)
 	static const struct pci_ids bridge = { 0x8086, 0x0d57, 0, 0, 0, 0x060000 };
 
 	bus_add(&vm->bus, &region, 1, NULL);
+	vm_keep(vm, &(struct kept) { .name = "pci", .state = &bus.address,
+				     .size = sizeof(bus.address) });
 	pci_add(&bus.bridge, vm, &bridge);
 }

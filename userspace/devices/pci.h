@@ -40,6 +40,12 @@ struct pci_device {
 	int event[PCI_VECTORS];
 };
 
+/* What is saved of one, in Documentation/save-format.rst's words. */
+struct pci_saved {
+	u8 config[256];
+	u32 table[PCI_VECTORS][4], pending, reserved;
+};
+
 struct pci_ids {
 	u16 vendor, device, subsystem_vendor, subsystem;
 	u8 revision;
@@ -54,5 +60,7 @@ int pci_add_msix(struct pci_device *d, unsigned int bar);
 bool pci_has_msix(const struct pci_device *d);
 void pci_interrupt(struct pci_device *d, unsigned int vector);
 void pci_end_interrupt(struct pci_device *d);
+void pci_save(const struct pci_device *d, struct pci_saved *to);
+void pci_restore(struct pci_device *d, const struct pci_saved *from);
 
 #endif

@@ -68,9 +68,10 @@ static void leave_write(void *dev, u64 offset, u64 value, unsigned int size)
 	vm_leave(dev);
 }
 
-static void power_loaded(void *dev)
+static const char *power_loaded(void *dev)
 {
 	power.restored++;
+	return NULL;
 }
 
 /**
@@ -88,5 +89,6 @@ void power_init(struct vm *vm)
 	};
 
 	bus_add(&vm->bus, regions, ARRAY_SIZE(regions), vm);
-	vm_keep(vm, &(struct kept) { "power", &power, sizeof(power), power_loaded, vm });
+	vm_keep(vm, &(struct kept) { .name = "power", .state = &power, .size = sizeof(power),
+				     .loaded = power_loaded, .dev = vm });
 }

@@ -200,7 +200,7 @@ static void serial_write(void *dev, u64 offset, u64 value, unsigned int size)
 }
 
 /* What did not come from here may be anything; the line is the driver's to be told of again. */
-static void serial_loaded(void *dev)
+static const char *serial_loaded(void *dev)
 {
 	struct serial *s = dev;
 
@@ -209,6 +209,7 @@ static void serial_loaded(void *dev)
 	s->r.irq = interrupt_id(s) != IIR_NONE && (s->r.mcr & MCR_OUT2);
 	vm_irq(s->vm, IRQ_COM1, s->r.irq);
 	vm_wake(s->vm);
+	return NULL;
 }
 
 /**
@@ -227,7 +228,8 @@ struct serial *serial_init(struct vm *vm, void (*put)(u8 byte))
 	com1.vm = vm;
 	com1.put = put;
 	bus_add(&vm->bus, &region, 1, &com1);
-	vm_keep(vm, &(struct kept) { "serial", &com1.r, sizeof(com1.r), serial_loaded, &com1 });
+	vm_keep(vm, &(struct kept) { .name = "serial", .state = &com1.r, .size = sizeof(com1.r),
+				     .loaded = serial_loaded, .dev = &com1 });
 	return &com1;
 }
 

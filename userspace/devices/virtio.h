@@ -35,8 +35,19 @@ struct virtio {
 	bool started, stopping;
 };
 
+/* What is saved of one. */
+struct virtio_saved {
+	u64 accepted, desc, avail, used;
+	u32 offered_select, accepted_select;
+	u16 queue_select, queue_vector, config_vector, queue_size, queue_next;
+	u8 queue_enabled, status, isr, reserved[3];
+	struct pci_saved pci;
+};
+
 int virtio_add(struct virtio *v, struct vm *vm, u16 type);
 int virtio_start(struct virtio *v);
 void virtio_stop(struct virtio *v);
+void virtio_save(const struct virtio *v, struct virtio_saved *to);
+void virtio_restore(struct virtio *v, const struct virtio_saved *from);
 
 #endif

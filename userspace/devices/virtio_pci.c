@@ -91,6 +91,11 @@ static u16 valid_vector(u16 vector)
 	return vector < PCI_VECTORS ? vector : NO_VECTOR;
 }
 
+static bool valid_size(u32 size)
+{
+	return size && size <= VIRTQUEUE_SIZE && !(size & (size - 1));
+}
+
 static void kick(struct virtio *v)
 {
 	u64 one = 1;
@@ -266,7 +271,7 @@ static void common_set_queue(struct virtio *v, u64 offset, u32 value)
 		return;
 	switch (offset) {
 	case VIRTIO_PCI_COMMON_Q_SIZE:
-		if (value && value <= VIRTQUEUE_SIZE && !(value & (value - 1)))
+		if (valid_size(value))
 			vq->size = value;
 		break;
 	case VIRTIO_PCI_COMMON_Q_ENABLE:
@@ -381,13 +386,18 @@ static void *serve(void *arg)
 }
 
 /**
- * virtio_start() - start the device's thread
- * @v:		the device
+ * virtio_start() - start the device's thread, which looks at the queue at once
+ * @v:		the device; one that is started stays so
  *
  * Context: signals are blocked and stay so in the new thread. Return: 0, or -1 with errno set.
  */
 int virtio_start(struct virtio *v)
 {
+	if (v->started)
+		return 0;
+	v->stopping = false;
+	/* The last notification may have come before a stop, or where the guest was saved. */
+	kick(v);
 	errno = pthread_create(&v->thread, NULL, serve, v);
 	v->started = !errno;
 	return v->started ? 0 : -1;
@@ -407,6 +417,53 @@ void virtio_stop(struct virtio *v)
 	kick(v);
 	pthread_join(v->thread, NULL);
 	v->started = false;
+}
+
+/* --- saved and restored --------------------------------------------------------------------- */
+
+/**
+ * virtio_save() - what is to be saved of a device
+ * @v:		the device, stopped
+ * @to:		filled in
+ */
+void virtio_save(const struct virtio *v, struct virtio_saved *to)
+{
+	*to = (struct virtio_saved) {
+		.accepted = v->accepted,
+		.desc = v->vq.desc, .avail = v->vq.avail, .used = v->vq.used,
+		.offered_select = v->offered_select, .accepted_select = v->accepted_select,
+		.queue_select = v->queue_select, .queue_vector = v->queue_vector,
+		.config_vector = v->config_vector, .queue_size = v->vq.size,
+		.queue_next = v->vq.next, .queue_enabled = v->vq.enabled,
+		.status = v->status, .isr = v->isr,
+	};
+	pci_save(&v->pci, &to->pci);
+}
+
+/**
+ * virtio_restore() - give a device what was saved of one
+ * @v:		the device, not started yet
+ * @from:	of the same kind of device, or anything: only what a guest could write gets in
+ */
+void virtio_restore(struct virtio *v, const struct virtio_saved *from)
+{
+	reset(v);
+	v->accepted = from->accepted;
+	v->vq.desc = from->desc;
+	v->vq.avail = from->avail;
+	v->vq.used = from->used;
+	v->offered_select = from->offered_select;
+	v->accepted_select = from->accepted_select;
+	v->queue_select = from->queue_select;
+	v->queue_vector = valid_vector(from->queue_vector);
+	v->config_vector = valid_vector(from->config_vector);
+	if (valid_size(from->queue_size))
+		v->vq.size = from->queue_size;
+	v->vq.next = from->queue_next;
+	v->vq.enabled = from->queue_enabled;
+	v->status = from->status;
+	v->isr = from->isr;
+	pci_restore(&v->pci, &from->pci);
 }
 
 /* --- the device ----------------------------------------------------------------------------- */

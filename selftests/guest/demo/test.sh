@@ -5,28 +5,7 @@
 # kvm-intel, and the host has nothing to complain about. Runs here; the demo boots its lab.
 
 here=$(dirname "$0")
-count=0
-failed=0
-
-# check STATUS NAME: the case held if STATUS is 0
-check()
-{
-	count=$((count + 1))
-	if [ "$1" -eq 0 ]; then
-		echo "ok $count - $2"
-	else
-		failed=$((failed + 1))
-		echo "not ok $count - $2"
-		echo "$output" | tail -n 25 | sed 's/^/# /'
-	fi
-}
-
-# shows PATTERN NAME
-shows()
-{
-	echo "$output" | grep -qE "$1"
-	check $? "$2"
-}
+. "$here"/../../lib/tap.sh
 
 echo "TAP version 13"
 for driver in kvmlet kvm; do
@@ -42,6 +21,4 @@ for driver in kvmlet kvm; do
 	shows '^(kvm-clock|tsc)' "$driver: its clock is kvm-clock, or a TSC that it trusts"
 	shows '^Mem: +[0-9]+ ' "$driver: a command at its prompt answers"
 done
-echo "1..$count"
-echo "# $((count - failed)) passed, $failed failed, 0 skipped"
-[ $failed -eq 0 ]
+tap_end

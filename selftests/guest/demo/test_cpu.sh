@@ -5,28 +5,7 @@
 # Runs here; the demo boots its lab.
 
 here=$(dirname "$0")
-count=0
-failed=0
-
-# check STATUS NAME: the case held if STATUS is 0
-check()
-{
-	count=$((count + 1))
-	if [ "$1" -eq 0 ]; then
-		echo "ok $count - $2"
-	else
-		failed=$((failed + 1))
-		echo "not ok $count - $2"
-		echo "$output" | tail -n 40 | sed 's/^/# /'
-	fi
-}
-
-# shows PATTERN NAME
-shows()
-{
-	echo "$output" | grep -qE "$1"
-	check $? "$2"
-}
+. "$here"/../../lib/tap.sh
 
 echo "TAP version 13"
 output=$("$here"/demo --cpu corei7_skylake_x --guest-cpu haswell 2>&1 | tr -d '\r')
@@ -47,6 +26,4 @@ for flag in bmi1 avx2 smep bmi2 invpcid fma movbe rdrand; do
 	echo "$flags" | grep -q " $flag "
 	check $? "$flag stays"
 done
-echo "1..$count"
-echo "# $((count - failed)) passed, $failed failed, 0 skipped"
-[ $failed -eq 0 ]
+tap_end

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""A Linux guest writes files to a disk, syncs and powers off, and the host finds them. TAP.
+"""A Linux guest writes files to a disk, is saved and restored meanwhile, syncs and powers off, and
+the host finds them. TAP.
 
 [DRIVER...]: kvmlet and kvm unless told. Debian's own kernel, its own virtio modules: as virtio 1.x
-with MSI-X, as before 1.0, and with INTx. Runs here; the lab is booted once for each driver.
+with MSI-X, and on kvmlet as before 1.0, and with INTx. Runs here; the lab is booted once for each
+driver.
 """
 import os
 import re
@@ -23,7 +25,8 @@ CMDLINE = ("console=ttyS0 loglevel=3 panic=-1 mitigations=off rodata=off init_on
            "cryptomgr.notests nokaslr initcall_blacklist=load_system_certificate_list,"
            "ftrace_check_for_weak_functions,trace_eval_init,init_blk_tracer,init_kprobe_trace,"
            "tracer_init_tracefs")
-RUNS = {"modern": "virtio 1.x, MSI-X", "legacy": "before 1.0, MSI-X", "pci=nomsi": "1.x, INTx"}
+WHAT = {"modern": "virtio 1.x, MSI-X", "legacy": "before 1.0, MSI-X", "pci=nomsi": "1.x, INTx"}
+RUNS = {"kvmlet": list(WHAT), "kvm": ["modern"]}
 LIMIT = "900"
 
 
@@ -54,13 +57,13 @@ def guest_initrd(release):
 def boot(driver, folder):
     """Every run of one driver; returns the lab's status and what was said."""
     kernel = os.path.join(labkernel.folder_of(labkernel.release_of(None)), "vmlinux")
-    words = [os.path.join(LAB, "lab"), "run", "--driver", driver, "--mem", "512", "--cpu",
+    words = [os.path.join(LAB, "lab"), "run", "--driver", driver, "--mem", "768", "--cpu",
              "broadwell_ult", "--limit", LIMIT,
              "--add", os.path.join(REPO, "build", "userspace", "kvmlet") + ":/bin/kvmlet",
              "--add", kernel + ":/vmlinux", "--add", f"{folder}/guest.cpio:/guest.cpio",
              "--add", f"{folder}/cmdline:/cmdline",
              "--add", os.path.join(HERE, "host.sh") + ":/host.sh",
-             "--", "sh", "/host.sh", f"/dev/{driver}", *RUNS]
+             "--", "sh", "/host.sh", f"/dev/{driver}", *RUNS[driver]]
     done = subprocess.run(words, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           stdin=subprocess.DEVNULL, text=True, errors="replace")
     return done.returncode, done.stdout.replace("\r", "")
@@ -68,7 +71,7 @@ def boot(driver, folder):
 
 def judge(cases, driver, word, text):
     """The cases of one run, by what guest and host have said."""
-    what = f"{driver}: {RUNS[word]}"
+    what = f"{driver}: {WHAT[word]}"
 
     def says(pattern, name):
         cases.check(re.search(pattern, text, re.M) is not None, f"{what}: {name}", text)
@@ -78,6 +81,11 @@ def judge(cases, driver, word, text):
     says(r"^guest: second second disk$", "the guest reads")
     says(r"^guest: interrupts .*" + ("IO-APIC" if "nomsi" in word else "PCI-MSI"),
          "interrupts come as they should")
+    says(r"^host: saved, status 106$", "the guest is saved while it writes")
+    says(r"^guest: restored +1$", "and restored")
+    blocks = re.findall(r"^(?:guest|host): block (\w+)", text, re.M)
+    cases.check(len(blocks) == 3 and len(set(blocks)) == 1 and "guest: wrong" not in text,
+                f"{what}: what it wrote meanwhile is there, for guest and host", text)
     says(r"^guest: synced$", "the guest writes and syncs")
     says(r"^host: status 0$", "it powers off")
     says(r"^host: hello written by the guest$", "the host finds the file")
@@ -105,7 +113,7 @@ def main():
             status, said = boot(driver, folder)
         parts = re.split(r"^host: run (\S+)\n", said, flags=re.M)
         runs = dict(zip(parts[1::2], parts[2::2]))
-        for word in RUNS:
+        for word in RUNS[driver]:
             judge(cases, driver, word, runs.get(word, said))
         cases.check(status == 0, f"{driver}: the host has nothing to complain about", said)
     print(f"1..{cases.count}")
