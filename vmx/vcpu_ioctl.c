@@ -15,6 +15,7 @@
 #include "vmx/cpu/mce.h"
 #include "vmx/cpu/msr.h"
 #include "vmx/cpu/regs.h"
+#include "vmx/cpu/smm.h"
 #include "vmx/cpu/xstate.h"
 #include "vmx/ioctl.h"
 #include "vmx/irqchip/irqchip.h"
@@ -96,10 +97,14 @@ static int set_mp_state(void *object, void *data)
 	switch (mp->mp_state) {
 	case KVM_MP_STATE_RUNNABLE:
 		break;
-	case KVM_MP_STATE_UNINITIALIZED:
 	case KVM_MP_STATE_INIT_RECEIVED:
-	case KVM_MP_STATE_HALTED:
 	case KVM_MP_STATE_SIPI_RECEIVED:
+		/* An INIT would be latched. */
+		if (vcpu->smm || READ_ONCE(vcpu->ev.smi_pending))
+			return -EINVAL;
+		fallthrough;
+	case KVM_MP_STATE_UNINITIALIZED:
+	case KVM_MP_STATE_HALTED:
 		if (vcpu->lapic)
 			break;
 		fallthrough;
@@ -138,6 +143,7 @@ static int nmi(void *vcpu, void *data)
 	return 0;
 }
 
+IOCTL_FN(smi, (vcpu_inject_smi(object), 0))
 IOCTL_FN(get_tsc_khz, tsc_get_khz(object))
 IOCTL_FN(set_tsc_khz, tsc_set_khz(object, (unsigned long)data))
 IOCTL_FN(kvmclock_ctrl, pvclock_set_stopped(object))
@@ -213,6 +219,7 @@ const struct ioctl_op vcpu_ops[IOCTL_ROWS] = {
 	IOCTL(KVM_SET_MSRS, .list = set_msrs),
 	IOCTL(KVM_INTERRUPT, .fn = interrupt),
 	IOCTL(KVM_NMI, .fn = nmi),
+	IOCTL(KVM_SMI, .fn = smi),
 	IOCTL(KVM_GET_MP_STATE, .fn = get_mp_state, .parked = true),
 	IOCTL(KVM_SET_MP_STATE, .fn = set_mp_state, .parked = true),
 	IOCTL(KVM_GET_VCPU_EVENTS, .fn = get_events, .whole = true),

@@ -17,6 +17,7 @@
 #include "vmx/cpu/cpuid.h"
 #include "vmx/cpu/cr.h"
 #include "vmx/cpu/msr_table.h"
+#include "vmx/cpu/smm.h"
 #include "vmx/hw/switch.h"
 #include "vmx/irqchip/irqchip.h"
 #include "vmx/vcpu.h"
@@ -99,6 +100,7 @@ static const struct {
 	{ offsetof(struct vcpu_msrs, misc_enable), MISC_ENABLE_READ_ONLY },
 	{ offsetof(struct vcpu_msrs, platform_info), MSR_PLATFORM_INFO_CPUID_FAULT },
 	{ offsetof(struct vcpu_msrs, mcg_cap), MSR_MC_BANKS },
+	{ offsetof(struct vcpu_msrs, smbase), SMM_BASE_RESET },
 };
 
 static const struct {
@@ -281,7 +283,8 @@ static const struct msr_row *find_for(struct vcpu *vcpu, u32 index, bool host)
 {
 	const struct msr_row *row = msr_find(index);
 
-	if (!row || !mce_has(vcpu, index, host) || (!host && !guest_has(vcpu, row)))
+	if (!row || !mce_has(vcpu, index, host) ||
+	    (!host && (!guest_has(vcpu, row) || row->flags & MSR_F_HOST_ONLY)))
 		return NULL;
 	return row;
 }

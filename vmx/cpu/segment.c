@@ -42,25 +42,36 @@ static const struct segment_fields *fields_of(unsigned int nr)
 	return &segment_fields[array_index_nospec(nr, NR_SEGMENTS)];
 }
 
-static void read_fields(unsigned int nr, struct kvm_segment *seg)
+/**
+ * segment_from_ar() - what access rights say of a segment
+ * @seg: set, but for its base, limit and selector, which are 0
+ * @ar: as in the VMCS; without SEG_AR_P it is unusable, too
+ */
+void segment_from_ar(struct kvm_segment *seg, u32 ar)
 {
-	const struct segment_fields *f = fields_of(nr);
-	u32 ar = vmcs_read32(f->ar);
+	bool unusable = (ar & SEG_AR_UNUSABLE) || !(ar & SEG_AR_P);
 
 	*seg = (struct kvm_segment) {
-		.base		= vmcs_readl(f->base),
-		.limit		= vmcs_read32(f->limit),
-		.selector	= vmcs_read16(f->selector),
 		.type		= ar & SEG_AR_TYPE,
 		.s		= !!(ar & SEG_AR_S),
 		.dpl		= (ar >> SEG_AR_DPL_SHIFT) & 3,
-		.present	= !(ar & SEG_AR_UNUSABLE),
+		.present	= !unusable,
 		.avl		= !!(ar & SEG_AR_AVL),
 		.l		= !!(ar & SEG_AR_L),
 		.db		= !!(ar & SEG_AR_DB),
 		.g		= !!(ar & SEG_AR_G),
-		.unusable	= !!(ar & SEG_AR_UNUSABLE),
+		.unusable	= unusable,
 	};
+}
+
+static void read_fields(unsigned int nr, struct kvm_segment *seg)
+{
+	const struct segment_fields *f = fields_of(nr);
+
+	segment_from_ar(seg, vmcs_read32(f->ar));
+	seg->base = vmcs_readl(f->base);
+	seg->limit = vmcs_read32(f->limit);
+	seg->selector = vmcs_read16(f->selector);
 }
 
 /**
@@ -79,7 +90,13 @@ void segment_get(struct vcpu *vcpu, unsigned int nr, struct kvm_segment *seg)
 	*seg = vcpu->segment[nr];
 }
 
-static u32 ar_of(const struct kvm_segment *seg)
+/**
+ * segment_ar() - access rights of a segment
+ * @seg: any
+ *
+ * Return: as in the VMCS.
+ */
+u32 segment_ar(const struct kvm_segment *seg)
 {
 	/* Also of an unusable one: SS has the CPL (SDM 24.4.1). */
 	return (seg->unusable || !seg->present ? SEG_AR_UNUSABLE : SEG_AR_P) |
@@ -103,7 +120,7 @@ void segment_set(struct vcpu *vcpu, unsigned int nr, const struct kvm_segment *s
 	if ((vcpu->vmcs->cached & VMCS_CACHED_SEGMENT(nr)) &&
 	    !memcmp(seg, &vcpu->segment[nr], sizeof(*seg)))
 		return;
-	ar = ar_of(seg);
+	ar = segment_ar(seg);
 	/* Loading a code or data segment accesses it; an entry insists on the bit. */
 	if (nr < SEG_LDTR && !(ar & SEG_AR_UNUSABLE))
 		ar |= 1;
