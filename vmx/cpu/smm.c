@@ -220,7 +220,7 @@ static void resume(struct vcpu *vcpu, const struct smm_area *area)
 
 	cr_force(vcpu, area->cr0, area->cr3, area->cr4, area->efer);
 	load_segments(vcpu, area);
-	for (i = 0; i < NR_GPRS; i++)
+	for (i = 0; i < (has_long_mode(vcpu) ? NR_GPRS : GPR_R8); i++)
 		vcpu_set_gpr(vcpu, i, area->gpr[NR_GPRS - 1 - i]);
 	vcpu_set_rip(vcpu, area->rip);
 	vcpu_set_rflags(vcpu, area->rflags & RFLAGS_DEFINED);
