@@ -275,7 +275,8 @@ static int alloc_parts(struct vcpu *vcpu)
 
 	if (err)
 		return err;
-	vcpu->root = vcpu->roots[0] = mmu_root_get(&vcpu->vm->mmu, 0, 0);
+	vcpu->roots[0] = mmu_root_get(&vcpu->vm->mmu, 0, 0);
+	vcpu->root = vcpu->roots[0];
 	if (!vcpu->root)
 		return -ENOMEM;
 	vcpu->vpid = vpid_alloc();

@@ -120,7 +120,7 @@ static void events(void)
 	       "then a vCPU cannot have got an INIT: EINVAL");
 	TAP_EQ(call(vcpu.fd, KVM_SET_VCPU_EVENTS, &first), 0, "it can be taken back");
 	TAP_EQ(get().smi.pending, 0, "and waits no more");
-	e.smi.smm = e.smi.smm_inside_nmi = e.smi.pending = e.smi.latched_init = 1;
+	memset(&e.smi, 1, sizeof(e.smi));
 	TAP_EQ(call(vcpu.fd, KVM_SET_VCPU_EVENTS, &e), 0, "SMM can be set");
 	e = get();
 	TAP_EQ(e.smi.smm, 1, "it is kept");

@@ -86,7 +86,7 @@ static void begin(bool irqchip, void (*guest)(void))
 	smm_memory();
 }
 
-/* The port of the next exit, or minus the exit; @smm: whether KVM_RUN_X86_SMM is as it should be. */
+/* The port of the next exit, or minus the exit; @smm: what KVM_RUN_X86_SMM says. */
 static int run_to_port(bool *smm)
 {
 	int exit = vcpu_run_on(&vcpu);
@@ -193,8 +193,9 @@ static void spoil_registers(bool legacy)
 	regs.rflags = 0x2;
 	call(vcpu.fd, KVM_SET_REGS, &regs);
 	call(vcpu.fd, KVM_GET_SREGS, &sregs);
-	sregs.ds.base = sregs.ss.base = 0x500;
-	sregs.ds.selector = sregs.ss.selector = 0x50;
+	sregs.ds.base = 0x500;
+	sregs.ds.selector = 0x50;
+	sregs.ss = sregs.ds;
 	sregs.gdt.base = 0x600;
 	sregs.gdt.limit = 0x7f;
 	sregs.cr3 = 0x7000;

@@ -52,7 +52,8 @@ static void note_fetch(struct vcpu *vcpu, unsigned long address, unsigned int ac
 	f->efer = env->efer;
 	f->gpa = result->gpa;
 	for (i = 0; i < trail->nr; i++)
-		if (!mmu_watch(&vcpu->vm->mmu, vcpu->smm, &f->watch, trail->gpa[i], trail->entry[i]))
+		if (!mmu_watch(&vcpu->vm->mmu, vcpu->smm, &f->watch, trail->gpa[i],
+			       trail->entry[i]))
 			break;
 }
 

@@ -318,15 +318,18 @@ int smm_serve(struct vcpu *vcpu)
 int smm_leave(struct vcpu *vcpu)
 {
 	struct smm_area area = { };
+	struct kvm_sregs sregs;
 
 	if (read_area(vcpu, &area))
 		return exit_emulation_error(vcpu, NULL, 0);
 	area.efer &= ~(u64)EFER_LMA;
 	if ((area.efer & EFER_LME) && (area.cr0 & X86_CR0_PG))
 		area.efer |= EFER_LMA;
+	sregs = (struct kvm_sregs) {
+		.cr0 = area.cr0, .cr3 = area.cr3, .cr4 = area.cr4, .efer = area.efer,
+	};
 	/* SDM 34.3.2: a shutdown, as it is for PDPTEs. */
-	if (!cr_sregs_valid(vcpu, &(struct kvm_sregs) { .cr0 = area.cr0, .cr3 = area.cr3,
-							.cr4 = area.cr4, .efer = area.efer }))
+	if (!cr_sregs_valid(vcpu, &sregs))
 		return exit_triple_fault(vcpu);
 	smm_switch(vcpu, false);
 	resume(vcpu, &area);

@@ -677,7 +677,7 @@ bool mmio_is_rsm(struct vcpu *vcpu)
 	struct emul *e = &vcpu->mmio.emul;
 
 	emul_init(e, &emul_ops, vcpu, mode_of(vcpu), segment_cpl(vcpu));
-	/* 0F AA has no row in the tables of what is emulated: the decoder ends where it would be. */
+	/* 0F AA has no row in the tables of what is emulated: the decoder ends there. */
 	emul_decode(e);
 	return e->insn.map == 1 && e->insn.opcode == 0xaa && !e->insn.vex && !e->insn.lock;
 }
