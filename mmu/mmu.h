@@ -24,7 +24,7 @@
 #include <linux/workqueue.h>
 #include "mmu/slots.h"
 
-#define MMU_ADDRESS_SPACES	1	/* 2 once there is SMM */
+#define MMU_ADDRESS_SPACES	2	/* 1: what a vCPU in SMM sees */
 
 struct mmu;
 

@@ -11,6 +11,7 @@
 #include "vmx/cpu/msr.h"
 #include "vmx/cpu/xstate.h"
 #include "vmx/dirty_ring.h"
+#include "vmx/hw/enable.h"
 #include "vmx/irqchip/irqchip.h"
 #include "vmx/vm.h"
 
@@ -46,6 +47,7 @@ static const struct {
 	{ KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2, MMU_LOG_MODES },
 	{ KVM_CAP_DIRTY_LOG_RING, DIRTY_RING_MOST_BYTES },
 	{ KVM_CAP_DIRTY_LOG_RING_ACQ_REL, DIRTY_RING_MOST_BYTES },
+	{ KVM_CAP_MULTI_ADDRESS_SPACE, MMU_ADDRESS_SPACES },
 	{ KVM_CAP_MAX_VCPU_ID, VM_MAX_VCPU_ID },
 	{ KVM_CAP_XSAVE2, sizeof(struct kvm_xsave) },
 	{ KVM_CAP_NESTED_STATE, sizeof(struct kvm_nested_state) },
@@ -65,6 +67,9 @@ int cap_check(unsigned long cap)
 	switch (cap) {
 	case KVM_CAP_NR_VCPUS:
 		return min_t(unsigned int, num_online_cpus(), VM_MAX_VCPUS);
+	case KVM_CAP_X86_SMM:
+		/* It begins in real mode. */
+		return caps_has(&vmx_caps, VMX_CAP_UNRESTRICTED_GUEST);
 	case KVM_CAP_XCRS:
 		return xstate_host_xcr0() != 0;
 	}

@@ -21,6 +21,7 @@
 #include "vmx/cpu/event.h"
 #include "vmx/cpu/regs.h"
 #include "vmx/cpu/reset.h"
+#include "vmx/cpu/smm.h"
 #include "vmx/cpu/sync_regs.h"
 #include "vmx/exit/exit.h"
 #include "vmx/hw/context.h"
@@ -193,6 +194,8 @@ static int enter(struct vcpu *vcpu)
 /* Return: 1 to go on, 0 to user space, or a negative errno. */
 static noinline int handle_requests(struct vcpu *vcpu)
 {
+	int r;
+
 	if (test_bit(REQ_DEAD, &vcpu->requests))
 		return -EIO;
 	if (vcpu_test_request(vcpu, REQ_TRIPLE_FAULT)) {
@@ -203,6 +206,11 @@ static noinline int handle_requests(struct vcpu *vcpu)
 		vcpu_request(vcpu, REQ_RING_FULL);
 		vcpu->run->exit_reason = KVM_EXIT_DIRTY_RING_FULL;
 		return 0;
+	}
+	if (vcpu_test_request(vcpu, REQ_SMI)) {
+		r = smm_serve(vcpu);
+		if (r <= 0)
+			return r;
 	}
 	if (vcpu_test_request(vcpu, REQ_DEBUG) && !debugger_serve(vcpu))
 		return 0;
@@ -224,13 +232,13 @@ static noinline int handle_requests(struct vcpu *vcpu)
 	return 1;
 }
 
-/* INIT and SIPI are taken between instructions, whatever the vCPU does. */
+/* INIT and SIPI are taken between instructions, whatever the vCPU does outside SMM. */
 static void take_startup(struct vcpu *vcpu)
 {
 	bool waits, sipi;
 	u8 vector;
 
-	if (!vcpu->lapic)
+	if (!vcpu->lapic || vcpu->smm)
 		return;
 	if (lapic_take_init(vcpu)) {
 		reset_vcpu(vcpu, true);
@@ -268,7 +276,7 @@ void vcpu_settle(struct vcpu *vcpu)
 /* Is asked by a thread that is about to sleep, so nothing here may. */
 static bool must_wake(struct vcpu *vcpu)
 {
-	return READ_ONCE(vcpu->requests) & (BIT(REQ_DEAD) | BIT(REQ_TRIPLE_FAULT)) ||
+	return READ_ONCE(vcpu->requests) & (BIT(REQ_DEAD) | BIT(REQ_TRIPLE_FAULT) | BIT(REQ_SMI)) ||
 	       startup_waits(vcpu) || halt_ends(vcpu) || signal_pending(current);
 }
 
@@ -396,6 +404,7 @@ static void report_state(struct vcpu *vcpu)
 {
 	struct kvm_run *run = vcpu->run;
 
+	run->flags = vcpu->smm ? KVM_RUN_X86_SMM : 0;
 	run->if_flag = !!(vcpu_rflags(vcpu) & X86_EFLAGS_IF);
 	run->cr8 = vcpu_cr8(vcpu);
 	run->apic_base = vcpu->apic_base;
@@ -423,7 +432,6 @@ int vcpu_run(struct vcpu *vcpu)
 	/* What is blocked outside does not kill inside: the signal code looks at real_blocked. */
 	if (vcpu->has_sigset)
 		sigprocmask(SIG_SETMASK, &vcpu->sigset, &current->real_blocked);
-	vcpu->run->flags = 0;
 	vcpu->ran = true;
 	if (static_branch_unlikely(&stats_timed))
 		stats_times_create(vcpu);

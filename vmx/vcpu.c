@@ -281,7 +281,8 @@ static int alloc_parts(struct vcpu *vcpu)
 
 	if (err)
 		return err;
-	vcpu->root = mmu_root_get(&vcpu->vm->mmu, 0, 0);
+	vcpu->roots[0] = mmu_root_get(&vcpu->vm->mmu, 0, 0);
+	vcpu->root = vcpu->roots[0];
 	if (!vcpu->root)
 		return -ENOMEM;
 	vcpu->vpid = vpid_alloc();
@@ -314,13 +315,16 @@ static void first_state(struct vcpu *vcpu)
  */
 void vcpu_destroy(struct vcpu *vcpu)
 {
+	unsigned int i;
+
 	if (vcpu->lapic)
 		lapic_destroy(vcpu);
 	cpuid_destroy(vcpu);
 	vmcs_free(&vcpu->vmcs01);
 	vpid_free(vcpu->vpid);
-	if (vcpu->root)
-		mmu_root_put(&vcpu->vm->mmu, vcpu->root);
+	for (i = 0; i < MMU_ADDRESS_SPACES; i++)
+		if (vcpu->roots[i])
+			mmu_root_put(&vcpu->vm->mmu, vcpu->roots[i]);
 	xstate_destroy(vcpu);
 	stats_vcpu_destroy(vcpu);
 	dirty_ring_destroy(vcpu);

@@ -45,6 +45,7 @@ enum gpr {
 /* Bits of vcpu->requests: work another thread, or a handler, wants done before entry. */
 enum vcpu_request {
 	REQ_EVENT,		/* an interrupt, NMI or exception may be deliverable now */
+	REQ_SMI,		/* an SMI waits, and may be taken now */
 	REQ_TLB_FLUSH,		/* EPT entries were removed: INVEPT before the next entry */
 	REQ_CLOCK,		/* rewrite this vCPU's kvm-clock page */
 	REQ_MSR_FILTER,		/* the VM's MSR filter has changed */
@@ -85,7 +86,9 @@ struct vcpu {
 	/* The hardware side. */
 	struct vmcs_state vmcs01;		/* (i) the one it owns today */
 	struct vmcs_state *vmcs;		/* (i) the current one */
-	struct mmu_root *root;			/* (c) */
+	struct mmu_root *roots[MMU_ADDRESS_SPACES];	/* (v) SMM's from its first SMI on */
+	struct mmu_root *root;			/* (v) of the address space it is in */
+	bool smm;				/* (v) in SMM, which is address space 1 */
 	struct switch_state sw;			/* (i) host registers while the guest's are in */
 	u16 vpid;				/* (c) 0: none */
 	u64 *pml;				/* (c) page that logs writes, NULL: none; pml.c */

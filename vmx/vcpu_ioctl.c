@@ -15,6 +15,7 @@
 #include "vmx/cpu/mce.h"
 #include "vmx/cpu/msr.h"
 #include "vmx/cpu/regs.h"
+#include "vmx/cpu/smm.h"
 #include "vmx/cpu/xstate.h"
 #include "vmx/ioctl.h"
 #include "vmx/irqchip/irqchip.h"
@@ -85,6 +86,11 @@ static int set_mp_state(void *object, void *data)
 	if (mp->mp_state != KVM_MP_STATE_RUNNABLE &&
 	    (!vcpu->lapic || mp->mp_state > KVM_MP_STATE_SIPI_RECEIVED))
 		return -EINVAL;
+	/* An INIT would be latched. */
+	if ((mp->mp_state == KVM_MP_STATE_INIT_RECEIVED ||
+	     mp->mp_state == KVM_MP_STATE_SIPI_RECEIVED) &&
+	    (vcpu->smm || READ_ONCE(vcpu->ev.smi_pending)))
+		return -EINVAL;
 	if (mp->mp_state == KVM_MP_STATE_SIPI_RECEIVED) {
 		vcpu->mp_state = KVM_MP_STATE_INIT_RECEIVED;
 		lapic_post_sipi(vcpu);
@@ -117,6 +123,7 @@ static int nmi(void *vcpu, void *data)
 	return 0;
 }
 
+IOCTL_FN(smi, (vcpu_inject_smi(object), 0))
 IOCTL_FN(get_tsc_khz, tsc_get_khz(object))
 IOCTL_FN(set_tsc_khz, tsc_set_khz(object, (unsigned long)data))
 IOCTL_FN(kvmclock_ctrl, pvclock_set_stopped(object))
@@ -192,6 +199,7 @@ const struct ioctl_op vcpu_ops[IOCTL_ROWS] = {
 	IOCTL(KVM_SET_MSRS, .list = set_msrs),
 	IOCTL(KVM_INTERRUPT, .fn = interrupt),
 	IOCTL(KVM_NMI, .fn = nmi),
+	IOCTL(KVM_SMI, .fn = smi),
 	IOCTL(KVM_GET_MP_STATE, .fn = get_mp_state, .parked = true),
 	IOCTL(KVM_SET_MP_STATE, .fn = set_mp_state, .parked = true),
 	IOCTL(KVM_GET_VCPU_EVENTS, .fn = get_events, .whole = true),

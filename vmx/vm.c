@@ -307,20 +307,26 @@ static const struct ioctl_op vm_ops[IOCTL_ROWS] = {
 	IOCTL(KVM_GET_STATS_FD, .fn = get_stats_fd),
 };
 
-static long vm_file_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+static noinline long call_locked(const struct ioctl_op *op, struct vm *vm, unsigned long arg)
 {
-	const struct ioctl_op *op = ioctl_find(vm_ops, cmd);
-	struct vm *vm = file->private_data;
 	long r;
 
-	if (vm->mm != current->mm || READ_ONCE(vm->dead))
-		return -EIO;
-	if (!op || !op->locked)
-		return op ? ioctl_call(op, vm, arg) : -ENOTTY;
 	mutex_lock(&vm->lock);
 	r = ioctl_call(op, vm, arg);
 	mutex_unlock(&vm->lock);
 	return r;
+}
+
+static long vm_file_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	const struct ioctl_op *op = ioctl_find(vm_ops, cmd);
+	struct vm *vm = file->private_data;
+
+	if (vm->mm != current->mm || READ_ONCE(vm->dead))
+		return -EIO;
+	if (!op)
+		return -ENOTTY;
+	return op->locked ? call_locked(op, vm, arg) : ioctl_call(op, vm, arg);
 }
 
 /**

@@ -11,6 +11,7 @@
 #ifndef KVMLET_VMX_VM_H
 #define KVMLET_VMX_VM_H
 
+#include <linux/fs.h>
 #include <linux/kvm.h>
 #include <linux/mutex.h>
 #include <linux/refcount.h>
@@ -24,7 +25,6 @@
 #define VM_MAX_VCPU_ID	256	/* bound of vCPU ids, which are also initial APIC ids */
 
 struct file;
-struct file_operations;
 struct inode;
 struct ioapic;
 struct irq_routes;

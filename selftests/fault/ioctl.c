@@ -277,6 +277,19 @@ static void pair(const struct pair *p)
 	       p->name);
 }
 
+/* Its page tables are made. */
+static void into_smm(void)
+{
+	struct kvm_vcpu_events outside, inside;
+	struct request r = { vcpu.fd, KVM_SET_VCPU_EVENTS, &inside };
+
+	call(vcpu.fd, KVM_GET_VCPU_EVENTS, &outside);
+	inside = outside;
+	inside.smi.smm = 1;
+	check(&(struct swept) { "KVM_SET_VCPU_EVENTS into SMM", request, NULL, &r }, 0, 3);
+	call(vcpu.fd, KVM_SET_VCPU_EVENTS, &outside);
+}
+
 static void lists(void)
 {
 	struct request r = { vm.dev, KVM_GET_SUPPORTED_CPUID, &cpuid };
@@ -486,6 +499,7 @@ int main(int argc, char **argv)
 	objects();
 	for (i = 0; i < sizeof(pairs) / sizeof(*pairs); i++)
 		pair(&pairs[i]);
+	into_smm();
 	lists();
 	dirty_log();
 	small_ones();

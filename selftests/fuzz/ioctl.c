@@ -284,6 +284,8 @@ static void tame(uint32_t cmd, void *p)
 		events->interrupt.shadow = 0;
 		events->nmi.injected = 0;
 		events->nmi.pending = odd_value();
+		events->smi.smm = one_in(16);
+		events->smi.pending = one_in(16);
 	}
 }
 

@@ -209,7 +209,7 @@ int cr_load_pdptrs(struct vcpu *vcpu)
 	u64 pdpte[4];
 	unsigned int i;
 
-	if (mmu_read(&vcpu->vm->mmu, 0, gpa, pdpte, sizeof(pdpte)))
+	if (mmu_read(&vcpu->vm->mmu, vcpu->smm, gpa, pdpte, sizeof(pdpte)))
 		return 1;
 	for (i = 0; i < 4; i++)
 		if ((pdpte[i] & 1) && (pdpte[i] & reserved))

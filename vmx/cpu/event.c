@@ -15,6 +15,7 @@
 #include "vmx/cpu/debugger.h"
 #include "vmx/cpu/event.h"
 #include "vmx/cpu/regs.h"
+#include "vmx/cpu/smm.h"
 #include "vmx/irqchip/irqchip.h"
 #include "vmx/trace.h"
 #include "vmx/vcpu.h"
@@ -202,6 +203,39 @@ void event_block_nmi(struct vcpu *vcpu, bool on)
 	vmcs_write32(GUEST_INTERRUPTIBILITY_INFO, blocked | (on ? GUEST_INTR_STATE_NMI : 0));
 }
 
+static u8 shadow_of(u32 blocked)
+{
+	return (blocked & GUEST_INTR_STATE_MOV_SS ? KVM_X86_SHADOW_INT_MOV_SS : 0) |
+	       (blocked & GUEST_INTR_STATE_STI ? KVM_X86_SHADOW_INT_STI : 0);
+}
+
+/**
+ * event_shadow() - what the last instruction blocks for the next one
+ * @vcpu: loaded
+ *
+ * Return: KVM_X86_SHADOW_INT_*
+ */
+u8 event_shadow(struct vcpu *vcpu)
+{
+	return shadow_of(interruptibility(vcpu));
+}
+
+/**
+ * event_set_shadow() - the last instruction was STI or MOV SS, or none of them
+ * @vcpu: loaded
+ * @shadow: KVM_X86_SHADOW_INT_*; of both MOV SS counts, since a VM entry refuses both at once
+ */
+void event_set_shadow(struct vcpu *vcpu, u8 shadow)
+{
+	u32 blocked = interruptibility(vcpu) & ~(GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS);
+
+	if (shadow & KVM_X86_SHADOW_INT_MOV_SS)
+		blocked |= GUEST_INTR_STATE_MOV_SS;
+	else if (shadow & KVM_X86_SHADOW_INT_STI)
+		blocked |= GUEST_INTR_STATE_STI;
+	vmcs_write32(GUEST_INTERRUPTIBILITY_INFO, blocked);
+}
+
 /**
  * event_interrupt_allowed() - would the guest take an interrupt at this instruction?
  * @vcpu: loaded
@@ -224,6 +258,22 @@ bool event_nmi_allowed(struct vcpu *vcpu)
 {
 	return !(interruptibility(vcpu) & (GUEST_INTR_STATE_NMI | GUEST_INTR_STATE_STI |
 					   GUEST_INTR_STATE_MOV_SS));
+}
+
+/**
+ * event_smi_allowed() - would the vCPU take an SMI now?
+ * @vcpu: loaded
+ *
+ * Return: false in SMM, before it was started, for a debugger that holds it, and as long as
+ * another event is on its way: that is delivered first.
+ */
+bool event_smi_allowed(const struct vcpu *vcpu)
+{
+	return !vcpu->smm && !(vcpu->debugger.control & KVM_GUESTDBG_BLOCKIRQ) &&
+	       (vcpu->mp_state == KVM_MP_STATE_RUNNABLE ||
+		vcpu->mp_state == KVM_MP_STATE_HALTED) &&
+	       !vcpu->ev.exception.pending && !vcpu->ev.exception.injected &&
+	       !vcpu->ev.nmi.injected && !vcpu->ev.interrupt.injected;
 }
 
 /**
@@ -391,7 +441,11 @@ static void set_threshold(struct vcpu *vcpu)
 void event_prepare(struct vcpu *vcpu)
 {
 	bool held = vcpu->debugger.control & KVM_GUESTDBG_BLOCKIRQ;
+	bool smi = READ_ONCE(vcpu->ev.smi_pending) && !vcpu->smm;
 
+	/* It waits for the delivery of another event: there is no better window for it. */
+	if (smi)
+		vcpu_request(vcpu, REQ_SMI);
 	if (!reinject(vcpu)) {
 		if (vcpu->ev.exception.pending)
 			deliver_exception(vcpu);
@@ -399,7 +453,7 @@ void event_prepare(struct vcpu *vcpu)
 			start_interrupt(vcpu);
 	}
 	set_window(vcpu, CPU_BASED_NMI_WINDOW_EXITING,
-		   !held && atomic_read(&vcpu->ev.nmi.pending));
+		   !held && (smi || atomic_read(&vcpu->ev.nmi.pending)));
 	set_window(vcpu, CPU_BASED_INTR_WINDOW_EXITING,
 		   (!held && event_interrupt_waiting(vcpu)) ||
 		   (vcpu->vm->irqchip != IRQCHIP_KERNEL && vcpu->run->request_interrupt_window));
@@ -523,13 +577,14 @@ int event_get(struct vcpu *vcpu, struct kvm_vcpu_events *events)
 		get_exception(vcpu, flags & KVM_VCPUEVENT_VALID_PAYLOAD, events);
 	events->interrupt.injected = vector >= 0;
 	events->interrupt.nr = max(vector, 0);
-	if (blocked & GUEST_INTR_STATE_MOV_SS)
-		events->interrupt.shadow |= KVM_X86_SHADOW_INT_MOV_SS;
-	if (blocked & GUEST_INTR_STATE_STI)
-		events->interrupt.shadow |= KVM_X86_SHADOW_INT_STI;
+	events->interrupt.shadow = shadow_of(blocked);
 	events->nmi.injected = vcpu->ev.nmi.injected;
 	events->nmi.pending = atomic_read(&vcpu->ev.nmi.pending) != 0;
 	events->nmi.masked = !!(blocked & GUEST_INTR_STATE_NMI);
+	events->smi.smm = vcpu->smm;
+	events->smi.pending = READ_ONCE(vcpu->ev.smi_pending);
+	events->smi.smm_inside_nmi = vcpu->smm && vcpu->ev.smi_inside_nmi;
+	events->smi.latched_init = vcpu->lapic && lapic_init_waits(vcpu);
 	events->triple_fault.pending = (flags & KVM_VCPUEVENT_VALID_TRIPLE_FAULT) &&
 				       test_bit(REQ_TRIPLE_FAULT, &vcpu->requests);
 	events->flags = KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SHADOW |
@@ -537,36 +592,22 @@ int event_get(struct vcpu *vcpu, struct kvm_vcpu_events *events)
 	return 0;
 }
 
-static void set_interruptibility(struct vcpu *vcpu, const struct kvm_vcpu_events *events)
+static bool events_valid(const struct vcpu *vcpu, const struct kvm_vcpu_events *events)
 {
-	u32 blocked = interruptibility(vcpu) & ~GUEST_INTR_STATE_NMI;
-
-	if (events->nmi.masked)
-		blocked |= GUEST_INTR_STATE_NMI;
-	if (events->flags & KVM_VCPUEVENT_VALID_SHADOW) {
-		blocked &= ~(GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS);
-		/* A VM entry refuses both at once. */
-		if (events->interrupt.shadow & KVM_X86_SHADOW_INT_MOV_SS)
-			blocked |= GUEST_INTR_STATE_MOV_SS;
-		else if (events->interrupt.shadow & KVM_X86_SHADOW_INT_STI)
-			blocked |= GUEST_INTR_STATE_STI;
-	}
-	vmcs_write32(GUEST_INTERRUPTIBILITY_INFO, blocked);
-}
-
-static bool events_valid(const struct vm *vm, const struct kvm_vcpu_events *events)
-{
+	bool smm = (events->flags & KVM_VCPUEVENT_VALID_SMM) &&
+		   (events->smi.smm || events->smi.pending);
 	u32 known = KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SIPI_VECTOR |
 		    KVM_VCPUEVENT_VALID_SHADOW | KVM_VCPUEVENT_VALID_SMM |
-		    READ_ONCE(vm->event_flags);
+		    READ_ONCE(vcpu->vm->event_flags);
 	bool exception = events->exception.injected;
 
 	if (events->flags & KVM_VCPUEVENT_VALID_PAYLOAD)
 		exception |= events->exception.pending;
 	if (exception && (events->exception.nr > 31 || events->exception.nr == X86_TRAP_NMI))
 		return false;
-	return !(events->flags & ~known) && !((events->flags & KVM_VCPUEVENT_VALID_SMM) &&
-					      (events->smi.smm || events->smi.pending));
+	/* SMM latches INIT, so it cannot have been taken there. */
+	return !(events->flags & ~known) &&
+	       !(smm && vcpu->mp_state == KVM_MP_STATE_INIT_RECEIVED);
 }
 
 static void set_exception(struct vcpu *vcpu, const struct kvm_vcpu_events *events)
@@ -584,25 +625,46 @@ static void set_exception(struct vcpu *vcpu, const struct kvm_vcpu_events *event
 	};
 }
 
+static int set_smm(struct vcpu *vcpu, const struct kvm_vcpu_events *events)
+{
+	bool smm = events->smi.smm;
+
+	if (smm != vcpu->smm && smm_switch(vcpu, smm))
+		return -ENOMEM;
+	vcpu->ev.smi_inside_nmi = events->smi.smm_inside_nmi;
+	WRITE_ONCE(vcpu->ev.smi_pending, false);
+	if (events->smi.pending)
+		vcpu_inject_smi(vcpu);
+	if (vcpu->lapic && events->smi.latched_init)
+		lapic_post_init(vcpu->lapic);
+	else if (vcpu->lapic)
+		lapic_take_init(vcpu);
+	return 0;
+}
+
 /**
  * event_set() - KVM_SET_VCPU_EVENTS
  * @vcpu: loaded
  * @events: new state; parts whose flag is absent stay as they are
  *
- * Return: 0, or -EINVAL for an unknown flag or one whose capability is not enabled, an SMM state
- * (there is no SMM) or an exception that is none.
+ * Return: 0; -EINVAL for an unknown flag or one whose capability is not enabled, SMM after an INIT,
+ * or an exception that is none; -ENOMEM. With nothing changed.
  */
 int event_set(struct vcpu *vcpu, const struct kvm_vcpu_events *events)
 {
-	if (!events_valid(vcpu->vm, events))
+	if (!events_valid(vcpu, events))
 		return -EINVAL;
+	if ((events->flags & KVM_VCPUEVENT_VALID_SMM) && set_smm(vcpu, events))
+		return -ENOMEM;
 	set_exception(vcpu, events);
 	event_set_interrupt(vcpu, events->interrupt.injected ? events->interrupt.nr : -1);
 	vcpu->ev.interrupt.soft = events->interrupt.soft;
 	vcpu->ev.nmi.injected = events->nmi.injected;
 	if (events->flags & KVM_VCPUEVENT_VALID_NMI_PENDING)
 		atomic_set(&vcpu->ev.nmi.pending, !!events->nmi.pending);
-	set_interruptibility(vcpu, events);
+	event_block_nmi(vcpu, events->nmi.masked);
+	if (events->flags & KVM_VCPUEVENT_VALID_SHADOW)
+		event_set_shadow(vcpu, events->interrupt.shadow);
 	if ((events->flags & KVM_VCPUEVENT_VALID_SIPI_VECTOR) && vcpu->lapic)
 		lapic_set_sipi_vector(vcpu, events->sipi_vector);
 	if (events->flags & KVM_VCPUEVENT_VALID_TRIPLE_FAULT)

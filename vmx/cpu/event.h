@@ -41,6 +41,8 @@ struct vcpu_events {
 		atomic_t pending;	/* (-) others add; at most two wait, as on hardware */
 	} nmi;
 	int user_vector;		/* KVM_INTERRUPT's, -1: none */
+	bool smi_pending;		/* (-) others set it */
+	bool smi_inside_nmi;		/* in SMM: NMIs are blocked outside, too */
 };
 
 void event_reset(struct vcpu *vcpu);
@@ -51,12 +53,15 @@ void event_page_fault(struct vcpu *vcpu, unsigned long address, u32 error);
 bool event_debug_pending(const struct vcpu *vcpu);
 void event_debug(struct vcpu *vcpu, unsigned long dr6);
 void event_block_nmi(struct vcpu *vcpu, bool on);
+u8 event_shadow(struct vcpu *vcpu);
+void event_set_shadow(struct vcpu *vcpu, u8 shadow);
 void vcpu_inject_nmi(struct vcpu *vcpu);
 void event_prepare(struct vcpu *vcpu);
 void event_reclaim(struct vcpu *vcpu, u32 info, u32 error);
 bool event_interrupt_allowed(struct vcpu *vcpu);
 bool event_interrupt_waiting(struct vcpu *vcpu);
 bool event_nmi_allowed(struct vcpu *vcpu);
+bool event_smi_allowed(const struct vcpu *vcpu);
 int event_interrupt_vector(struct vcpu *vcpu);
 int event_take_user(struct vcpu *vcpu);
 void event_set_interrupt(struct vcpu *vcpu, int vector);

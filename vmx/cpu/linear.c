@@ -18,14 +18,14 @@ static int read_entry(void *ctx, u64 gpa, void *entry, size_t len)
 {
 	struct vcpu *vcpu = ctx;
 
-	return mmu_read(&vcpu->vm->mmu, 0, gpa, entry, len);
+	return mmu_read(&vcpu->vm->mmu, vcpu->smm, gpa, entry, len);
 }
 
 static int exchange_entry(void *ctx, u64 gpa, u64 old, u64 new, size_t len)
 {
 	struct vcpu *vcpu = ctx;
 
-	return mmu_cmpxchg(&vcpu->vm->mmu, 0, gpa, &old, &new, len);
+	return mmu_cmpxchg(&vcpu->vm->mmu, vcpu->smm, gpa, &old, &new, len);
 }
 
 static const struct walk_ops walk_ops = {
@@ -52,7 +52,8 @@ static void note_fetch(struct vcpu *vcpu, unsigned long address, unsigned int ac
 	f->efer = env->efer;
 	f->gpa = result->gpa;
 	for (i = 0; i < trail->nr; i++)
-		if (!mmu_watch(&vcpu->vm->mmu, 0, &f->watch, trail->gpa[i], trail->entry[i]))
+		if (!mmu_watch(&vcpu->vm->mmu, vcpu->smm, &f->watch, trail->gpa[i],
+			       trail->entry[i]))
 			break;
 }
 
@@ -62,7 +63,7 @@ static bool watch_code(struct vcpu *vcpu, struct linear_fetch *f, const u8 *byte
 	u64 value;
 
 	memcpy(&value, bytes + offset, sizeof(value));
-	return mmu_watch(&vcpu->vm->mmu, 0, &f->watch, f->gpa + offset, value);
+	return mmu_watch(&vcpu->vm->mmu, vcpu->smm, &f->watch, f->gpa + offset, value);
 }
 
 /**

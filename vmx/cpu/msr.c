@@ -17,6 +17,7 @@
 #include "vmx/cpu/cpuid.h"
 #include "vmx/cpu/cr.h"
 #include "vmx/cpu/msr_table.h"
+#include "vmx/cpu/smm.h"
 #include "vmx/hw/switch.h"
 #include "vmx/irqchip/irqchip.h"
 #include "vmx/vcpu.h"
@@ -106,6 +107,7 @@ void msr_reset(struct vcpu *vcpu)
 	vcpu->msr.misc_enable = MISC_ENABLE_READ_ONLY;
 	vcpu->msr.platform_info = MSR_PLATFORM_INFO_CPUID_FAULT;
 	vcpu->msr.mcg_cap = MSR_MC_BANKS;
+	vcpu->msr.smbase = SMM_BASE_RESET;
 	vcpu->msr.arch_capabilities = arch_capabilities;
 	vmcs_write64(GUEST_IA32_PAT, PAT_RESET);
 	vmcs_write64(GUEST_IA32_DEBUGCTL, 0);
@@ -260,7 +262,8 @@ static const struct msr_row *find_for(struct vcpu *vcpu, u32 index, bool host)
 {
 	const struct msr_row *row = msr_find(index);
 
-	if (!row || !mce_has(vcpu, index, host) || (!host && !guest_has(vcpu, row)))
+	if (!row || !mce_has(vcpu, index, host) ||
+	    (!host && (!guest_has(vcpu, row) || row->flags & MSR_F_HOST_ONLY)))
 		return NULL;
 	return row;
 }

@@ -41,6 +41,8 @@ struct vcpu_msrs {
 	u64 mtrr_def_type;
 	u64 mtrr_fixed[MSR_MTRR_FIXED];
 	u64 mtrr_var[2 * MSR_MTRR_PAIRS];
+	u64 smbase;
+	u64 smi_count;
 	u64 mcg_cap;
 	u64 mcg_status;
 	u64 mcg_ctl;

@@ -44,7 +44,8 @@ const struct msr_row msr_table[] = {
 	OWN(0x01b, 1, "IA32_APIC_BASE", ALL, MSR_NO_FEATURE, 0),
 	CONST(0x02a, 1, "EBL_CR_POWERON", 0),
 	CONST(0x02c, 1, "EBC_FREQUENCY_ID", 1 << 24),
-	CONST(0x034, 1, "SMI_COUNT", 0),
+	STORE(0x034, 1, "SMI_COUNT", AT(smi_count), MSR_ANY, MSR_ALL_BITS,
+	      MSR_F_SAVE | MSR_F_HOST_WRITES),
 	/* Nothing that it could lock is offered. */
 	CONST(0x03a, 1, "IA32_FEATURE_CONTROL", 0),
 	OWN(0x03b, 1, "IA32_TSC_ADJUST", ALL, CPUID_TSC_ADJUST, MSR_F_SAVE),
@@ -53,6 +54,8 @@ const struct msr_row msr_table[] = {
 	NONE(0x079, 1, "IA32_BIOS_UPDT_TRIG", ALL),
 	STORE(0x08b, 1, "IA32_BIOS_SIGN_ID", AT(ucode_rev), MSR_ANY, ALL,
 	      MSR_F_FEATURE | MSR_F_GUEST_DROPPED),
+	STORE(0x09e, 1, "IA32_SMBASE", AT(smbase), MSR_ANY, 0xffffffff,
+	      MSR_F_SAVE | MSR_F_HOST_ONLY),
 	/* The two counters of a P6, which systems touch before they look for a PMU. */
 	NONE(0x0c1, 2, "IA32_PMC0", ALL),
 	CONST(0x0cd, 1, "FSB_FREQ", 3),

@@ -38,6 +38,7 @@ enum msr_check {
 #define MSR_F_GUEST_DROPPED	BIT(3)	/* a guest's write changes nothing */
 #define MSR_F_WRITE_ONLY	BIT(4)
 #define MSR_F_READ_ONLY		BIT(5)	/* also for user space */
+#define MSR_F_HOST_ONLY		BIT(6)	/* a guest's access faults */
 
 #define MSR_NO_FEATURE		0xffff	/* of @feature: always there */
 #define MSR_ALL_BITS		(~0ULL)

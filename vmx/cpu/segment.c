@@ -32,25 +32,36 @@ static const struct segment_fields *fields_of(unsigned int nr)
 	return &segment_fields[array_index_nospec(nr, NR_SEGMENTS)];
 }
 
-static void read_fields(unsigned int nr, struct kvm_segment *seg)
+/**
+ * segment_from_ar() - what access rights say of a segment
+ * @seg: set, but for its base, limit and selector, which are 0
+ * @ar: as in the VMCS; without VMX_AR_P_MASK it is unusable, too
+ */
+void segment_from_ar(struct kvm_segment *seg, u32 ar)
 {
-	const struct segment_fields *f = fields_of(nr);
-	u32 ar = vmcs_read32(f->ar);
+	bool unusable = (ar & VMX_AR_UNUSABLE_MASK) || !(ar & VMX_AR_P_MASK);
 
 	*seg = (struct kvm_segment) {
-		.base		= vmcs_readl(f->base),
-		.limit		= vmcs_read32(f->limit),
-		.selector	= vmcs_read16(f->selector),
 		.type		= ar & VMX_AR_TYPE_MASK,
 		.s		= !!(ar & VMX_AR_S_MASK),
 		.dpl		= (ar >> VMX_AR_DPL_SHIFT) & 3,
-		.present	= !(ar & VMX_AR_UNUSABLE_MASK),
+		.present	= !unusable,
 		.avl		= !!(ar & SEG_AR_AVL),
 		.l		= !!(ar & VMX_AR_L_MASK),
 		.db		= !!(ar & VMX_AR_DB_MASK),
 		.g		= !!(ar & VMX_AR_G_MASK),
-		.unusable	= !!(ar & VMX_AR_UNUSABLE_MASK),
+		.unusable	= unusable,
 	};
+}
+
+static void read_fields(unsigned int nr, struct kvm_segment *seg)
+{
+	const struct segment_fields *f = fields_of(nr);
+
+	segment_from_ar(seg, vmcs_read32(f->ar));
+	seg->base = vmcs_readl(f->base);
+	seg->limit = vmcs_read32(f->limit);
+	seg->selector = vmcs_read16(f->selector);
 }
 
 /**
@@ -69,7 +80,13 @@ void segment_get(struct vcpu *vcpu, unsigned int nr, struct kvm_segment *seg)
 	*seg = vcpu->segment[nr];
 }
 
-static u32 ar_of(const struct kvm_segment *seg)
+/**
+ * segment_ar() - access rights of a segment
+ * @seg: any
+ *
+ * Return: as in the VMCS.
+ */
+u32 segment_ar(const struct kvm_segment *seg)
 {
 	/* Also of an unusable one: SS has the CPL (SDM 24.4.1). */
 	return (seg->unusable || !seg->present ? VMX_AR_UNUSABLE_MASK : VMX_AR_P_MASK) |
@@ -94,7 +111,7 @@ void segment_set(struct vcpu *vcpu, unsigned int nr, const struct kvm_segment *s
 	if ((vcpu->vmcs->cached & VMCS_CACHED_SEGMENT(nr)) &&
 	    !memcmp(seg, &vcpu->segment[nr], sizeof(*seg)))
 		return;
-	ar = ar_of(seg);
+	ar = segment_ar(seg);
 	/* Loading a code or data segment accesses it; an entry insists on the bit. */
 	if (nr < SEG_LDTR && !(ar & VMX_AR_UNUSABLE_MASK))
 		ar |= 1;

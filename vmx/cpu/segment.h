@@ -16,6 +16,8 @@ enum segment_nr { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, SEG_LDTR, SEG_
 
 void segment_get(struct vcpu *vcpu, unsigned int nr, struct kvm_segment *seg);
 void segment_set(struct vcpu *vcpu, unsigned int nr, const struct kvm_segment *seg);
+u32 segment_ar(const struct kvm_segment *seg);
+void segment_from_ar(struct kvm_segment *seg, u32 ar);
 unsigned long segment_base(struct vcpu *vcpu, unsigned int nr);
 void dtable_get(struct vcpu *vcpu, bool idt, struct kvm_dtable *table);
 void dtable_set(struct vcpu *vcpu, bool idt, const struct kvm_dtable *table);

@@ -119,9 +119,11 @@ static int load_source(struct emul *e, unsigned int size, u64 *value)
 	enum operand kind = e->insn.op->src;
 	struct emul_ref ref;
 
-	if (kind == OPD_RM)
-		return emul_read_rm(e, size, 0, &ref, value);
-	*value = operand(e, kind, size);
+	if (kind == OPD_RM && e->insn.mem) {
+		*value = 0;
+		return emul_ref_rm(e, size, 0, &ref) ?: emul_load(e, &ref, value);
+	}
+	*value = kind == OPD_RM ? emul_reg(e, e->insn.rm, size) : operand(e, kind, size);
 	return EMUL_OK;
 }
 

@@ -14,7 +14,9 @@
 #include "vmx/cpu/event.h"
 #include "vmx/cpu/regs.h"
 #include "vmx/cpu/segment.h"
+#include "vmx/cpu/smm.h"
 #include "vmx/exit/exit.h"
+#include "vmx/exit/mmio.h"
 
 /* Of VM-exit interruption information: the exit came in IRET, after it unblocked NMIs. */
 #define INTR_INFO_NMI_UNBLOCKED	BIT(12)
@@ -119,6 +121,9 @@ int exit_exception(struct vcpu *vcpu)
 		return debugger_breakpoint(vcpu);
 	case X86_TRAP_AC:
 		return alignment_check(vcpu);
+	case X86_TRAP_UD:
+		/* Intercepted in SMM only. */
+		return mmio_is_rsm(vcpu) ? smm_leave(vcpu) : exit_undefined(vcpu);
 	default:
 		return exit_unexpected(vcpu);
 	}

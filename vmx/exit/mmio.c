@@ -130,8 +130,9 @@ static int read_part(struct vcpu *vcpu, gpa_t gpa, u8 *data, unsigned int len)
 	unsigned int n;
 	int r = EMUL_OK;
 
-	if (mmu_is_ram(&vcpu->vm->mmu, 0, gpa, false))
-		return mmu_read(&vcpu->vm->mmu, 0, gpa, data, len) ? EMUL_UNHANDLED : EMUL_OK;
+	if (mmu_is_ram(&vcpu->vm->mmu, vcpu->smm, gpa, false))
+		return mmu_read(&vcpu->vm->mmu, vcpu->smm, gpa, data, len) ? EMUL_UNHANDLED :
+									     EMUL_OK;
 	for (; len && r == EMUL_OK; len -= n, gpa += n, data += n) {
 		n = min(len, 8U);
 		r = device_read(vcpu, gpa, data, n);
@@ -144,8 +145,9 @@ static int write_part(struct vcpu *vcpu, gpa_t gpa, const u8 *data, unsigned int
 	unsigned int n;
 	int r = EMUL_OK;
 
-	if (mmu_is_ram(&vcpu->vm->mmu, 0, gpa, true))
-		return mmu_write(&vcpu->vm->mmu, 0, gpa, data, len) ? EMUL_UNHANDLED : EMUL_OK;
+	if (mmu_is_ram(&vcpu->vm->mmu, vcpu->smm, gpa, true))
+		return mmu_write(&vcpu->vm->mmu, vcpu->smm, gpa, data, len) ? EMUL_UNHANDLED :
+									      EMUL_OK;
 	for (; len && r == EMUL_OK; len -= n, gpa += n, data += n) {
 		n = min(len, 8U);
 		r = device_write(vcpu, gpa, data, n);
@@ -182,8 +184,8 @@ static int read_anywhere(struct emul *e, u64 linear, void *data, unsigned int le
 
 	/* Instructions are fetched a page at a time, and from memory alone. */
 	if (r == EMUL_OK && (access & EMUL_FETCH))
-		return mmu_read(&vcpu->vm->mmu, 0, op.gpa[0], data, len) ? EMUL_UNHANDLED :
-									   EMUL_OK;
+		return mmu_read(&vcpu->vm->mmu, vcpu->smm, op.gpa[0], data, len) ?
+			       EMUL_UNHANDLED : EMUL_OK;
 	if (r == EMUL_OK)
 		r = read_part(vcpu, op.gpa[0], data, op.len[0]);
 	if (r == EMUL_OK && op.len[1])
@@ -232,7 +234,8 @@ static int op_write(struct emul *e, u64 linear, const void *data, unsigned int l
 static int op_cmpxchg(struct emul *e, u64 linear, const void *old, const void *new,
 		      unsigned int len, unsigned int access)
 {
-	struct mmu *mmu = &vcpu_of(e)->vm->mmu;
+	struct vcpu *vcpu = vcpu_of(e);
+	struct mmu *mmu = &vcpu->vm->mmu;
 	u8 expected[EMUL_MAX_OPERAND];
 	struct operand op;
 	int r = translate(e, linear, len, access | EMUL_WRITE, &op);
@@ -240,10 +243,10 @@ static int op_cmpxchg(struct emul *e, u64 linear, const void *old, const void *n
 	if (r != EMUL_OK)
 		return r;
 	note_access(e, linear, len, DEBUG_WRITE);
-	if (op.len[1] || !mmu_is_ram(mmu, 0, op.gpa[0], true))
+	if (op.len[1] || !mmu_is_ram(mmu, vcpu->smm, op.gpa[0], true))
 		return op_write(e, linear, new, len, access);
 	memcpy(expected, old, len);
-	r = mmu_cmpxchg(mmu, 0, op.gpa[0], expected, new, len);
+	r = mmu_cmpxchg(mmu, vcpu->smm, op.gpa[0], expected, new, len);
 	if (r < 0)
 		return EMUL_UNHANDLED;
 	return r ? EMUL_OK : EMUL_REPEAT;
@@ -251,10 +254,12 @@ static int op_cmpxchg(struct emul *e, u64 linear, const void *old, const void *n
 
 static int op_probe(struct emul *e, u64 linear, unsigned int len, unsigned int access)
 {
+	struct vcpu *vcpu = vcpu_of(e);
 	gpa_t gpa;
 	int r = translate_one(e, linear, access, &gpa);
 
-	if (r == EMUL_OK && !mmu_is_ram(&vcpu_of(e)->vm->mmu, 0, gpa, access & EMUL_WRITE))
+	if (r == EMUL_OK &&
+	    !mmu_is_ram(&vcpu->vm->mmu, vcpu->smm, gpa, access & EMUL_WRITE))
 		return EMUL_MMIO;
 	return r;
 }
@@ -659,6 +664,22 @@ int mmio_emulate(struct vcpu *vcpu)
 {
 	vcpu->mmio.translated = false;
 	return emulate(vcpu);
+}
+
+/**
+ * mmio_is_rsm() - is the instruction at RIP RSM?
+ * @vcpu: loaded
+ *
+ * Context: may sleep.
+ */
+bool mmio_is_rsm(struct vcpu *vcpu)
+{
+	struct emul *e = &vcpu->mmio.emul;
+
+	emul_init(e, &emul_ops, vcpu, mode_of(vcpu), segment_cpl(vcpu));
+	/* 0F AA has no row in the tables of what is emulated: the decoder ends there. */
+	emul_decode(e);
+	return e->insn.map == 1 && e->insn.opcode == 0xaa && !e->insn.vex && !e->insn.lock;
 }
 
 /**

@@ -46,6 +46,7 @@ struct mmio_state {
 };
 
 int mmio_emulate(struct vcpu *vcpu);
+bool mmio_is_rsm(struct vcpu *vcpu);
 bool mmio_task_switch(struct vcpu *vcpu, struct emul_task *task, int *r);
 int mmio_access(struct vcpu *vcpu, gpa_t gpa, unsigned long qual);
 

@@ -52,7 +52,7 @@
 	X(26, VMOFF,               exit_undefined,     0)         /* always: no VMX in a guest */ \
 	X(27, VMON,                exit_undefined,     0)         /* always: no VMX in a guest */ \
 	X(28, CR_ACCESS,           exit_cr,            0)         /* CR8; bits of CR0, CR4 */ \
-	X(29, DR_ACCESS,           exit_dr,            0)         /* the first; with a debugger all */ \
+	X(29, DR_ACCESS,           exit_dr,            0)         /* the first; all if debugged */ \
 	X(30, IO_INSTRUCTION,      exit_io,            0)         /* always */ \
 	X(31, MSR_READ,            exit_rdmsr,         IRQS_OFF)  /* MSRs that are not passed */ \
 	X(32, MSR_WRITE,           exit_wrmsr,         IRQS_OFF)  /* MSRs that are not passed */ \

@@ -124,8 +124,8 @@ static void choose(struct vcpu *vcpu)
 	/*
 	 * #DB and #AC always: a guest that makes the delivery of one raise the next would
 	 * keep the core for ever. #MC is the host's, #BP a debugger's (debugger.c). #PF never:
-	 * EPT needs none, and a guest's narrower addresses are not emulated. Nor #UD, since no
-	 * instruction is emulated for want of it, nor #NM, since FPU state is never lazy.
+	 * EPT needs none, and a guest's narrower addresses are not emulated. #UD in SMM only, for
+	 * RSM (smm.c). Nor #NM, since FPU state is never lazy.
 	 */
 	vmcs->exceptions = BIT(X86_TRAP_DB) | BIT(X86_TRAP_AC) | BIT(X86_TRAP_MC);
 }

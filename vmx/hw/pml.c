@@ -68,6 +68,6 @@ void pml_drain(struct vcpu *vcpu)
 
 	if (first >= PML_ENTRIES)
 		return;
-	mmu_mark_gpas(&vcpu->vm->mmu, 0, vcpu->pml + first, PML_ENTRIES - first);
+	mmu_mark_gpas(&vcpu->vm->mmu, vcpu->smm, vcpu->pml + first, PML_ENTRIES - first);
 	vmcs_write16(GUEST_PML_INDEX, PML_ENTRIES - 1);
 }

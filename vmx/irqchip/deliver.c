@@ -6,6 +6,7 @@
  * when it holds none. SDM vol. 3A, 10.6 (IPIs), 10.11 (MSI), 10.6.2.4 (lowest priority).
  */
 #include <linux/bitmap.h>
+#include "vmx/cpu/smm.h"
 #include "vmx/irqchip/internal.h"
 
 /* Address and data of an MSI. */
@@ -54,6 +55,9 @@ static bool accept(struct vcpu *vcpu, const struct apic_msg *msg, struct kicks *
 	case APIC_DM_NMI:
 		vcpu_inject_nmi(vcpu);
 		break;
+	case APIC_DM_SMI:
+		vcpu_inject_smi(vcpu);
+		break;
 	case APIC_DM_INIT:
 		lapic_post_init(lapic);
 		break;
@@ -62,7 +66,7 @@ static bool accept(struct vcpu *vcpu, const struct apic_msg *msg, struct kicks *
 		lapic_post_sipi(vcpu);
 		break;
 	default:
-		/* No SMM here; ExtINT comes by the 8259s' own wire. */
+		/* ExtINT comes by the 8259s' own wire. */
 		return false;
 	}
 	__set_bit(vcpu->index, kicks->vcpus);

@@ -157,9 +157,6 @@ void lapic_eoi(struct lapic *lapic);
 void lapic_write_tpr(struct lapic *lapic, u8 tpr);
 void lapic_sync_irq(struct lapic *lapic);
 
-/* lapic_startup.c */
-void lapic_post_init(struct lapic *lapic);
-
 /* lapic_timer.c */
 void lapic_timer_create(struct lapic *lapic);
 void lapic_timer_stop(struct lapic *lapic);

@@ -64,6 +64,8 @@ void lapic_set_tsc_deadline(struct vcpu *vcpu, u64 value);
 /* INIT and SIPI (lapic_startup.c). */
 bool lapic_startup(struct vcpu *vcpu);
 bool lapic_take_init(struct vcpu *vcpu);
+bool lapic_init_waits(const struct vcpu *vcpu);
+void lapic_post_init(struct lapic *lapic);
 bool lapic_take_sipi(struct vcpu *vcpu, u8 *vector);
 void lapic_set_sipi_vector(struct vcpu *vcpu, u8 vector);
 void lapic_post_sipi(struct vcpu *vcpu);

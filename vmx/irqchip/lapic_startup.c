@@ -48,7 +48,7 @@ void lapic_post_sipi(struct vcpu *vcpu)
  * lapic_startup() - must INIT or SIPI be taken before the guest goes on?
  * @vcpu: this thread's
  *
- * A SIPI for a vCPU that does not wait for one is dropped here.
+ * A SIPI for a vCPU that does not wait for one is dropped here. In SMM an INIT waits for RSM.
  */
 bool lapic_startup(struct vcpu *vcpu)
 {
@@ -56,6 +56,10 @@ bool lapic_startup(struct vcpu *vcpu)
 
 	if (likely(!READ_ONCE(*startup)))
 		return false;
+	if (vcpu->smm) {
+		clear_bit(STARTUP_SIPI, startup);
+		return false;
+	}
 	if (vcpu->mp_state == KVM_MP_STATE_INIT_RECEIVED)
 		return true;
 	/* Only if there is still no INIT in front of it. */
@@ -72,6 +76,15 @@ bool lapic_take_init(struct vcpu *vcpu)
 {
 	return READ_ONCE(vcpu->lapic->startup) &&
 	       test_and_clear_bit(STARTUP_INIT, &vcpu->lapic->startup);
+}
+
+/**
+ * lapic_init_waits() - has an INIT arrived that was not taken?
+ * @vcpu: any
+ */
+bool lapic_init_waits(const struct vcpu *vcpu)
+{
+	return test_bit(STARTUP_INIT, &vcpu->lapic->startup);
 }
 
 /**
