@@ -39,9 +39,9 @@ static void check_scale(void)
 		       "%llu Hz: below 1 ppm over %d s", (unsigned long long)hz[i], SECONDS);
 	}
 	TAP_EQ(error_ns(TRUE_HZ, TRUE_HZ, SECONDS) < 10000, 1,
-		   "the true frequency: below 10 us over 300 s");
+	       "the true frequency: below 10 us over 300 s");
 	TAP_EQ(error_ns(LABEL_HZ, TRUE_HZ, SECONDS) > 6 * NS, 1,
-		   "the frequency on the label: more than 6 s lost over 300 s");
+	       "the frequency on the label: more than 6 s lost over 300 s");
 	scale = clock_scale_make(TRUE_HZ);
 	TAP_EQ(clock_scale_ns(scale, 0), 0, "no ticks, no time");
 	TAP_EQ(clock_scale_ns(scale, TRUE_HZ) - 999999990 < 20, 1, "a second's ticks: a second");

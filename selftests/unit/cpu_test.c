@@ -309,7 +309,7 @@ static void test_missing_numbers(void)
 	add(&guest.l, (struct kvm_cpuid_entry2) { 7, 1, .edx = 0x4000, INDEXED });
 	add(&guest.l, (struct kvm_cpuid_entry2) { .function = 1, .ecx = BIT(16) | OSXSAVE });
 	TAP_EQ(lacks(), 4,
-		   "wider addresses, a PMU and bits without a name; OSXSAVE is the guest's own");
+	       "wider addresses, a PMU and bits without a name; OSXSAVE is the guest's own");
 	says("CPUID.1.0:ECX[16] CPUID.7.1:EDX[14] arch_perfmon:4(here:0) "
 	     "physical-address-bits:46(here:39)", "each is named");
 	guest.l.nent = 0;
@@ -348,7 +348,7 @@ static void test_refusals(void)
 	says("--cpu merom,+avx2: avx2 is no use without avx", "is named");
 	TAP_EQ(apply("merom,+xsave,+avx,+avx2"), 0, "with what it needs it runs");
 	TAP_EQ(apply("haswell,-frobfrobfrobfrobfrobfrobfrobfrobfrobfrobfrobfrobfrobfrobfrobfrob"),
-		   -1, "a very long word");
+	       -1, "a very long word");
 }
 
 static void test_features(void)
@@ -361,7 +361,7 @@ static void test_features(void)
 	TAP_EQ(has("rdseed") && !has("rdrand"), 1, "they are");
 	TAP_EQ(apply("host,-avx"), 0, "what needs a feature that is gone");
 	TAP_EQ(has("avx2") || has("fma") || has("f16c") || has("avx512f") || has("avx512dq"), 0,
-		   "goes with it");
+	       "goes with it");
 	TAP_EQ(shown(0xd, 0, CPUID_REG_EAX), 3, "and so do its state components");
 	TAP_EQ(shown(0xd, 0, CPUID_REG_ECX), 576, "the area is smaller");
 	TAP_EQ(!cpu_find(&guest.l, 0xd, 2) && !cpu_find(&guest.l, 0xd, 5), 1, "their leaves, too");
@@ -370,12 +370,12 @@ static void test_features(void)
 	TAP_EQ(shown(0xd, 0, CPUID_REG_EBX), 0x340, "and its area");
 	TAP_EQ(apply("host,-xsave"), 0, "XSAVE");
 	TAP_EQ(shown(0xd, 0, CPUID_REG_EAX) | shown(0xd, 0, CPUID_REG_EBX) |
-		   shown(0xd, 1, CPUID_REG_EAX), 0, "leaves nothing of leaf 0xd");
+	       shown(0xd, 1, CPUID_REG_EAX), 0, "leaves nothing of leaf 0xd");
 	TAP_EQ(apply("haswell,-hypervisor"), 0, "that there is a hypervisor");
 	TAP_EQ(has("hypervisor"), 0, "can be hidden");
 	TAP_EQ(apply("merom"), 0, "the oldest baseline");
 	TAP_EQ(has("x2apic") && has("tsc_deadline_timer") && has("kvmclock"), 1,
-		   "has what the driver does by itself");
+	       "has what the driver does by itself");
 	TAP_EQ(has("arch_capabilities") || has("tsc_adjust"), 0, "and no bits of later processors");
 }
 
@@ -392,7 +392,7 @@ static void test_leaves(void)
 	TAP_EQ(apply("host"), 0, "without a baseline");
 	TAP_EQ(guest.l.nent, host.l.nent, "every leaf is the host's");
 	TAP_EQ(memcmp(guest.l.entries, host.l.entries, host.l.nent * sizeof(host.l.entries[0])), 0,
-		   "and every bit");
+	       "and every bit");
 	TAP_EQ(apply("merom"), 0, "under merom");
 	for (i = 0; i < guest.l.nent; i++)
 		beyond += guest.l.entries[i].function > 0xa &&
@@ -403,8 +403,8 @@ static void test_leaves(void)
 	TAP_EQ(shown(1, 0, CPUID_REG_EAX), 0x50657, "family 6, model 85, stepping 7");
 	TAP_EQ(shown(0, 0, CPUID_REG_EAX), 0x16, "its own last leaf");
 	TAP_EQ(!cpu_find(&guest.l, 7, 2) && !cpu_find(&guest.l, 0x14, 0) &&
-		   !cpu_find(&guest.l, 0x80000021, 0), 1,
-	       "what the table does not know is not shown");
+	       !cpu_find(&guest.l, 0x80000021, 0), 1,
+	   "what the table does not know is not shown");
 	TAP_EQ(shown(7, 0, CPUID_REG_EAX), 0, "no index of leaf 7 without a feature in it");
 	TAP_EQ(shown(0xd, 0, CPUID_REG_EAX), 0x2e7, "state components");
 	TAP_EQ(shown(0xd, 0, CPUID_REG_ECX), 2696, "and the size of all");

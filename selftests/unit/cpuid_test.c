@@ -189,19 +189,19 @@ static void check_all_ones(void)
 	check_never(&ones, &cpuid);
 	/* A Kaby Lake's guest under KVM reads these, with TSC_DEADLINE and OSXSAVE added. */
 	TAP_EQ(cpuid.words[CPUID_WORD_1_ECX], 0xfffa3203 & ~(BIT(24) | BIT(27)),
-		   "leaf 1 ECX is what a guest of KVM reads");
+	       "leaf 1 ECX is what a guest of KVM reads");
 	TAP_EQ(cpuid.words[CPUID_WORD_1_EDX], 0x0f8bfbff,
-		   "leaf 1 EDX is what a guest of KVM reads");
+	       "leaf 1 EDX is what a guest of KVM reads");
 	TAP_EQ(cpuid_lookup(&cpuid, 0, 0)->eax, 0x1f, "the last basic leaf is bounded");
 	TAP_EQ(cpuid_lookup(&cpuid, 0x80000000, 0)->eax, 0x80000008,
-		   "the last extended leaf is bounded");
+	       "the last extended leaf is bounded");
 	TAP_EQ(cpuid_lookup(&cpuid, 0x80000008, 0)->eax, 0x3030,
-		   "widths of addresses are what four levels of tables reach");
+	       "widths of addresses are what four levels of tables reach");
 	TAP_EQ(cpuid.nr <= ENTRY_BOUND, 1, "every bit set: the list still fits");
 	TAP_EQ(cpuid_policy_xcr0(&host), 0x2e7, "XCR0 is bounded to what may be shown");
 	memset(host.enabled, 0, sizeof(host.enabled));
 	TAP_EQ(cpuid_policy_word(&host, CPUID_WORD_7_EBX), 2,
-		   "what the kernel has disabled is not shown");
+	       "what the kernel has disabled is not shown");
 }
 
 static void set_entries(struct vcpu_cpuid *cpuid, const struct kvm_cpuid_entry2 *entries,
@@ -360,7 +360,7 @@ static void check_derived(void)
 	set_entries(&cpuid, entries, 0);
 	TAP_EQ(cpuid.maxphyaddr, 36, "maxphyaddr without CPUID");
 	TAP_EQ(cpuid.cr4_reserved & (X86_CR4_SMAP | X86_CR4_OSXSAVE), 0,
-		   "no CPUID set yet: CR4 as the processor can");
+	       "no CPUID set yet: CR4 as the processor can");
 	TAP_EQ(cpuid.xcr0_allowed, 1, "no CPUID set yet: XCR0 is x87");
 	entries[3].eax = 0x3127;
 	TAP_EQ(cpuid_entries_valid(entries, 4), 0, "49 bits of linear address are refused");
