@@ -103,8 +103,11 @@ void cmos_init(struct vm *vm)
 	static const struct region region = {
 		"cmos", PIO, PORT_CMOS, 2, 1, cmos_read, cmos_write, NULL
 	};
+	const struct kept kept = {
+		.name = "cmos", .state = &cmos, .size = sizeof(cmos), .loaded = cmos_loaded,
+		.dev = &cmos,
+	};
 
 	bus_add(&vm->bus, &region, 1, &cmos);
-	vm_keep(vm, &(struct kept) { .name = "cmos", .state = &cmos, .size = sizeof(cmos),
-				     .loaded = cmos_loaded, .dev = &cmos });
+	vm_keep(vm, &kept);
 }

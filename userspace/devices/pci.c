@@ -364,9 +364,11 @@ void pci_init(struct vm *vm)
 		"pci", PIO, PORT_ADDRESS, PORTS, 4, config_read, config_write, NULL
 	};
 	static const struct pci_ids bridge = { 0x8086, 0x0d57, 0, 0, 0, 0x060000 };
+	const struct kept kept = {
+		.name = "pci", .state = &bus.address, .size = sizeof(bus.address),
+	};
 
 	bus_add(&vm->bus, &region, 1, NULL);
-	vm_keep(vm, &(struct kept) { .name = "pci", .state = &bus.address,
-				     .size = sizeof(bus.address) });
+	vm_keep(vm, &kept);
 	pci_add(&bus.bridge, vm, &bridge);
 }

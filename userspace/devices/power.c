@@ -87,8 +87,11 @@ void power_init(struct vm *vm)
 		{ "test", PIO, PORT_TEST, 1, 1, NULL, test_write, NULL },
 		{ "leave", PIO, PORT_LEAVE, 1, 1, leave_read, leave_write, NULL },
 	};
+	const struct kept kept = {
+		.name = "power", .state = &power, .size = sizeof(power), .loaded = power_loaded,
+		.dev = vm,
+	};
 
 	bus_add(&vm->bus, regions, ARRAY_SIZE(regions), vm);
-	vm_keep(vm, &(struct kept) { .name = "power", .state = &power, .size = sizeof(power),
-				     .loaded = power_loaded, .dev = vm });
+	vm_keep(vm, &kept);
 }

@@ -224,12 +224,15 @@ struct serial *serial_init(struct vm *vm, void (*put)(u8 byte))
 	static const struct region region = {
 		"serial", PIO, PORT_COM1, REG_COUNT, 1, serial_read, serial_write, NULL
 	};
+	const struct kept kept = {
+		.name = "serial", .state = &com1.r, .size = sizeof(com1.r),
+		.loaded = serial_loaded, .dev = &com1,
+	};
 
 	com1.vm = vm;
 	com1.put = put;
 	bus_add(&vm->bus, &region, 1, &com1);
-	vm_keep(vm, &(struct kept) { .name = "serial", .state = &com1.r, .size = sizeof(com1.r),
-				     .loaded = serial_loaded, .dev = &com1 });
+	vm_keep(vm, &kept);
 	return &com1;
 }
 
