@@ -101,7 +101,8 @@ static bool has_long_mode(const struct vcpu *vcpu)
 	return cpuid_has(&vcpu->cpuid, CPUID_LM);
 }
 
-static int write_area(struct vcpu *vcpu, const struct smm_area *area)
+/* Not inline: the stack would hold both layouts for longer than it must. */
+static noinline int write_area(struct vcpu *vcpu, const struct smm_area *area)
 {
 	u8 legacy[SMM_AREA_SIZE] = { };
 	unsigned int i;
@@ -113,7 +114,7 @@ static int write_area(struct vcpu *vcpu, const struct smm_area *area)
 			 has_long_mode(vcpu) ? (const void *)area : legacy, SMM_AREA_SIZE);
 }
 
-static int read_area(struct vcpu *vcpu, struct smm_area *area)
+static noinline int read_area(struct vcpu *vcpu, struct smm_area *area)
 {
 	u8 legacy[SMM_AREA_SIZE];
 	unsigned int i;
