@@ -101,7 +101,7 @@ static bool has_long_mode(const struct vcpu *vcpu)
 	return cpuid_has(&vcpu->cpuid, CPUID_LM);
 }
 
-/* Not inline: the stack would hold both layouts for longer than it must. */
+/* Not inline, as resume(): the stack would hold more at once than it must. */
 static noinline int write_area(struct vcpu *vcpu, const struct smm_area *area)
 {
 	u8 legacy[SMM_AREA_SIZE] = { };
@@ -215,7 +215,7 @@ static void begin(struct vcpu *vcpu)
 	vmcs_writel(GUEST_PENDING_DBG_EXCEPTIONS, 0);
 }
 
-static void resume(struct vcpu *vcpu, const struct smm_area *area)
+static noinline void resume(struct vcpu *vcpu, const struct smm_area *area)
 {
 	unsigned int i;
 
@@ -319,16 +319,17 @@ int smm_serve(struct vcpu *vcpu)
 int smm_leave(struct vcpu *vcpu)
 {
 	struct smm_area area = { };
-	struct kvm_sregs sregs;
+	struct kvm_sregs sregs = { };
 
 	if (read_area(vcpu, &area))
 		return exit_emulation_error(vcpu, NULL, 0);
 	area.efer &= ~(u64)EFER_LMA;
 	if ((area.efer & EFER_LME) && (area.cr0 & X86_CR0_PG))
 		area.efer |= EFER_LMA;
-	sregs = (struct kvm_sregs) {
-		.cr0 = area.cr0, .cr3 = area.cr3, .cr4 = area.cr4, .efer = area.efer,
-	};
+	sregs.cr0 = area.cr0;
+	sregs.cr3 = area.cr3;
+	sregs.cr4 = area.cr4;
+	sregs.efer = area.efer;
 	/* SDM 34.3.2: a shutdown, as it is for PDPTEs. */
 	if (!cr_sregs_valid(vcpu, &sregs))
 		return exit_triple_fault(vcpu);
