@@ -101,7 +101,8 @@ static bool has_long_mode(const struct vcpu *vcpu)
 	return cpuid_has(&vcpu->cpuid, CPUID_LM);
 }
 
-static int write_area(struct vcpu *vcpu, const struct smm_area *area)
+/* Not inline, as resume(): the stack would hold more at once than it must. */
+static noinline int write_area(struct vcpu *vcpu, const struct smm_area *area)
 {
 	u8 legacy[SMM_AREA_SIZE] = { };
 	unsigned int i;
@@ -113,7 +114,7 @@ static int write_area(struct vcpu *vcpu, const struct smm_area *area)
 			 has_long_mode(vcpu) ? (const void *)area : legacy, SMM_AREA_SIZE);
 }
 
-static int read_area(struct vcpu *vcpu, struct smm_area *area)
+static noinline int read_area(struct vcpu *vcpu, struct smm_area *area)
 {
 	u8 legacy[SMM_AREA_SIZE];
 	unsigned int i;
@@ -214,7 +215,7 @@ static void begin(struct vcpu *vcpu)
 	vmcs_writel(GUEST_PENDING_DBG_EXCEPTIONS, 0);
 }
 
-static void resume(struct vcpu *vcpu, const struct smm_area *area)
+static noinline void resume(struct vcpu *vcpu, const struct smm_area *area)
 {
 	unsigned int i;
 
@@ -318,16 +319,17 @@ int smm_serve(struct vcpu *vcpu)
 int smm_leave(struct vcpu *vcpu)
 {
 	struct smm_area area = { };
-	struct kvm_sregs sregs;
+	struct kvm_sregs sregs = { };
 
 	if (read_area(vcpu, &area))
 		return exit_emulation_error(vcpu, NULL, 0);
 	area.efer &= ~(u64)EFER_LMA;
 	if ((area.efer & EFER_LME) && (area.cr0 & X86_CR0_PG))
 		area.efer |= EFER_LMA;
-	sregs = (struct kvm_sregs) {
-		.cr0 = area.cr0, .cr3 = area.cr3, .cr4 = area.cr4, .efer = area.efer,
-	};
+	sregs.cr0 = area.cr0;
+	sregs.cr3 = area.cr3;
+	sregs.cr4 = area.cr4;
+	sregs.efer = area.efer;
 	/* SDM 34.3.2: a shutdown, as it is for PDPTEs. */
 	if (!cr_sregs_valid(vcpu, &sregs))
 		return exit_triple_fault(vcpu);
