@@ -64,9 +64,9 @@ int cap_check(unsigned long cap)
 {
 	unsigned int i;
 
-	switch (cap) {
-	case KVM_CAP_NR_VCPUS:
+	if (cap == KVM_CAP_NR_VCPUS)
 		return min_t(unsigned int, num_online_cpus(), VM_MAX_VCPUS);
+	switch (cap) {
 	case KVM_CAP_X86_SMM:
 		/* It begins in real mode. */
 		return caps_has(&vmx_caps, VMX_CAP_UNRESTRICTED_GUEST);

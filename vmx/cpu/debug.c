@@ -204,6 +204,8 @@ void debug_switch_in(struct vcpu *vcpu)
 
 static void take_back(struct vcpu *vcpu)
 {
+	unsigned long dr7 = vmcs_readl(GUEST_DR7);
+
 	get_debugreg(vcpu->dr[0], 0);
 	get_debugreg(vcpu->dr[1], 1);
 	get_debugreg(vcpu->dr[2], 2);
@@ -211,7 +213,10 @@ static void take_back(struct vcpu *vcpu)
 	get_debugreg(vcpu->dr6, 6);
 	vcpu->dr6 = debug_dr6_of(vcpu->dr6);
 	set_debugreg(DR6_RESERVED, 6);
-	set_dr7(vcpu, vmcs_readl(GUEST_DR7));
+	if (dr7 == vcpu->armed_dr7)
+		lend(vcpu, false);
+	else
+		set_dr7(vcpu, dr7);
 }
 
 /**

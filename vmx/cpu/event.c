@@ -569,10 +569,11 @@ static noinline void get_exception(struct vcpu *vcpu, bool payload,
  */
 int event_get(struct vcpu *vcpu, struct kvm_vcpu_events *events)
 {
-	u32 flags = READ_ONCE(vcpu->vm->event_flags), blocked = interruptibility(vcpu);
+	u32 flags = READ_ONCE(vcpu->vm->event_flags), blocked;
 	int vector = event_interrupt_vector(vcpu);
 
 	memset(events, 0, sizeof(*events));
+	blocked = interruptibility(vcpu);
 	if (unlikely(vcpu->ev.exception.pending || vcpu->ev.exception.injected))
 		get_exception(vcpu, flags & KVM_VCPUEVENT_VALID_PAYLOAD, events);
 	events->interrupt.injected = vector >= 0;
@@ -581,12 +582,15 @@ int event_get(struct vcpu *vcpu, struct kvm_vcpu_events *events)
 	events->nmi.injected = vcpu->ev.nmi.injected;
 	events->nmi.pending = atomic_read(&vcpu->ev.nmi.pending) != 0;
 	events->nmi.masked = !!(blocked & GUEST_INTR_STATE_NMI);
-	events->smi.smm = vcpu->smm;
 	events->smi.pending = READ_ONCE(vcpu->ev.smi_pending);
-	events->smi.smm_inside_nmi = vcpu->smm && vcpu->ev.smi_inside_nmi;
-	events->smi.latched_init = vcpu->lapic && lapic_init_waits(vcpu);
-	events->triple_fault.pending = (flags & KVM_VCPUEVENT_VALID_TRIPLE_FAULT) &&
-				       test_bit(REQ_TRIPLE_FAULT, &vcpu->requests);
+	if (unlikely(vcpu->smm)) {
+		events->smi.smm = 1;
+		events->smi.smm_inside_nmi = vcpu->ev.smi_inside_nmi;
+	}
+	if (vcpu->lapic && lapic_init_waits(vcpu))
+		events->smi.latched_init = 1;
+	if (flags & KVM_VCPUEVENT_VALID_TRIPLE_FAULT)
+		events->triple_fault.pending = test_bit(REQ_TRIPLE_FAULT, &vcpu->requests);
 	events->flags = KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SHADOW |
 			KVM_VCPUEVENT_VALID_SMM | flags;
 	return 0;
