@@ -79,6 +79,12 @@ campaign-memory:
 	@$(MAKE) --no-print-directory -s $(JOBS) -C $(ROOT)/selftests
 	@$(ROOT)/selftests/memory/campaign
 
+campaign-machine:
+	@$(ROOT)/scripts/setup
+	@$(MAKE) --no-print-directory -s module-lab userspace
+	@$(MAKE) --no-print-directory -s $(JOBS) -C $(ROOT)/selftests
+	@$(ROOT)/selftests/machine/campaign
+
 bench:
 	@$(ROOT)/scripts/setup
 	@$(MAKE) --no-print-directory -s module-lab
@@ -148,6 +154,7 @@ help:
 	@echo "  make fuzz            a million ioctls and a million hostile guests, by chance"
 	@echo "  make campaign-state  a Linux guest saved and restored fifty times, two processors"
 	@echo "  make campaign-memory a million pages checked while the host takes them away"
+	@echo "  make campaign-machine SMP guests, interrupts, disks on one and two processors"
 	@echo "  make bench           what an exit costs, beside upstream; minutes"
 	@echo "  make compare         guest programs on kvmlet and upstream; by chance: SEED=n N=n"
 	@echo "  make style           the rules of form"
@@ -157,4 +164,5 @@ help:
 	@echo "  make clean           remove build/"
 
 .PHONY: all module module-lab module-debug module-for userspace setup demo check check-debug \
-	fuzz campaign-memory campaign-state bench compare style loc clean install uninstall help
+	fuzz campaign-machine campaign-memory campaign-state bench compare style loc clean install \
+	uninstall help

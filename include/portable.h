@@ -3,6 +3,7 @@
  * The few kernel names that pure logic needs, so that one source file compiles into the
  * module and into a sanitized user-space test, which has them from userspace/portable.h. Files
  * that include only this header (and each other) may not sleep, lock, allocate or touch hardware.
+ * The others have it by the headers that they include.
  */
 #ifndef KVMLET_PORTABLE_H
 #define KVMLET_PORTABLE_H

@@ -6,7 +6,6 @@
  */
 #include <linux/highmem.h>
 #include <linux/mm.h>
-#include <linux/nospec.h>
 #include <linux/sched.h>
 #include <linux/uaccess.h>
 #include "mmu/compat.h"
@@ -38,16 +37,43 @@ static size_t in_page(gpa_t gpa, size_t len)
 }
 
 /* Entries of the guest's page tables are most of what is read. */
-static bool copy_in(void *buf, unsigned long hva, size_t n)
+static unsigned long copy_in(void *buf, unsigned long hva, size_t n)
 {
 	u64 entry;
 
 	if (n != sizeof(entry))
-		return !copy_from_user(buf, (void __user *)hva, n);
+		return copy_from_user(buf, (void __user *)hva, n);
 	if (get_user(entry, (u64 __user *)hva))
-		return false;
+		return n;
 	memcpy(buf, &entry, sizeof(entry));
-	return true;
+	return 0;
+}
+
+/* Either direction gets a copy of it. */
+static __always_inline int transfer(struct mmu *mmu, u8 as_id, gpa_t gpa, void *buf, size_t len,
+				    bool write)
+{
+	int r = 0;
+
+	if (current->mm != mmu->mm)
+		return -EIO;
+	if (down_read_killable(&mmu->slots_lock))
+		return -EINTR;
+	while (len) {
+		size_t n = in_page(gpa, len);
+		unsigned long hva;
+
+		if (!gpa_to_hva(mmu, as_id, gpa, write, &hva) ||
+		    (write ? copy_to_user((void __user *)hva, buf, n) : copy_in(buf, hva, n))) {
+			r = -EFAULT;
+			break;
+		}
+		buf += n;
+		gpa += n;
+		len -= n;
+	}
+	up_read(&mmu->slots_lock);
+	return r;
 }
 
 /**
@@ -63,26 +89,7 @@ static bool copy_in(void *buf, unsigned long hva, size_t n)
  */
 int mmu_read(struct mmu *mmu, u8 as_id, gpa_t gpa, void *buf, size_t len)
 {
-	int r = 0;
-
-	if (current->mm != mmu->mm)
-		return -EIO;
-	if (down_read_killable(&mmu->slots_lock))
-		return -EINTR;
-	while (len) {
-		size_t n = in_page(gpa, len);
-		unsigned long hva;
-
-		if (!gpa_to_hva(mmu, as_id, gpa, false, &hva) || !copy_in(buf, hva, n)) {
-			r = -EFAULT;
-			break;
-		}
-		buf += n;
-		gpa += n;
-		len -= n;
-	}
-	up_read(&mmu->slots_lock);
-	return r;
+	return transfer(mmu, as_id, gpa, buf, len, false);
 }
 
 /**
@@ -104,8 +111,8 @@ bool mmu_watch(struct mmu *mmu, u8 as_id, struct mmu_watch *watch, gpa_t gpa, u6
 		watch->generation = mmu->generation;
 	watch->nr = 0;
 	if (i < MMU_WATCHED && watch->generation == mmu->generation &&
-	    gpa_to_hva(mmu, as_id, gpa, false, &watch->hva[i])) {
-		watch->value[i] = value;
+	    gpa_to_hva(mmu, as_id, gpa, false, &watch->word[i].hva)) {
+		watch->word[i].value = value;
 		watch->nr = i + 1;
 	}
 	up_read(&mmu->slots_lock);
@@ -117,22 +124,29 @@ bool mmu_watch(struct mmu *mmu, u8 as_id, struct mmu_watch *watch, gpa_t gpa, u6
  * @mmu: guest memory
  * @watch: the words
  *
- * Context: the process that created the VM; may sleep.
- * Return: false also if there are none, or it cannot be told.
+ * Context: the process that created the VM; interrupts may be off.
+ * Return: false also if there are none, or it cannot be told: a page of them may be swapped out.
  */
 bool mmu_unchanged(struct mmu *mmu, const struct mmu_watch *watch)
 {
-	unsigned int i = 0;
+	const struct mmu_word *word = watch->word, *end = word + watch->nr;
 	u64 now;
 
-	if (!watch->nr || current->mm != mmu->mm || down_read_killable(&mmu->slots_lock))
+	if (word == end || current->mm != mmu->mm)
 		return false;
-	if (watch->generation == mmu->generation)
-		while (i < watch->nr && !get_user(now, (u64 __user *)watch->hva[i]) &&
-		       now == watch->value[i])
-			i++;
-	up_read(&mmu->slots_lock);
-	return i == watch->nr;
+	pagefault_disable();
+	/* All of them are in slots: in user space's half of the address space. */
+	if (user_read_access_begin((u64 __user *)word->hva, sizeof(now))) {
+		do
+			unsafe_get_user(now, (u64 __user *)word->hva, out);
+		while (now == word->value && ++word < end);
+out:
+		user_read_access_end();
+	}
+	pagefault_enable();
+	/* Read last: as long as it is the same, a change of the slots has not begun. */
+	smp_rmb();
+	return word == end && watch->generation == READ_ONCE(mmu->generation);
 }
 
 /**
@@ -150,27 +164,7 @@ bool mmu_unchanged(struct mmu *mmu, const struct mmu_watch *watch)
  */
 int mmu_write(struct mmu *mmu, u8 as_id, gpa_t gpa, const void *buf, size_t len)
 {
-	int r = 0;
-
-	if (current->mm != mmu->mm)
-		return -EIO;
-	if (down_read_killable(&mmu->slots_lock))
-		return -EINTR;
-	while (len) {
-		size_t n = in_page(gpa, len);
-		unsigned long hva;
-
-		if (!gpa_to_hva(mmu, as_id, gpa, true, &hva) ||
-		    copy_to_user((void __user *)hva, buf, n)) {
-			r = -EFAULT;
-			break;
-		}
-		buf += n;
-		gpa += n;
-		len -= n;
-	}
-	up_read(&mmu->slots_lock);
-	return r;
+	return transfer(mmu, as_id, gpa, (void *)buf, len, true);
 }
 
 #define CMPXCHG_AS(type)								\
@@ -223,7 +217,7 @@ static int cmpxchg_split(struct mmu *mmu, u8 as_id, gpa_t gpa, void *old, const 
 		return 0;
 	}
 	r = mmu_write(mmu, as_id, gpa, new, len);
-	return r ? r : 1;
+	return r ?: 1;
 }
 
 /**
@@ -247,7 +241,7 @@ int mmu_cmpxchg(struct mmu *mmu, u8 as_id, gpa_t gpa, void *old, const void *new
 	unsigned long hva;
 	int r = -EFAULT;
 
-	if (!len || len > 16 || !is_power_of_2(len) || in_page(gpa, len) != len)
+	if (len > 16 || !is_power_of_2(len) || in_page(gpa, len) != len)
 		return -EFAULT;
 	if (!IS_ALIGNED(gpa, len))
 		return cmpxchg_split(mmu, as_id, gpa, old, new, len);

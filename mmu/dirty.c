@@ -10,7 +10,6 @@
  * reads the page. SDM volume 3, "Page-Modification Logging".
  */
 #include <linux/mm.h>
-#include <linux/nospec.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -322,10 +321,10 @@ int mmu_get_dirty_log(struct mmu *mmu, const struct kvm_dirty_log *log)
 	struct slot *slot;
 	int r = lock_logged_slot(mmu, log->slot, &slot);
 
-	if (r)
-		return r;
-	r = get_log(mmu, slot, log->dirty_bitmap);
-	up_write(&mmu->slots_lock);
+	if (!r) {
+		r = get_log(mmu, slot, log->dirty_bitmap);
+		up_write(&mmu->slots_lock);
+	}
 	return r;
 }
 
@@ -345,10 +344,10 @@ int mmu_clear_dirty_log(struct mmu *mmu, const struct kvm_clear_dirty_log *log)
 	struct slot *slot;
 	int r = lock_logged_slot(mmu, log->slot, &slot);
 
-	if (r)
-		return r;
-	r = clear_log(mmu, slot, log);
-	up_write(&mmu->slots_lock);
+	if (!r) {
+		r = clear_log(mmu, slot, log);
+		up_write(&mmu->slots_lock);
+	}
 	return r;
 }
 

@@ -101,11 +101,6 @@ static inline u64 ept_leaf(u64 pfn, int level, u64 access, bool ram)
 	return pfn << 12 | access | type | (level > EPT_4K ? EPT_HUGE : 0);
 }
 
-static inline u64 ept_pfn(u64 entry)
-{
-	return (entry & EPT_ADDRESS) >> 12;
-}
-
 /*
  * A walk over the frames [start, end) of one tree: each entry on the way, an entry that leads
  * to a table before those in it. The body may change the entry it stands on and must then set

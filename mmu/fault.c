@@ -9,7 +9,6 @@
 #include <linux/gfp.h>
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
-#include "mmu/host.h"
 #include "mmu/internal.h"
 
 static_assert(MMU_READ == EPT_READ && MMU_WRITE == EPT_WRITE && MMU_EXEC == EPT_EXEC);

@@ -12,7 +12,7 @@
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include "mmu/compat.h"
-#include "mmu/host.h"
+#include "mmu/internal.h"
 
 /* Set in the last entry of a way that ends early; the final level has another bit there. */
 #define ENDS_WAY	_PAGE_PSE

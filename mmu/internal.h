@@ -8,7 +8,6 @@
 
 #include <linux/interval_tree.h>
 #include <linux/lockdep.h>
-#include <linux/nospec.h>
 #include "mmu/ept.h"
 #include "mmu/mmu.h"
 
@@ -17,6 +16,18 @@ struct region {
 	struct slot slot;
 	struct interval_tree_node hva;	/* its host addresses, in mmu->hva_tree */
 };
+
+/* The host page behind an address of the monitor; see host.c. */
+struct host_page {
+	unsigned long pfn;
+	struct page *page;	/* NULL: not one whose use the host keeps book on */
+	u8 shift;		/* of the bytes that the host maps as one page */
+	bool writable;
+	bool ram;
+};
+
+bool host_lookup(unsigned long hva, bool write, struct host_page *host);
+int host_fault_in(unsigned long hva, bool write);
 
 /* Of the largest leaf. */
 static inline int mmu_max_level(const struct mmu *mmu)
@@ -55,12 +66,11 @@ static inline void mmu_mark_dirty(struct mmu *mmu, struct slot *slot, u64 gfn)
 int mmu_alloc_log(struct mmu *mmu, struct slot *slot);
 void mmu_begin_log(struct mmu *mmu, const struct slot *slot);
 void mmu_end_log(struct mmu *mmu);
-void mmu_recover_init(struct mmu *mmu);
+void mmu_recover(struct work_struct *work);
 void mmu_recover_later(struct mmu *mmu);
 void mmu_rejoin(struct mmu *mmu, const struct slot *slot);
 bool mmu_zap(struct mmu *mmu, u8 as_id, u64 start, u64 end, struct list_head *cut);
 void mmu_free_cut(struct list_head *cut, bool may_sleep);
-void mmu_free_regions(struct mmu *mmu);
 extern const struct mmu_notifier_ops mmu_notifier_ops;
 
 #endif

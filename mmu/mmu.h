@@ -20,7 +20,6 @@
 #include <linux/rbtree.h>
 #include <linux/rwlock.h>
 #include <linux/rwsem.h>
-#include <linux/types.h>
 #include <linux/workqueue.h>
 #include "mmu/slots.h"
 
@@ -75,7 +74,7 @@ struct mmu {
 	 */
 	struct rw_semaphore slots_lock;
 	struct slot_set slots[MMU_ADDRESS_SPACES];	/* (sm) by guest address */
-	u64 generation;					/* (s) counts the changes of slots */
+	u64 generation;					/* (s) counts changes; anybody reads it */
 	struct slot **slot_by_id[MMU_ADDRESS_SPACES];	/* (s) */
 	unsigned int nr_ids[MMU_ADDRESS_SPACES];	/* (s) entries of it */
 	u64 log_mode;				/* (s) KVM_DIRTY_LOG_* */
@@ -134,8 +133,10 @@ bool mmu_is_ram(struct mmu *mmu, u8 as_id, gpa_t gpa, bool write);
 struct mmu_watch {
 	unsigned int nr;
 	u64 generation;			/* of the slots */
-	unsigned long hva[MMU_WATCHED];
-	u64 value[MMU_WATCHED];
+	struct mmu_word {
+		unsigned long hva;
+		u64 value;
+	} word[MMU_WATCHED];
 };
 
 bool mmu_watch(struct mmu *mmu, u8 as_id, struct mmu_watch *watch, gpa_t gpa, u64 value);

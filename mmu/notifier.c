@@ -145,12 +145,6 @@ static aging_result clear_flush_young(struct mmu_notifier *notifier, struct mm_s
 	return young;
 }
 
-static aging_result clear_young(struct mmu_notifier *notifier, struct mm_struct *mm,
-				unsigned long start, unsigned long end)
-{
-	return clear_flush_young(notifier, mm, start, end);
-}
-
 static aging_result test_young(struct mmu_notifier *notifier, struct mm_struct *mm,
 			       unsigned long addr)
 {
@@ -178,7 +172,7 @@ const struct mmu_notifier_ops mmu_notifier_ops = {
 	.invalidate_range_start = invalidate_range_start,
 	.invalidate_range_end = invalidate_range_end,
 	.clear_flush_young = clear_flush_young,
-	.clear_young = clear_young,
+	.clear_young = clear_flush_young,
 	.test_young = test_young,
 	.release = release,
 };

@@ -5,7 +5,6 @@
  * one step for page faults and notifiers: slot, host address and mappings change together.
  */
 #include <linux/mm.h>
-#include <linux/nospec.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -57,11 +56,8 @@ static int region_create(struct mmu *mmu, const struct slot *new)
 {
 	struct slot_set *set = &mmu->slots[new->as_id];
 	struct region *region;
-	int r;
+	int r = reserve_id(mmu, new->as_id, new->id) ?: reserve_room(mmu, set);
 
-	r = reserve_id(mmu, new->as_id, new->id);
-	if (!r)
-		r = reserve_room(mmu, set);
 	if (r)
 		return r;
 	region = kzalloc(sizeof(*region), GFP_KERNEL_ACCOUNT);
@@ -206,17 +202,20 @@ int mmu_set_region(struct mmu *mmu, const struct kvm_userspace_memory_region *re
 	new.as_id = array_index_nospec(region->slot >> 16, MMU_ADDRESS_SPACES);
 	if (down_write_killable(&mmu->slots_lock))
 		return -EINTR;
-	mmu->generation++;
+	WRITE_ONCE(mmu->generation, mmu->generation + 1);
+	smp_wmb();	/* pairs with mmu_unchanged() */
 	r = region_change(mmu, &new);
 	up_write(&mmu->slots_lock);
 	return r;
 }
 
 /**
- * mmu_free_regions() - free all slots
- * @mmu: guest memory that nobody uses any more
+ * mmu_destroy() - free what mmu_stop() has left: the slots
+ * @mmu: stopped; all roots were put
+ *
+ * Context: any process, may sleep.
  */
-void mmu_free_regions(struct mmu *mmu)
+void mmu_destroy(struct mmu *mmu)
 {
 	unsigned int as_id, i;
 

@@ -10,7 +10,6 @@
 #include <linux/moduleparam.h>
 #include <linux/pgtable.h>
 #include <linux/sched.h>
-#include "mmu/host.h"
 #include "mmu/internal.h"
 
 static uint recover_ms = 60000;
@@ -89,7 +88,11 @@ static unsigned int recover_root(struct mmu *mmu, struct mmu_root *root, struct 
 	return tables;
 }
 
-static void recover(struct work_struct *work)
+/**
+ * mmu_recover() - the work item: look at some, and come again
+ * @work: mmu->recovery
+ */
+void mmu_recover(struct work_struct *work)
 {
 	struct mmu *mmu = container_of(to_delayed_work(work), struct mmu, recovery);
 	unsigned int tables = 0;
@@ -122,13 +125,4 @@ void mmu_recover_later(struct mmu *mmu)
 {
 	if (recover_ms)
 		schedule_delayed_work(&mmu->recovery, msecs_to_jiffies(recover_ms));
-}
-
-/**
- * mmu_recover_init() - before the first fault
- * @mmu: new
- */
-void mmu_recover_init(struct mmu *mmu)
-{
-	INIT_DELAYED_WORK(&mmu->recovery, recover);
 }

@@ -11,7 +11,6 @@
 #include <linux/gfp.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
-#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include "mmu/internal.h"
 
@@ -199,7 +198,7 @@ int mmu_init(struct mmu *mmu, const struct mmu_ops *ops, const struct mmu_format
 	rwlock_init(&mmu->lock);
 	INIT_LIST_HEAD(&mmu->roots);
 	mmu->hva_tree = RB_ROOT_CACHED;
-	mmu_recover_init(mmu);
+	INIT_DELAYED_WORK(&mmu->recovery, mmu_recover);
 	mmu->notifier.ops = &mmu_notifier_ops;
 	/* Holds a reference on the mm, as long as it is registered. */
 	return mmu_notifier_register(&mmu->notifier, mmu->mm);
@@ -216,16 +215,4 @@ void mmu_stop(struct mmu *mmu)
 {
 	cancel_delayed_work_sync(&mmu->recovery);
 	mmu_notifier_unregister(&mmu->notifier, mmu->mm);
-}
-
-/**
- * mmu_destroy() - free everything
- * @mmu: stopped; all roots were put
- *
- * Context: any process, may sleep.
- */
-void mmu_destroy(struct mmu *mmu)
-{
-	WARN_ON_ONCE(!list_empty(&mmu->roots));
-	mmu_free_regions(mmu);
 }

@@ -5,16 +5,10 @@
  * it as they may under a processor. SDM volume 3, "Paging": "Determination of Access Rights",
  * "Page-Fault Exceptions", "Accessed and Dirty Flags".
  */
+#include <asm/processor-flags.h>
 #include "mmu/walk.h"
 
-#define CR0_WP		BIT_ULL(16)
-#define CR0_PG		BIT_ULL(31)
-#define CR4_PSE		BIT_ULL(4)
-#define CR4_PAE		BIT_ULL(5)
-#define CR4_LA57	BIT_ULL(12)
-#define CR4_SMEP	BIT_ULL(20)
-#define CR4_SMAP	BIT_ULL(21)
-#define CR4_PKE		BIT_ULL(22)
+/* What user space has no name for. */
 #define EFER_LMA_BIT	BIT_ULL(10)
 #define EFER_NXE_BIT	BIT_ULL(11)
 
@@ -62,11 +56,11 @@ struct walk {
 
 static const struct walk_mode *walk_mode(const struct walk_env *env)
 {
-	if (!(env->cr4 & CR4_PAE))
+	if (!(env->cr4 & X86_CR4_PAE))
 		return &mode_32bit;
 	if (!(env->efer & EFER_LMA_BIT))
 		return &mode_pae;
-	return env->cr4 & CR4_LA57 ? &mode_5level : &mode_4level;
+	return env->cr4 & X86_CR4_LA57 ? &mode_5level : &mode_4level;
 }
 
 static unsigned int page_bits(const struct walk *w, int level)
@@ -78,14 +72,14 @@ static unsigned int page_bits(const struct walk *w, int level)
 static int fault(const struct walk *w, u32 cause, struct walk_result *result)
 {
 	const struct walk_env *env = w->env;
-	bool nx = env->cr4 & CR4_PAE && env->efer & EFER_NXE_BIT;
+	bool nx = env->cr4 & X86_CR4_PAE && env->efer & EFER_NXE_BIT;
 
 	result->error_code = cause;
 	if (w->access & WALK_WRITE)
 		result->error_code |= PF_WRITE;
 	if (w->access & WALK_USER)
 		result->error_code |= PF_USER;
-	if (w->access & WALK_FETCH && (nx || env->cr4 & CR4_SMEP))
+	if (w->access & WALK_FETCH && (nx || env->cr4 & X86_CR4_SMEP))
 		result->error_code |= PF_FETCH;
 	return WALK_FAULT;
 }
@@ -96,7 +90,7 @@ static bool is_leaf(const struct walk *w, int level)
 		return true;
 	if (!(w->entry[level] & PTE_PS) || level > 3)
 		return false;
-	return w->mode != &mode_32bit || w->env->cr4 & CR4_PSE;
+	return w->mode != &mode_32bit || w->env->cr4 & X86_CR4_PSE;
 }
 
 /* Bits from @low up to @high - 1, none if the range is empty. */
@@ -167,14 +161,14 @@ static bool mode_allows(const struct walk *w)
 	if (w->access & WALK_USER)
 		return true;
 	if (w->access & WALK_FETCH)
-		return !(env->cr4 & CR4_SMEP);
-	return !(env->cr4 & CR4_SMAP) || (env->ac && !(w->access & WALK_IMPLICIT));
+		return !(env->cr4 & X86_CR4_SMEP);
+	return !(env->cr4 & X86_CR4_SMAP) || (env->ac && !(w->access & WALK_IMPLICIT));
 }
 
 /* Must a write be refused where writing is not allowed? */
 static bool write_protected(const struct walk *w)
 {
-	return w->access & WALK_USER || w->env->cr0 & CR0_WP;
+	return w->access & WALK_USER || w->env->cr0 & X86_CR0_WP;
 }
 
 static bool key_allows(const struct walk *w)
@@ -183,7 +177,7 @@ static bool key_allows(const struct walk *w)
 	unsigned int key = (w->entry[w->level] >> 59) & 15;
 	u32 rights = env->pkru >> (2 * key);
 
-	if (!(env->cr4 & CR4_PKE) || !(env->efer & EFER_LMA_BIT) || w->access & WALK_FETCH ||
+	if (!(env->cr4 & X86_CR4_PKE) || !(env->efer & EFER_LMA_BIT) || w->access & WALK_FETCH ||
 	    !(w->all & PTE_US))
 		return true;
 	if (rights & 1)
@@ -286,7 +280,7 @@ int guest_walk(const struct walk_env *env, u64 address, unsigned int access,
 	result->error_code = 0;
 	result->trail.nr = 0;
 	w.address = env->efer & EFER_LMA_BIT ? address : lower_32_bits(address);
-	if (!(env->cr0 & CR0_PG)) {
+	if (!(env->cr0 & X86_CR0_PG)) {
 		result->gpa = w.address;
 		result->page_size = BIT_ULL(12);
 		return WALK_OK;

@@ -6,7 +6,8 @@ import re
 import sys
 
 REPO = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-SOURCES = {"SYSTEM": "vmx/main.c", "VM": "vmx/vm.c", "VCPU": "vmx/vcpu_ioctl.c"}
+SOURCES = {"SYSTEM": ["vmx/main.c"], "VM": ["vmx/vm.c"],
+           "VCPU": ["vmx/vcpu_ioctl.c", "vmx/vcpu.c"]}
 
 
 def text(path):
@@ -15,18 +16,18 @@ def text(path):
 
 
 def known(source):
-    """The numbers that a dispatcher has: rows of its table, and their twins."""
-    tables = re.findall(r"struct ioctl_op \w+\[IOCTL_ROWS\] = \{\n(.*?)\n\};", source, re.S)
-    rows = [n for t in tables for n in re.findall(r"^\tIOCTL\((KVM_\w+)\b", t, re.M)]
-    return rows + re.findall(r"\.cmd = (KVM_\w+)", source)
+    """The numbers that a dispatcher has: rows of its lists, their twins, and what it asks for."""
+    return (re.findall(r"^\t(?:IOCTL|FN|LIST)\((KVM_\w+)\b", source, re.M) +
+            re.findall(r"\.?cmd (?:=|!=) (KVM_\w+)", source))
 
 
 def main():
     table = re.findall(r"^IOCTL\((\w+), (KVM_\w+),", text("selftests/fuzz/ioctls.h"), re.M)
     cases = [("each descriptor is one of three", {d for d, _ in table}, set(SOURCES))]
-    for descriptor, path in SOURCES.items():
-        here, there = known(text(path)), [name for d, name in table if d == descriptor]
-        cases += [(f"{path} has a table", bool(here), True),
+    for descriptor, paths in SOURCES.items():
+        here = known("".join(map(text, paths)))
+        there = [name for d, name in table if d == descriptor]
+        cases += [(f"{paths[0]} has a table", bool(here), True),
                   (f"{descriptor}: the driver's ioctls are the fuzzer's",
                    sorted(set(here) - set(there)), []),
                   (f"{descriptor}: the fuzzer's ioctls are the driver's",

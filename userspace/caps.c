@@ -16,10 +16,22 @@
 #define MSR_DEVICE	"/dev/cpu/0/msr"
 
 static const char *const row_id[VMX_CAP_COUNT] = {
-#define CAPS_ROW(id, word, where, need, name, gives, costs) \
-	[VMX_CAP_##id] = #id,
+#define CAPS_ROW(id, word, where, need, name, costs)	[VMX_CAP_##id] = #id,
 #include "vmx/hw/caps_table.h"
 };
+
+static const struct {
+	const char *gives, *costs;
+} caps_words[VMX_CAP_COUNT] = {
+#define CAPS_GIVES(id, gives)			[VMX_CAP_##id] = { gives, "" },
+#define CAPS_OPTIONAL(id, gives, costs)		[VMX_CAP_##id] = { gives, costs },
+#include "userspace/caps_words.h"
+};
+
+static const char *costs_of(enum vmx_cap cap)
+{
+	return *caps_words[cap].costs ? caps_words[cap].costs : caps_table[cap].costs;
+}
 
 static const char *const need_name[] = {
 	[CAPS_UNUSED] = "unused",
@@ -165,7 +177,7 @@ static void print_row(const struct report *r, enum vmx_cap cap)
 			 (unsigned long long)caps_field(&r->msrs, cap));
 	}
 	printf("  %-47s %5s  %-10s %-8s  %s\n", row->name, bits, value, need_name[row->need],
-	       lost ? row->costs : row->gives);
+	       lost ? costs_of(cap) : caps_words[cap].gives);
 }
 
 static void print_heading(const struct report *r, enum caps_word word)
@@ -215,7 +227,7 @@ static void print_verdict(const struct report *r)
 			continue;
 		if (caps_is_missing(&r->msrs, cap))
 			printf("  - %s, %s (%s): %s\n", need_name[row->need], row->name,
-			       caps_word_info[row->word].name, row->costs);
+			       caps_word_info[row->word].name, costs_of(cap));
 	}
 	if (*error)
 		printf("insmod kvmlet.ko fails with %s\n", error);
@@ -248,8 +260,8 @@ static void print_json_row(const struct report *r, enum vmx_cap cap)
 	       caps_forced(&r->caps, cap) ? "true" : "false");
 	printf("\"missing\": %s, ", caps_is_missing(&r->msrs, cap) ? "true" : "false");
 	print_string("need", need_name[row->need], ", ");
-	print_string("gives", row->gives, ", ");
-	print_string("costs", row->costs, "}");
+	print_string("gives", caps_words[cap].gives, ", ");
+	print_string("costs", costs_of(cap), "}");
 	printf("%s\n", cap + 1 < VMX_CAP_COUNT ? "," : "");
 }
 

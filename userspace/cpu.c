@@ -27,8 +27,8 @@ static struct kvm_cpuid2 *new_list(void)
  * @device:	the driver's device, for the report
  * @sys:	its descriptor
  *
- * KVM's list has neither the TSC-deadline timer, which a capability tells, nor the bit that a
- * hypervisor is there, which the program that sets CPUID answers for.
+ * KVM's list has neither the TSC-deadline timer, which a capability tells, nor the bits that a
+ * hypervisor is there and more than one processor, which the program that sets CPUID answers for.
  *
  * Return: a list with room for CPUID_MAX_ENTRIES, to be freed; NULL with the reason reported.
  */
@@ -45,6 +45,7 @@ struct kvm_cpuid2 *cpu_host(const char *device, int sys)
 	e = cpu_find(list, 1, 0);
 	if (e) {
 		e->ecx |= BIT(31);
+		e->edx |= BIT(CPUID_FEATURE(1_EDX, 28) % 32);
 		if (ioctl(sys, KVM_CHECK_EXTENSION, KVM_CAP_TSC_DEADLINE_TIMER) > 0)
 			e->ecx |= BIT(CPUID_TSC_DEADLINE % 32);
 	}
@@ -52,16 +53,17 @@ struct kvm_cpuid2 *cpu_host(const char *device, int sys)
 }
 
 /**
- * cpu_guest() - the CPUID of a guest with one processor
+ * cpu_guest() - the CPUID of a guest's first processor
  * @device:	the driver's device, for the report
  * @sys:	its descriptor
  * @choice:	what --cpu says
  * @vendor:	the hypervisor's name in leaf 0x40000000, at most 12 bytes, or NULL
+ * @cpus:	how many processors it has
  *
  * Return: a list to be freed; NULL with the reason reported.
  */
 struct kvm_cpuid2 *cpu_guest(const char *device, int sys, const struct cpu_choice *choice,
-			     const char *vendor)
+			     const char *vendor, unsigned int cpus)
 {
 	struct kvm_cpuid2 *host = cpu_host(device, sys), *guest = new_list();
 	char why[4096] = "no memory";
@@ -75,7 +77,7 @@ struct kvm_cpuid2 *cpu_guest(const char *device, int sys, const struct cpu_choic
 		free(guest);
 		guest = NULL;
 	} else {
-		cpu_one_processor(guest);
+		cpu_topology(guest, cpus);
 		if (vendor)
 			cpu_vendor_leaf(guest, vendor);
 	}

@@ -21,7 +21,7 @@ struct kvm_cpuid2 *cpu_host(const char *device, int sys);
 
 struct cpu_choice;
 struct kvm_cpuid2 *cpu_guest(const char *device, int sys, const struct cpu_choice *choice,
-			     const char *vendor);
+			     const char *vendor, unsigned int cpus);
 void cpu_list(const char *device);
 
 /* --- baselines ------------------------------------------------------------------------------ */
@@ -51,7 +51,8 @@ void cpu_baseline_words(const struct cpu_baseline *baseline, u32 words[CPUID_WOR
 u64 cpu_xcr0(const u32 words[CPUID_WORD_COUNT]);
 int cpu_apply(const struct cpu_choice *choice, const struct kvm_cpuid2 *host,
 	      struct kvm_cpuid2 *guest, char *why, size_t size);
-void cpu_one_processor(struct kvm_cpuid2 *guest);
+void cpu_topology(struct kvm_cpuid2 *guest, u32 cpus);
+void cpu_number(struct kvm_cpuid2 *guest, u32 id);
 void cpu_vendor_leaf(struct kvm_cpuid2 *guest, const char *vendor);
 
 /* --- features ------------------------------------------------------------------------------- */

@@ -45,6 +45,13 @@ const struct cpu_baseline cpu_baselines[] = {
 
 const unsigned int cpu_nr_baselines = ARRAY_SIZE(cpu_baselines);
 
+#define HYPER_THREADING	BIT(28)		/* of leaf 1, EDX: more than one processor in the package */
+
+/* Of leaves 0xb and 0x1f, in ECX. */
+#define LEVEL_NONE	(0 << 8)
+#define LEVEL_THREAD	(1 << 8)
+#define LEVEL_CORE	(2 << 8)
+
 /* Any processor's guest gets these where the driver offers them: it does them by itself. */
 #define SOFTWARE	"apic x2apic tsc_deadline_timer hypervisor arat"
 
@@ -408,30 +415,86 @@ int cpu_apply(const struct cpu_choice *choice, const struct kvm_cpuid2 *host,
 	return 0;
 }
 
+static bool is_topology(const struct kvm_cpuid_entry2 *e)
+{
+	return e->function == 0xb || e->function == 0x1f;
+}
+
+/* By how many bits an APIC id is to be shifted for the next level's, and how many there are. */
+static void add_levels(struct kvm_cpuid2 *guest, u32 leaf, u32 bits, u32 cpus)
+{
+	const struct kvm_cpuid_entry2 levels[] = {
+		{ .eax = 0, .ebx = 1, .ecx = 0 | LEVEL_THREAD },
+		{ .eax = bits, .ebx = cpus, .ecx = 1 | LEVEL_CORE },
+		{ .ecx = 2 | LEVEL_NONE },
+	};
+	struct kvm_cpuid_entry2 *e;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(levels) && guest->nent < CPUID_MAX_ENTRIES; i++) {
+		e = &guest->entries[guest->nent++];
+		*e = levels[i];
+		e->function = leaf;
+		e->index = i;
+		e->flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX;
+	}
+}
+
+/* Levels 1 and 2 are each core's own. */
+static void share_cache(struct kvm_cpuid_entry2 *e, u32 ids)
+{
+	u32 level = e->eax >> 5 & 7;
+
+	e->eax &= 0x3fff;
+	if (e->eax & 0x1f)
+		e->eax |= (ids - 1) << 26 | (level > 2 ? (ids - 1) << 14 : 0);
+}
+
 /**
- * cpu_one_processor() - the fields that tell cores and threads apart: there is one
- * @guest:	its CPUID
+ * cpu_topology() - the fields that tell cores and threads apart: one package, a thread a core
+ * @guest:	its CPUID, with room for CPUID_MAX_ENTRIES; then it is processor 0's
+ * @cpus:	how many cores there are, at most 64
  */
-void cpu_one_processor(struct kvm_cpuid2 *guest)
+void cpu_topology(struct kvm_cpuid2 *guest, u32 cpus)
+{
+	u32 bits = cpus > 1 ? 32 - __builtin_clz(cpus - 1) : 0, last, i, n = 0;
+	const u32 leaves_of_levels[] = { 0xb, 0x1f };
+	struct kvm_cpuid_entry2 *e;
+
+	for (i = 0; i < guest->nent; i++)
+		if (!is_topology(&guest->entries[i]))
+			guest->entries[n++] = guest->entries[i];
+	guest->nent = n;
+	for (e = guest->entries; e < guest->entries + guest->nent; e++) {
+		if (e->function == 1) {
+			e->ebx = (e->ebx & 0xffff) | 1 << (16 + bits);
+			e->edx = (e->edx & ~HYPER_THREADING) | (cpus > 1 ? HYPER_THREADING : 0);
+		}
+		if (e->function == 4)
+			share_cache(e, 1 << bits);
+	}
+	e = cpu_find(guest, 0, 0);
+	last = e ? e->eax : 0;
+	for (i = 0; i < ARRAY_SIZE(leaves_of_levels); i++)
+		if (leaves_of_levels[i] <= last)
+			add_levels(guest, leaves_of_levels[i], bits, cpus);
+}
+
+/**
+ * cpu_number() - make a guest's CPUID that of one of its processors
+ * @guest:	its CPUID, of any of them
+ * @id:		its APIC id
+ */
+void cpu_number(struct kvm_cpuid2 *guest, u32 id)
 {
 	struct kvm_cpuid_entry2 *e;
 
-	for (e = guest->entries; e < guest->entries + guest->nent; e++)
-		switch (e->function) {
-		case 1:
-			e->ebx = (e->ebx & 0xffff) | 1 << 16;	/* APIC id 0, one logical CPU */
-			e->edx &= ~(1u << 28);			/* no more than one a package */
-			break;
-		case 4:
-			e->eax &= 0x3fff;
-			break;
-		case 0xb:
-		case 0x1f:
-			e->eax = 0;
-			e->ebx = !e->index;
-			e->edx = 0;
-			break;
-		}
+	for (e = guest->entries; e < guest->entries + guest->nent; e++) {
+		if (e->function == 1)
+			e->ebx = (e->ebx & 0xffffff) | id << 24;
+		if (is_topology(e))
+			e->edx = id;
+	}
 }
 
 /**

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
+#include "userspace/trace.h"
 #include "userspace/vm.h"
 
 /* Newer than the oldest header this compiles with. */
@@ -57,28 +58,29 @@ static u64 value_of(const u8 *data, u32 size)
 }
 
 /**
- * exit_trace() - print one exit, for --trace
- * @run:	the vCPU's shared area after KVM_RUN
+ * exit_trace() - a line of the trace: one exit
+ * @vcpu:	the vCPU after KVM_RUN
  */
-void exit_trace(const struct kvm_run *run)
+void exit_trace(const struct vcpu *vcpu)
 {
+	const struct kvm_run *run = vcpu->run;
 	const u8 *data = (const u8 *)run + run->io.data_offset;
 
 	switch (run->exit_reason) {
 	case KVM_EXIT_IO:
 		if (run->io.direction == KVM_EXIT_IO_OUT)
-			report("IO out %#x %u*%u %#" PRIx64, run->io.port, run->io.count,
-			       run->io.size, value_of(data, run->io.size));
+			trace_line("IO out %#x %u*%u %#" PRIx64, run->io.port, run->io.count,
+				   run->io.size, value_of(data, run->io.size));
 		else
-			report("IO in %#x %u*%u", run->io.port, run->io.count, run->io.size);
+			trace_line("IO in %#x %u*%u", run->io.port, run->io.count, run->io.size);
 		break;
 	case KVM_EXIT_MMIO:
-		report("MMIO %s %#llx %u %#" PRIx64, run->mmio.is_write ? "write" : "read",
-		       run->mmio.phys_addr, run->mmio.len,
-		       run->mmio.is_write ? value_of(run->mmio.data, run->mmio.len) : 0);
+		trace_line("MMIO %s %#llx %u %#" PRIx64, run->mmio.is_write ? "write" : "read",
+			   run->mmio.phys_addr, run->mmio.len,
+			   run->mmio.is_write ? value_of(run->mmio.data, run->mmio.len) : 0);
 		break;
 	default:
-		report("%s (%u)", exit_name(run->exit_reason), run->exit_reason);
+		trace_line("%s (%u)", exit_name(run->exit_reason), run->exit_reason);
 	}
 }
 
@@ -133,6 +135,8 @@ void exit_explain(struct vcpu *vcpu, int error)
 	const struct kvm_run *run = vcpu->run;
 	u32 reason = run->exit_reason;
 
+	if (vcpu->vm->cpus > 1)
+		report("processor %u:", vcpu->id);
 	if (error)
 		report("KVM_RUN: %s", strerror(error));
 	if (reason == KVM_EXIT_MEMORY_FAULT)

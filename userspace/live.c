@@ -302,7 +302,7 @@ static int send_rest(struct moving *m, struct vm *vm)
 /**
  * moving_end() - send the rest of a stopped guest, and hand it over
  * @m:		after moving_begin()
- * @vm:		its VM, whose vCPU has stopped after a whole instruction
+ * @vm:		its VM, whose vCPUs have stopped, each after a whole instruction
  *
  * Return: 0, the guest is the other side's; or -1 with the reason reported: it is still ours.
  */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * `kvmlet run`: options, putting the machine together, and the main thread, which waits for the
- * console, for signals and for the end. The guest runs in the vCPU's thread (vcpu.c).
+ * console, for signals and for the end. The guest runs in the vCPUs' threads (vcpu.c).
  */
 #include <argp.h>
 #include <errno.h>
@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
@@ -20,6 +21,7 @@
 #include "userspace/run.h"
 #include "userspace/save.h"
 #include "userspace/state.h"
+#include "userspace/trace.h"
 #include "userspace/vm.h"
 
 #define DEFAULT_DEVICE	"/dev/kvmlet"
@@ -29,6 +31,8 @@
 struct options {
 	const char *kernel, *initrd, *append, *device;
 	u64 mem;
+	unsigned int tsc_khz;			/* of the guest, 0: the host's */
+	unsigned int cpus;
 	struct cpu_choice cpu;
 	const char *vendor;
 	char *disk[DISKS_MOST];
@@ -36,12 +40,13 @@ struct options {
 	const char *restore, *incoming;		/* where the guest comes from */
 	const char *save, *live;		/* where it goes */
 	double after;				/* seconds until it does, 0: when it is told */
-	bool trace, cpu_list, boots;
+	const char *trace;			/* "-": standard error; NULL: no trace */
+	bool cpu_list, boots;
 };
 
 enum {
-	OPTION_CPU_LIST = 0x100, OPTION_VENDOR, OPTION_DISK,
-	OPTION_SAVE, OPTION_RESTORE, OPTION_LIVE, OPTION_INCOMING, OPTION_AFTER,
+	OPTION_CPU_LIST = 0x100, OPTION_VENDOR, OPTION_DISK, OPTION_CPUS,
+	OPTION_SAVE, OPTION_RESTORE, OPTION_LIVE, OPTION_INCOMING, OPTION_AFTER, OPTION_TSC,
 };
 
 /* --- options -------------------------------------------------------------------------------- */
@@ -53,14 +58,18 @@ static const struct argp_option option_list[] = {
 	{ "append", 'a', "STR", 0, "Its command line (console=ttyS0 unless given)", 0 },
 	{ "mem", 'm', "SIZE", 0, "Its memory, with K, M or G (256M)", 0 },
 	{ "device", 'd', "FILE", 0, "The driver's device (/dev/kvmlet); /dev/kvm works too", 0 },
-	{ "disk", OPTION_DISK, "FILE[,ro][,cache=MODE]", 0, "A disk: a raw image. ro: nothing is "
-	  "written. cache=writeback (unless given): as safe as the guest's flushes; writethrough: "
+	{ "disk", OPTION_DISK, "FILE[,ro][,cache=MODE][,io=WAY]", 0, "A disk: a raw image. ro: "
+	  "nothing is written. cache=writeback (unless given): as safe as the guest's flushes; writethrough: "
 	  "each write is on the disk before the guest hears of it; unsafe: flushes do nothing. "
-	  "May be given several times", 0 },
+	  "io=uring: by io_uring; thread: without; unless given as the host can. May be given "
+	  "several times", 0 },
 	{ "cpu", 'c', "NAME", 0, "Its processor: host (all that the driver offers here), or a "
 	  "baseline, then any ,+feature and ,-feature", 0 },
+	{ "cpus", OPTION_CPUS, "N", 0, "How many processors it has, up to 64 (1)", 0 },
 	{ "cpu-list", OPTION_CPU_LIST, NULL, 0, "Print the baselines, and whether they run here",
 	  0 },
+	{ "tsc-khz", OPTION_TSC, "KHZ", 0, "The frequency of its TSC (the host's); a processor "
+	  "without TSC scaling can only give it a faster one", 0 },
 	{ "vendor-leaf", OPTION_VENDOR, "STR", 0, "The hypervisor's name that CPUID tells it, "
 	  "at most 12 bytes", 0 },
 	{ "save", OPTION_SAVE, "FILE", 0, "Save the guest and end, when SIGUSR1 comes or the guest "
@@ -72,7 +81,8 @@ static const struct argp_option option_list[] = {
 	{ "incoming", OPTION_INCOMING, "SOCKET", 0, "Wait there for a guest to be moved here, "
 	  "instead of --kernel", 0 },
 	{ "after", OPTION_AFTER, "SECONDS", 0, "Save or move it when it has run for so long", 0 },
-	{ "trace", 't', NULL, 0, "Print every exit to this program on standard error", 0 },
+	{ "trace", 't', "FILE", OPTION_ARG_OPTIONAL, "Print every exit to this program, and the "
+	  "way of a disk's write hop by hop, on standard error or into FILE", 0 },
 	{ 0 }
 };
 
@@ -102,7 +112,17 @@ static u64 parse_size(const char *arg)
 	return *end || n < RAM_MIN || n > RAM_MAX || n % 4096 ? 0 : n;
 }
 
-/* Options about the processor. */
+static unsigned int parse_cpus(const char *arg, struct argp_state *state)
+{
+	char *end;
+	unsigned long n = strtoul(arg, &end, 10);
+
+	if (*arg < '0' || *arg > '9' || *end || n < 1 || n > SAVE_MAX_CPUS)
+		argp_error(state, "--cpus %s: expected 1 to %u", arg, SAVE_MAX_CPUS);
+	return n;
+}
+
+/* Options about the processors. */
 static error_t parse_cpu(int key, char *arg, struct argp_state *state)
 {
 	struct options *o = state->input;
@@ -113,8 +133,16 @@ static error_t parse_cpu(int key, char *arg, struct argp_state *state)
 		if (cpu_parse(arg, &o->cpu, why, sizeof(why)))
 			argp_error(state, "%s", why);
 		return 0;
+	case OPTION_CPUS:
+		o->cpus = parse_cpus(arg, state);
+		return 0;
 	case OPTION_CPU_LIST:
 		o->cpu_list = true;
+		return 0;
+	case OPTION_TSC:
+		o->tsc_khz = strtoul(arg, NULL, 10);
+		if (!o->tsc_khz)
+			argp_error(state, "--tsc-khz %s: not a frequency", arg);
 		return 0;
 	case OPTION_VENDOR:
 		o->vendor = arg;
@@ -181,8 +209,8 @@ static void check_options(const struct options *o, struct argp_state *state)
 		argp_error(state, "--restore and --incoming: a guest comes one way");
 	if (o->boots && (o->restore || o->incoming))
 		argp_error(state, "a guest that is restored or comes in has its kernel, memory and "
-			   "processor: no --kernel, --initrd, --append, --mem, --cpu, "
-			   "--vendor-leaf");
+			   "processors: no --kernel, --initrd, --append, --mem, --cpu, "
+			   "--cpus, --vendor-leaf");
 	if (o->save && o->live)
 		argp_error(state, "--save and --live: a guest leaves one way");
 	if (o->disks && (o->live || o->incoming))
@@ -196,7 +224,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
 	struct options *o = state->input;
 
-	if (key == OPTION_VENDOR || (key > ' ' && key < 0x7f && strchr("kiamc", key)))
+	if (key == OPTION_VENDOR || key == OPTION_CPUS ||
+	    (key > ' ' && key < 0x7f && strchr("kiamc", key)))
 		o->boots = true;
 	switch (key) {
 	case OPTION_DISK:
@@ -215,7 +244,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		o->device = arg;
 		return 0;
 	case 't':
-		o->trace = true;
+		o->trace = arg ?: "-";
 		return 0;
 	case 'm':
 		o->mem = parse_size(arg);
@@ -241,7 +270,7 @@ static const struct argp command = {
 	"Examples:\n"
 	"  kvmlet run --kernel /boot/vmlinuz-$(uname -r) --initrd initrd.cpio\n"
 	"  kvmlet run -d /dev/kvm -k vmlinux -i initrd.cpio -m 512M\n"
-	"  kvmlet run -k vmlinux --cpu haswell,-rdrand\n"
+	"  kvmlet run -k vmlinux --cpus 4 --cpu haswell,-rdrand\n"
 	"  kvmlet run -k vmlinux -i initrd.cpio --disk root.img --disk data.img,ro\n"
 	"  kvmlet run -k vmlinux --save guest.saved &  kill -USR1 $!\n"
 	"  kvmlet run --restore guest.saved\n"
@@ -287,7 +316,7 @@ static int load_images(struct vm *vm, const struct options *o, struct boot *boot
 		       o->kernel);
 		return -1;
 	}
-	acpi_write_tables(&vm->ram, o->disks);
+	acpi_write_tables(&vm->ram, o->cpus, o->disks);
 	return 0;
 }
 
@@ -295,7 +324,17 @@ static void add_devices(struct vm *vm, struct serial **serial)
 {
 	*serial = serial_init(vm, console_put);
 	cmos_init(vm);
+	timer_init(vm);
+	pit_init(vm);
 	power_init(vm);
+}
+
+static int set_tsc(const struct vm *vm, unsigned int khz)
+{
+	if (!khz || !ioctl(vm->fd, KVM_SET_TSC_KHZ, (unsigned long)khz))
+		return 0;
+	report("--tsc-khz %u: %s: %m", khz, vm->device);
+	return -1;
 }
 
 /* A guest that begins. */
@@ -303,15 +342,15 @@ static int build(struct vm *vm, struct options *o, struct serial **serial)
 {
 	struct boot boot;
 
-	if (vm_create(vm, o->device, o->mem))
+	if (vm_create(vm, o->device, o->mem, o->cpus) || set_tsc(vm, o->tsc_khz))
 		return -1;
-	vm->cpuid = cpu_guest(vm->device, vm->sys, &o->cpu, o->vendor);
+	vm->cpuid = cpu_guest(vm->device, vm->sys, &o->cpu, o->vendor, o->cpus);
 	if (!vm->cpuid || load_images(vm, o, &boot))
 		return -1;
 	add_devices(vm, serial);
 	if (disks_init(vm, o->disk, o->disks))
 		return -1;
-	return vcpu_create(&vm->vcpu, vm, boot.entry);
+	return vcpus_create(vm, boot.entry);
 }
 
 /* A guest that goes on. */
@@ -420,7 +459,7 @@ static void attend(struct runner *r)
 	}
 }
 
-/* Signals come by a descriptor; the vCPU's thread inherits the mask. */
+/* Signals come by a descriptor; the vCPUs' threads inherit the mask. */
 static int open_signals(bool leaves)
 {
 	sigset_t set;
@@ -457,8 +496,11 @@ static int open_after(double seconds)
 /* The guest has stopped, to leave. False: it could not, and goes on here. */
 static bool leave(struct runner *r)
 {
-	int err = vcpu_complete(&r->vm->vcpu);
+	int err = vcpus_complete(r->vm);
 
+	/* One of its last instructions was the end. */
+	if (atomic_load(&r->vm->ended) != RUN_LEFT)
+		return true;
 	if (!err)
 		err = disks_settle();
 	if (!err)
@@ -475,12 +517,10 @@ static bool leave(struct runner *r)
 static void run_guest(struct runner *r)
 {
 	do {
-		if (vcpu_start(&r->vm->vcpu)) {
-			vm_end(r->vm, RUN_CANNOT);
+		if (vcpus_start(r->vm))
 			break;
-		}
 		attend(r);
-		vcpu_stop(&r->vm->vcpu);
+		vcpus_stop(r->vm);
 	} while (atomic_load(&r->vm->ended) == RUN_LEFT && !leave(r));
 	moving_close(&r->moving, r->vm);
 }
@@ -503,11 +543,12 @@ static int run(struct vm *vm, struct options *o)
 		report("console: %s", strerror(r.signals < 0 ? errno : -err));
 		return RUN_CANNOT;
 	}
-	if (disks_start())
+	if ((o->trace && trace_open(o->trace)) || disks_start())
 		vm_end(vm, RUN_CANNOT);
 	else
 		run_guest(&r);
 	disks_stop();
+	trace_close();
 	close(r.signals);
 	if (r.after >= 0)
 		close(r.after);
@@ -530,7 +571,7 @@ int cmd_run(int argc, char **argv)
 {
 	struct options o = {
 		.append = DEFAULT_APPEND, .device = DEFAULT_DEVICE, .mem = DEFAULT_MEM,
-		.cpu.text = "host",
+		.cpu.text = "host", .cpus = 1,
 	};
 	struct vm vm = VM_NONE;
 	int status;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * --save and --restore: a guest whose vCPU has stopped into a file, and back into a new machine.
+ * --save and --restore: a guest whose vCPUs have stopped into a file, and back into a new machine.
  * The file has its name only when it is whole. Of a guest that comes nothing runs before all of it
  * is there and the driver has taken it.
  */
@@ -48,7 +48,7 @@ static int write_file(struct vm *vm, struct save_stream *s, const char *name)
 
 /**
  * save_file() - save a guest
- * @vm:		its VM; the vCPU has stopped after a whole instruction
+ * @vm:		its VM; each vCPU has stopped after a whole instruction
  * @path:	the file, which is replaced when the new one is whole
  *
  * Return: 0, or -1 with the reason reported; the guest is as it was.
@@ -116,11 +116,13 @@ static int refuse_quietly(struct incoming *in)
  */
 int incoming_machine(struct incoming *in, struct vm *vm, const char *device)
 {
+	const struct save_machine *machine;
 	char why[SAVE_WHY];
 
 	if (load_begin(&in->in, in->fd) || load_guest(&in->in, &in->saved))
 		return refuse(in, in->in.why);
-	if (vm_create(vm, device, saved_machine(&in->saved)->ram) || state_check(vm))
+	machine = saved_machine(&in->saved);
+	if (vm_create(vm, device, machine->ram, machine->cpus) || state_check(vm))
 		return refuse_quietly(in);
 	if (state_take_cpuid(vm, &in->saved, why, sizeof(why)))
 		return refuse(in, why);
@@ -138,7 +140,7 @@ int incoming_state(struct incoming *in, struct vm *vm)
 {
 	if (load_rest(&in->in, &in->saved, &vm->ram) || (!in->live && load_no_more(&in->in)))
 		return refuse(in, in->in.why);
-	if (vcpu_create(&vm->vcpu, vm, 0) || state_set(vm, &in->saved))
+	if (vcpus_create(vm, 0) || state_set(vm, &in->saved))
 		return refuse_quietly(in);
 	return in->live ? incoming_wait_go(in) : 0;
 }

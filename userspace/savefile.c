@@ -28,37 +28,45 @@ struct section_header {
 _Static_assert(sizeof(struct file_header) == 16, "as Documentation/save-format.rst has it");
 _Static_assert(sizeof(struct section_header) == 24, "as Documentation/save-format.rst has it");
 
-/* Of each type: bytes at least and at most, the unit of what is beyond the least. */
+/*
+ * Of each type: bytes at least and at most, the unit of what is beyond the least; it must be there;
+ * it is no part of the state, or one of many; each processor has one.
+ */
 static const struct {
 	const char *name;
 	u32 min, max, unit;
-	bool needed, many;
+	bool needed, many, each;
 } traits[SAVE_TYPES] = {
-#define ONE(type, size)		{ type, size, size, 1, true, false }
-#define SOME(type, unit, max)	{ type, unit, (max) * (unit), unit, true, false }
+#define ONE(type, size)		{ type, size, size, 1, true, false, false }
+#define EACH(type, size)	{ type, size, size, 1, true, false, true }
+#define SOME(type, unit, max, each) { type, unit, (max) * (unit), unit, true, false, each }
 	[SAVE_MACHINE] = ONE("machine", sizeof(struct save_machine)),
-	[SAVE_CPUID] = SOME("CPUID", sizeof(struct kvm_cpuid_entry2), SAVE_MAX_CPUID),
+	[SAVE_CPUID] = SOME("CPUID", sizeof(struct kvm_cpuid_entry2), SAVE_MAX_CPUID, false),
 	[SAVE_MEMORY] = { "memory", sizeof(struct save_memory),
 			  sizeof(struct save_memory) + SAVE_RUN_PAGES * SAVE_PAGE, SAVE_PAGE,
-			  false, true },
-	[SAVE_REGS] = ONE("registers", sizeof(struct kvm_regs)),
-	[SAVE_SREGS] = ONE("system registers", sizeof(struct kvm_sregs2)),
-	[SAVE_EVENTS] = ONE("events", sizeof(struct kvm_vcpu_events)),
-	[SAVE_DEBUGREGS] = ONE("debug registers", sizeof(struct kvm_debugregs)),
-	[SAVE_MP_STATE] = ONE("MP state", sizeof(struct kvm_mp_state)),
-	[SAVE_LAPIC] = ONE("LAPIC", sizeof(struct kvm_lapic_state)),
-	[SAVE_XSAVE] = { "XSAVE", sizeof(struct kvm_xsave), 65536, 1, true, false },
-	[SAVE_XCRS] = { "XCRs", sizeof(struct kvm_xcrs), sizeof(struct kvm_xcrs), 1, false, false },
-	[SAVE_NESTED] = { "nested state", sizeof(struct kvm_nested_state), 65536, 1, false, false },
-	[SAVE_MSRS] = SOME("MSRs", sizeof(struct kvm_msr_entry), SAVE_MAX_MSRS),
+			  false, true, false },
+	[SAVE_REGS] = EACH("registers", sizeof(struct kvm_regs)),
+	[SAVE_SREGS] = EACH("system registers", sizeof(struct kvm_sregs2)),
+	[SAVE_EVENTS] = EACH("events", sizeof(struct kvm_vcpu_events)),
+	[SAVE_DEBUGREGS] = EACH("debug registers", sizeof(struct kvm_debugregs)),
+	[SAVE_MP_STATE] = EACH("MP state", sizeof(struct kvm_mp_state)),
+	[SAVE_LAPIC] = EACH("LAPIC", sizeof(struct kvm_lapic_state)),
+	[SAVE_XSAVE] = { "XSAVE", sizeof(struct kvm_xsave), 65536, 1, true, false, true },
+	[SAVE_XCRS] = { "XCRs", sizeof(struct kvm_xcrs), sizeof(struct kvm_xcrs), 1, false, false,
+			true },
+	[SAVE_NESTED] = { "nested state", sizeof(struct kvm_nested_state), 65536, 1, false, false,
+			  true },
+	[SAVE_MSRS] = SOME("MSRs", sizeof(struct kvm_msr_entry), SAVE_MAX_MSRS, true),
 	[SAVE_PIC_MASTER] = ONE("master 8259", sizeof(struct kvm_irqchip)),
 	[SAVE_PIC_SLAVE] = ONE("slave 8259", sizeof(struct kvm_irqchip)),
 	[SAVE_IOAPIC] = ONE("IO-APIC", sizeof(struct kvm_irqchip)),
 	[SAVE_CLOCK] = ONE("clock", sizeof(struct kvm_clock_data)),
-	[SAVE_DEVICE] = { "device", SAVE_NAME, SAVE_NAME + SAVE_MAX_DEVICE, 1, false, true },
-	[SAVE_END] = ONE("end", sizeof(u64)),
-	[SAVE_REPLY] = { "reply", 0, SAVE_WHY, 1, false, false },
-	[SAVE_GO] = { "go", 0, 0, 1, false, false },
+	[SAVE_DEVICE] = { "device", SAVE_NAME, SAVE_NAME + SAVE_MAX_DEVICE, 1, false, true,
+			  false },
+	[SAVE_END] = { "end", sizeof(u64), sizeof(u64), 1, false, true, false },
+	[SAVE_REPLY] = { "reply", 0, SAVE_WHY, 1, false, true, false },
+	[SAVE_GO] = { "go", 0, 0, 1, false, true, false },
+	[SAVE_CPU] = { "processor", sizeof(u32), sizeof(u32), 1, false, true, false },
 };
 
 #define SECTION_MAX	(sizeof(struct save_memory) + SAVE_RUN_PAGES * SAVE_PAGE)
@@ -280,7 +288,7 @@ int load_begin(struct save_stream *s, int fd)
 	if (header.version > SAVE_VERSION)
 		return fail(s, "a newer kvmlet has saved it (format %u, this one reads up to %u)",
 			    header.version, SAVE_VERSION);
-	if (header.version != SAVE_VERSION)
+	if (!header.version)
 		return fail(s, "its format, %u, does not exist", header.version);
 	return 0;
 }
@@ -358,17 +366,37 @@ static int take_device(struct save_stream *s, struct saved *saved, struct save_s
 	return 0;
 }
 
+/* They come in order. */
+static int take_cpu(struct save_stream *s, struct saved *saved, const struct save_section *section)
+{
+	u32 number;
+
+	memcpy(&number, section->data, sizeof(number));
+	if (number != saved->cpus || number >= saved_machine(saved)->cpus)
+		return fail(s, "section %u has processor %u in place of %u of %u", s->seq - 1,
+			    number, saved->cpus, saved_machine(saved)->cpus);
+	saved->cpus++;
+	return 0;
+}
+
 static int take(struct save_stream *s, struct saved *saved, struct save_section *section)
 {
+	struct save_part *part = saved->part[0];
+
 	if (section->type == SAVE_DEVICE)
 		return take_device(s, saved, section);
-	if (section->type >= SAVE_END || traits[section->type].many)
+	if (section->type == SAVE_CPU)
+		return take_cpu(s, saved, section);
+	if (traits[section->type].many)
 		return fail(s, "section %u (%s) is out of place", s->seq - 1,
 			    traits[section->type].name);
-	if (saved->part[section->type].data)
+	/* In format 1 none has begun: there is one. */
+	if (traits[section->type].each && saved->cpus)
+		part = saved->part[saved->cpus - 1];
+	if (part[section->type].data)
 		return fail(s, "section %u (%s) is there twice", s->seq - 1,
 			    traits[section->type].name);
-	return copy(s, section, &saved->part[section->type]);
+	return copy(s, section, &part[section->type]);
 }
 
 /**
@@ -395,8 +423,9 @@ int load_guest(struct save_stream *s, struct saved *saved)
 			return -1;
 	}
 	machine = saved_machine(saved);
-	if (machine->vcpus != 1)
-		return fail(s, "it has %u processors, this kvmlet runs one", machine->vcpus);
+	if (!machine->cpus || machine->cpus > SAVE_MAX_CPUS)
+		return fail(s, "it has %u processors: 1 to %u are possible", machine->cpus,
+			    SAVE_MAX_CPUS);
 	if (machine->ram < RAM_MIN || machine->ram > RAM_MAX || machine->ram % SAVE_PAGE)
 		return fail(s, "it has %llu bytes of memory: 16M to 1024G are possible",
 			    (unsigned long long)machine->ram);
@@ -431,16 +460,19 @@ static int take_memory(struct save_stream *s, const struct save_section *section
 static int check_complete(struct save_stream *s, const struct saved *saved,
 			  const struct save_section *end)
 {
+	u32 cpus = saved_machine(saved)->cpus, cpu, type;
 	u64 sections;
-	u32 type;
 
 	memcpy(&sections, end->data, sizeof(sections));
 	if (sections != s->seq - 1)
 		return fail(s, "it is damaged: it has %u sections of %llu", s->seq - 1,
 			    (unsigned long long)sections);
-	for (type = 1; type < SAVE_END; type++)
-		if (traits[type].needed && !saved->part[type].data)
-			return fail(s, "it has no section with the guest's %s", traits[type].name);
+	for (cpu = 0; cpu < cpus; cpu++)
+		for (type = 1; type < SAVE_TYPES; type++)
+			if (traits[type].needed && (traits[type].each || !cpu) &&
+			    !saved->part[cpu][type].data)
+				return fail(s, "it has no section with the guest's %s",
+					    traits[type].name);
 	return 0;
 }
 
@@ -488,8 +520,8 @@ void saved_free(struct saved *saved)
 {
 	unsigned int i;
 
-	for (i = 0; i < SAVE_TYPES; i++)
-		free(saved->part[i].data);
+	for (i = 0; i < SAVE_MAX_CPUS * SAVE_TYPES; i++)
+		free(saved->part[i / SAVE_TYPES][i % SAVE_TYPES].data);
 	for (i = 0; i < saved->devices; i++)
 		free(saved->device[i].data);
 	memset(saved, 0, sizeof(*saved));
@@ -501,7 +533,7 @@ void saved_free(struct saved *saved)
  */
 const struct save_machine *saved_machine(const struct saved *saved)
 {
-	return saved->part[SAVE_MACHINE].data;
+	return saved->part[0][SAVE_MACHINE].data;
 }
 
 /**

@@ -11,9 +11,10 @@
 
 #include "userspace/memory.h"
 
-#define SAVE_VERSION		1
+#define SAVE_VERSION		2
 #define SAVE_PAGE		4096
 #define SAVE_RUN_PAGES		256	/* of one section, at most */
+#define SAVE_MAX_CPUS		64
 #define SAVE_MAX_CPUID		256
 #define SAVE_MAX_MSRS		1024
 #define SAVE_MAX_DEVICES	16
@@ -44,13 +45,14 @@ enum save_type {
 	SAVE_END,		/* u64: sections before this one */
 	SAVE_REPLY,		/* on a socket: words; none: go on */
 	SAVE_GO,		/* on a socket: the guest is yours */
+	SAVE_CPU,		/* u32: this processor's state follows; since format 2 */
 	SAVE_TYPES
 };
 
 struct save_machine {
 	u64 ram;		/* bytes */
 	u32 tsc_khz;
-	u32 vcpus;		/* 1 */
+	u32 cpus;
 };
 
 /* Pages are counted in RAM, as if it had no hole. */
@@ -77,9 +79,10 @@ struct save_part {
 	size_t len;
 };
 
-/* A guest that was read, but for its memory. */
+/* A guest that was read, but for its memory. What is the machine's own is processor 0's, too. */
 struct saved {
-	struct save_part part[SAVE_TYPES];
+	struct save_part part[SAVE_MAX_CPUS][SAVE_TYPES];
+	unsigned int cpus;		/* whose state has begun */
 	struct save_part device[SAVE_MAX_DEVICES];
 	unsigned int devices;
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Everything in, everything out: what KVM's getters tell of a machine whose vCPU has stopped, as
+ * Everything in, everything out: what KVM's getters tell of a machine whose vCPUs have stopped, as
  * sections, and the way back. The order in which state is set matters: each line below says why.
  */
 #include <errno.h>
@@ -11,6 +11,7 @@
 #include "userspace/state.h"
 
 #define MSR_TSC			0x10
+#define MSR_TSC_ADJUST		0x3b
 #define MSR_MCG_CAP		0x179
 #define MSR_MC0_CTL		0x400
 #define MSR_TSC_DEADLINE	0x6e0
@@ -25,7 +26,7 @@ struct row {
 	int cap;
 };
 
-/* Of the vCPU, with a fixed size, in the order of setting. */
+/* Of a vCPU, with a fixed size, in the order of setting, and backwards that of getting. */
 static const struct row rows[] = {
 #define ROW(type, what, structure, cap)							\
 	{ type, #what, KVM_GET_##what, KVM_SET_##what, sizeof(struct structure), cap }
@@ -38,6 +39,7 @@ static const struct row rows[] = {
 	/* After the registers: setting them drops exceptions. */
 	ROW(SAVE_EVENTS, VCPU_EVENTS, kvm_vcpu_events, KVM_CAP_VCPU_EVENTS),
 	ROW(SAVE_DEBUGREGS, DEBUGREGS, kvm_debugregs, KVM_CAP_DEBUGREGS),
+	/* Got first: an INIT or SIPI that waits is taken then, and changes registers. */
 	ROW(SAVE_MP_STATE, MP_STATE, kvm_mp_state, KVM_CAP_MP_STATE),
 #undef ROW
 };
@@ -84,35 +86,35 @@ struct one_msr {
 	struct kvm_msr_entry entry;
 };
 
-static bool get_msr(struct vm *vm, u32 index, u64 *value)
+static bool get_msr(const struct vcpu *vcpu, u32 index, u64 *value)
 {
 	struct one_msr msr = { .head.nmsrs = 1, .entry.index = index };
-	bool there = ioctl(vm->vcpu.fd, KVM_GET_MSRS, &msr) == 1;
+	bool there = ioctl(vcpu->fd, KVM_GET_MSRS, &msr) == 1;
 
 	*value = msr.entry.data;
 	return there;
 }
 
-static bool set_msr(struct vm *vm, u32 index, u64 value)
+static bool set_msr(const struct vcpu *vcpu, u32 index, u64 value)
 {
 	struct one_msr msr = { .head.nmsrs = 1, .entry = { .index = index, .data = value } };
 
-	return ioctl(vm->vcpu.fd, KVM_SET_MSRS, &msr) == 1;
+	return ioctl(vcpu->fd, KVM_SET_MSRS, &msr) == 1;
 }
 
 /* Those that can be read are saved. */
-static unsigned int get_range(struct vm *vm, u32 first, u32 count, struct kvm_msr_entry *entry,
-			      unsigned int n)
+static unsigned int get_range(const struct vcpu *vcpu, u32 first, u32 count,
+			      struct kvm_msr_entry *entry, unsigned int n)
 {
 	u64 value;
 
 	for (; count; count--, first++)
-		if (n < SAVE_MAX_MSRS && get_msr(vm, first, &value))
+		if (n < SAVE_MAX_MSRS && get_msr(vcpu, first, &value))
 			entry[n++] = (struct kvm_msr_entry) { .index = first, .data = value };
 	return n;
 }
 
-static int put_msrs(struct vm *vm, struct save_stream *s)
+static int put_msrs(const struct vcpu *vcpu, struct save_stream *s)
 {
 	static struct kvm_msr_entry entry[SAVE_MAX_MSRS];
 	static struct {
@@ -123,51 +125,78 @@ static int put_msrs(struct vm *vm, struct save_stream *s)
 	u64 mcg_cap = 0;
 
 	list.head.nmsrs = SAVE_MAX_MSRS;
-	if (ioctl(vm->sys, KVM_GET_MSR_INDEX_LIST, &list))
-		return failed(vm, "GET", "MSR_INDEX_LIST");
+	if (ioctl(vcpu->vm->sys, KVM_GET_MSR_INDEX_LIST, &list))
+		return failed(vcpu->vm, "GET", "MSR_INDEX_LIST");
 	for (i = 0; i < list.head.nmsrs; i++)
-		n = get_range(vm, list.head.indices[i], 1, entry, n);
+		n = get_range(vcpu, list.head.indices[i], 1, entry, n);
 	for (i = 0; i < ARRAY_SIZE(unlisted); i++)
-		n = get_range(vm, unlisted[i].first, unlisted[i].count, entry, n);
-	get_msr(vm, MSR_MCG_CAP, &mcg_cap);
-	n = get_range(vm, MSR_MC0_CTL, (mcg_cap & 0xff) * 4, entry, n);
+		n = get_range(vcpu, unlisted[i].first, unlisted[i].count, entry, n);
+	get_msr(vcpu, MSR_MCG_CAP, &mcg_cap);
+	n = get_range(vcpu, MSR_MC0_CTL, (mcg_cap & 0xff) * 4, entry, n);
 	return save_put(s, SAVE_MSRS, entry, n * sizeof(entry[0]));
 }
 
-/*
- * A driver may take a TSC that is near its VM's own as meant to be equal. One that is far away
- * before it makes the value literal.
- */
-static bool set_tsc(struct vm *vm, u64 value)
+/* Zero where there is none. */
+static u64 saved_msr(const struct saved *saved, u32 cpu, u32 index)
 {
-	u64 two_hours = (u64)vm->tsc_khz * 7200000;
+	const struct save_part *part = &saved->part[cpu][SAVE_MSRS];
+	const struct kvm_msr_entry *e, *end = part->data + part->len;
 
-	return set_msr(vm, MSR_TSC, value + two_hours) && set_msr(vm, MSR_TSC, value);
+	for (e = part->data; e < end; e++)
+		if (e->index == index)
+			return e->data;
+	return 0;
 }
 
-enum msr_turn { TURN_TSC, TURN_OTHERS, TURN_DEADLINE };
-
-static enum msr_turn turn_of(u32 index)
+/*
+ * A driver takes a TSC that is near its VM's last one as meant to be equal, to the tick. One that
+ * is far away before it makes the value literal: that is for the first processor, and for one whose
+ * TSC the guest has moved away from the first one's.
+ */
+static int set_tsc(const struct vcpu *vcpu, const struct saved *saved, bool moved)
 {
-	return index == MSR_TSC ? TURN_TSC : index == MSR_TSC_DEADLINE ? TURN_DEADLINE :
-	       TURN_OTHERS;
+	u64 value = saved_msr(saved, moved ? vcpu->id : 0, MSR_TSC);
+	u64 two_hours = (u64)vcpu->vm->tsc_khz * 7200000;
+
+	if ((vcpu->id && !moved) || set_msr(vcpu, MSR_TSC, value + two_hours))
+		if (set_msr(vcpu, MSR_TSC, value))
+			return 0;
+	report("%s: the driver refuses the value %#llx of the TSC", vcpu->vm->device,
+	       (unsigned long long)value);
+	return -1;
+}
+
+/* Those that were moved come last, so that the first one's is the last that the others meet. */
+static int set_tscs(const struct vm *vm, const struct saved *saved)
+{
+	u64 first = saved_msr(saved, 0, MSR_TSC_ADJUST);
+	unsigned int i, moved;
+
+	for (moved = 0; moved < 2; moved++)
+		for (i = 0; i < vm->nr_vcpus; i++)
+			if (moved == (saved_msr(saved, i, MSR_TSC_ADJUST) != first) &&
+			    set_tsc(&vm->vcpu[i], saved, moved))
+				return -1;
+	return 0;
 }
 
 /* What the driver has anyway it need not take, nor zeros for what it does not have. */
-static int set_msrs(struct vm *vm, const struct saved *saved, enum msr_turn turn)
+static int set_msrs(const struct vcpu *vcpu, const struct saved *saved, bool deadline)
 {
-	const struct save_part *part = &saved->part[SAVE_MSRS];
+	const struct save_part *part = &saved->part[vcpu->id][SAVE_MSRS];
 	const struct kvm_msr_entry *e, *end = part->data + part->len;
+	bool is_deadline;
 	u64 now;
 
 	for (e = part->data; e < end; e++) {
-		if (turn_of(e->index) != turn)
+		is_deadline = e->index == MSR_TSC_DEADLINE;
+		if (e->index == MSR_TSC || is_deadline != deadline)
 			continue;
-		if (turn == TURN_TSC ? set_tsc(vm, e->data) : set_msr(vm, e->index, e->data))
+		if (set_msr(vcpu, e->index, e->data))
 			continue;
-		if (e->data == (get_msr(vm, e->index, &now) ? now : 0))
+		if (e->data == (get_msr(vcpu, e->index, &now) ? now : 0))
 			continue;
-		report("%s: the driver refuses the value %#llx of MSR %#x", vm->device,
+		report("%s: the driver refuses the value %#llx of MSR %#x", vcpu->vm->device,
 		       (unsigned long long)e->data, e->index);
 		return -1;
 	}
@@ -178,7 +207,7 @@ static int set_msrs(struct vm *vm, const struct saved *saved, enum msr_turn turn
 
 /**
  * state_put_front() - write what a guest needs of a host
- * @vm:		the VM; its vCPU may run
+ * @vm:		the VM; its vCPUs may run
  * @s:		the stream, just begun
  *
  * Return: 0, or -1 with the reason in why.
@@ -186,7 +215,7 @@ static int set_msrs(struct vm *vm, const struct saved *saved, enum msr_turn turn
 int state_put_front(struct vm *vm, struct save_stream *s)
 {
 	struct save_machine machine = {
-		.ram = vm->ram.size, .tsc_khz = vm->tsc_khz, .vcpus = 1
+		.ram = vm->ram.size, .tsc_khz = vm->tsc_khz, .cpus = vm->cpus
 	};
 
 	if (save_put(s, SAVE_MACHINE, &machine, sizeof(machine)))
@@ -195,49 +224,60 @@ int state_put_front(struct vm *vm, struct save_stream *s)
 			vm->cpuid->nent * sizeof(vm->cpuid->entries[0]));
 }
 
-static int put_rows(struct vm *vm, struct save_stream *s)
+static int put_rows(const struct vcpu *vcpu, struct save_stream *s)
 {
 	u8 data[sizeof(struct kvm_lapic_state)];
 	unsigned int i;
 
 	_Static_assert(sizeof(data) >= sizeof(struct kvm_xcrs), "the largest of the rows");
-	for (i = 0; i < ARRAY_SIZE(rows); i++) {
-		if (rows[i].cap && !vm_has(vm, rows[i].cap))
+	for (i = ARRAY_SIZE(rows); i--;) {
+		if (rows[i].cap && !vm_has(vcpu->vm, rows[i].cap))
 			continue;
 		memset(data, 0, sizeof(data));
-		if (ioctl(vm->vcpu.fd, rows[i].get, data))
-			return failed(vm, "GET", rows[i].name);
+		if (ioctl(vcpu->fd, rows[i].get, data))
+			return failed(vcpu->vm, "GET", rows[i].name);
 		if (save_put(s, rows[i].type, data, rows[i].size))
 			return -1;
 	}
 	return 0;
 }
 
-static int put_xsave(struct vm *vm, struct save_stream *s)
+static int put_xsave(const struct vcpu *vcpu, struct save_stream *s)
 {
 	static u8 xsave[XSAVE_MAX];
-	int size = ioctl(vm->fd, KVM_CHECK_EXTENSION, KVM_CAP_XSAVE2);
+	int size = ioctl(vcpu->vm->fd, KVM_CHECK_EXTENSION, KVM_CAP_XSAVE2);
 
 	if (size > XSAVE_MAX)
 		size = 0;
-	if (ioctl(vm->vcpu.fd, size > 0 ? KVM_GET_XSAVE2 : KVM_GET_XSAVE, xsave))
-		return failed(vm, "GET", "XSAVE");
+	if (ioctl(vcpu->fd, size > 0 ? KVM_GET_XSAVE2 : KVM_GET_XSAVE, xsave))
+		return failed(vcpu->vm, "GET", "XSAVE");
 	return save_put(s, SAVE_XSAVE, xsave, max_t(size_t, size, sizeof(struct kvm_xsave)));
 }
 
-static int put_nested(struct vm *vm, struct save_stream *s)
+static int put_nested(const struct vcpu *vcpu, struct save_stream *s)
 {
 	static union {
 		struct kvm_nested_state head;
 		u8 room[65536];
 	} nested;
 
-	if (!vm_has(vm, KVM_CAP_NESTED_STATE))
+	if (!vm_has(vcpu->vm, KVM_CAP_NESTED_STATE))
 		return 0;
 	nested.head.size = sizeof(nested);
-	if (ioctl(vm->vcpu.fd, KVM_GET_NESTED_STATE, &nested))
-		return failed(vm, "GET", "NESTED_STATE");
+	if (ioctl(vcpu->fd, KVM_GET_NESTED_STATE, &nested))
+		return failed(vcpu->vm, "GET", "NESTED_STATE");
 	return save_put(s, SAVE_NESTED, &nested, nested.head.size);
+}
+
+static int put_vcpus(struct vm *vm, struct save_stream *s)
+{
+	const struct vcpu *vcpu;
+
+	for (vcpu = vm->vcpu; vcpu < vm->vcpu + vm->nr_vcpus; vcpu++)
+		if (save_put(s, SAVE_CPU, &vcpu->id, sizeof(vcpu->id)) || put_rows(vcpu, s) ||
+		    put_xsave(vcpu, s) || put_nested(vcpu, s) || put_msrs(vcpu, s))
+			return -1;
+	return 0;
 }
 
 static int put_platform(struct vm *vm, struct save_stream *s)
@@ -274,16 +314,15 @@ static int put_devices(struct vm *vm, struct save_stream *s)
 
 /**
  * state_put() - write a machine's state, but for its memory
- * @vm:		the VM; its vCPU has stopped
+ * @vm:		the VM; its vCPUs have stopped
  * @s:		the stream
  *
  * Return: 0, or -1 with the reason reported or in why.
  */
 int state_put(struct vm *vm, struct save_stream *s)
 {
-	/* The clocks come last, after all that the guest could have read them for. */
-	return put_rows(vm, s) || put_xsave(vm, s) || put_nested(vm, s) || put_devices(vm, s) ||
-	       put_msrs(vm, s) || put_platform(vm, s) ? -1 : 0;
+	/* kvm-clock comes last, after all that the guest could have read it for. */
+	return put_devices(vm, s) || put_vcpus(vm, s) || put_platform(vm, s) ? -1 : 0;
 }
 
 /* --- in --------------------------------------------------------------------------------------- */
@@ -300,7 +339,7 @@ int state_put(struct vm *vm, struct save_stream *s)
 int state_take_cpuid(struct vm *vm, const struct saved *saved, char *why, size_t size)
 {
 	static const char words[] = "the guest was shown what this machine lacks: ";
-	const struct save_part *part = &saved->part[SAVE_CPUID];
+	const struct save_part *part = &saved->part[0][SAVE_CPUID];
 	struct kvm_cpuid2 *host = cpu_host(vm->device, vm->sys);
 	unsigned int missing = 1;
 
@@ -316,38 +355,45 @@ int state_take_cpuid(struct vm *vm, const struct saved *saved, char *why, size_t
 	return missing ? -1 : 0;
 }
 
-static int set_row(struct vm *vm, const struct saved *saved, const struct row *row)
+/* Up to the LAPIC and with it, or what comes after it. */
+static int set_rows(const struct vcpu *vcpu, const struct saved *saved, bool after)
 {
-	const struct save_part *part = &saved->part[row->type];
+	const struct save_part *part;
+	bool is_after = false;
+	const struct row *row;
 
-	if (part->data && ioctl(vm->vcpu.fd, row->set, part->data))
-		return failed(vm, "SET", row->name);
+	for (row = rows; row < rows + ARRAY_SIZE(rows); row++) {
+		part = &saved->part[vcpu->id][row->type];
+		if (is_after == after && part->data && ioctl(vcpu->fd, row->set, part->data))
+			return failed(vcpu->vm, "SET", row->name);
+		is_after = is_after || row->type == SAVE_LAPIC;
+	}
 	return 0;
 }
 
-static int set_xsave(struct vm *vm, const struct saved *saved)
+static int set_xsave(const struct vcpu *vcpu, const struct saved *saved)
 {
-	const struct save_part *part = &saved->part[SAVE_XSAVE];
+	const struct save_part *part = &saved->part[vcpu->id][SAVE_XSAVE];
 	static u8 xsave[XSAVE_MAX];
 
 	/* The driver may take more than the other one gave. */
 	memset(xsave, 0, sizeof(xsave));
 	memcpy(xsave, part->data, part->len);
-	return ioctl(vm->vcpu.fd, KVM_SET_XSAVE, xsave) ? failed(vm, "SET", "XSAVE") : 0;
+	return ioctl(vcpu->fd, KVM_SET_XSAVE, xsave) ? failed(vcpu->vm, "SET", "XSAVE") : 0;
 }
 
 /* A driver without nested virtualization has nothing to set, and so had the guest, by its CPUID. */
-static int set_nested(struct vm *vm, const struct saved *saved)
+static int set_nested(const struct vcpu *vcpu, const struct saved *saved)
 {
-	const struct save_part *part = &saved->part[SAVE_NESTED];
+	const struct save_part *part = &saved->part[vcpu->id][SAVE_NESTED];
 
-	if (!part->data || !vm_has(vm, KVM_CAP_NESTED_STATE))
+	if (!part->data || !vm_has(vcpu->vm, KVM_CAP_NESTED_STATE))
 		return 0;
 	if (((struct kvm_nested_state *)part->data)->size > part->len)
 		errno = EINVAL;
-	else if (!ioctl(vm->vcpu.fd, KVM_SET_NESTED_STATE, part->data))
+	else if (!ioctl(vcpu->fd, KVM_SET_NESTED_STATE, part->data))
 		return 0;
-	return failed(vm, "SET", "NESTED_STATE");
+	return failed(vcpu->vm, "SET", "NESTED_STATE");
 }
 
 static int set_chips(struct vm *vm, const struct saved *saved)
@@ -356,7 +402,7 @@ static int set_chips(struct vm *vm, const struct saved *saved)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(chips); i++) {
-		memcpy(&chip, saved->part[chips[i]].data, sizeof(chip));
+		memcpy(&chip, saved->part[0][chips[i]].data, sizeof(chip));
 		chip.chip_id = i;
 		if (ioctl(vm->fd, KVM_SET_IRQCHIP, &chip))
 			return failed(vm, "SET", "IRQCHIP");
@@ -367,7 +413,7 @@ static int set_chips(struct vm *vm, const struct saved *saved)
 /* The guest's clock goes on from where it was: time in which it did not exist does not count. */
 static int set_clock(struct vm *vm, const struct saved *saved)
 {
-	const struct kvm_clock_data *then = saved->part[SAVE_CLOCK].data;
+	const struct kvm_clock_data *then = saved->part[0][SAVE_CLOCK].data;
 	struct kvm_clock_data clock = { .clock = then->clock };
 
 	return ioctl(vm->fd, KVM_SET_CLOCK, &clock) ? failed(vm, "SET", "CLOCK") : 0;
@@ -375,9 +421,12 @@ static int set_clock(struct vm *vm, const struct saved *saved)
 
 static int set_tsc_khz(struct vm *vm, const struct saved *saved)
 {
-	u32 khz = saved_machine(saved)->tsc_khz;
+	u32 khz = saved_machine(saved)->tsc_khz, done = 0;
 
-	if (!ioctl(vm->vcpu.fd, KVM_SET_TSC_KHZ, (unsigned long)khz))
+	while (done < vm->nr_vcpus &&
+	       !ioctl(vm->vcpu[done].fd, KVM_SET_TSC_KHZ, (unsigned long)khz))
+		done++;
+	if (done == vm->nr_vcpus)
 		return 0;
 	report("%s: the guest's TSC runs at %u kHz, which the driver cannot give it here (%d kHz)",
 	       vm->device, khz, vm->tsc_khz);
@@ -412,33 +461,32 @@ static int set_devices(struct vm *vm, const struct saved *saved)
 
 /**
  * state_set() - give a machine a saved guest's state
- * @vm:		the VM with all its devices and the guest's memory, its vCPU has not run
+ * @vm:		the VM with all its devices and the guest's memory, its vCPUs have not run
  * @saved:	after load_rest()
  *
  * Return: 0, or -1 with the reason reported.
  */
 int state_set(struct vm *vm, const struct saved *saved)
 {
-	unsigned int i;
+	const struct vcpu *vcpu, *end = vm->vcpu + vm->nr_vcpus;
 
 	if (set_tsc_khz(vm, saved) || set_chips(vm, saved))
 		return -1;
-	for (i = 0; i < ARRAY_SIZE(rows); i++) {
-		if (set_row(vm, saved, &rows[i]))
+	for (vcpu = vm->vcpu; vcpu < end; vcpu++)
+		if (set_rows(vcpu, saved, false) || set_nested(vcpu, saved) ||
+		    set_xsave(vcpu, saved))
 			return -1;
-		if (rows[i].type != SAVE_LAPIC)
-			continue;
-		/* kvm-clock is made of the TSC; the guest's pages of both. */
-		if (set_nested(vm, saved) || set_xsave(vm, saved) ||
-		    set_msrs(vm, saved, TURN_TSC) || set_clock(vm, saved) ||
-		    set_msrs(vm, saved, TURN_OTHERS))
-			return -1;
-	}
-	/* In the LAPIC's mode, by the TSC; it may be past. */
-	if (set_msrs(vm, saved, TURN_DEADLINE))
+	/* kvm-clock is made of the TSC; the guest's pages, by the other MSRs, of both. */
+	if (set_tscs(vm, saved) || set_clock(vm, saved))
 		return -1;
-	/* The guest's watchdogs shall know. EINVAL: it does not use the clock. */
-	if (ioctl(vm->vcpu.fd, KVM_KVMCLOCK_CTRL, 0) && errno != EINVAL)
-		return failed(vm, "KVMCLOCK", "CTRL");
+	for (vcpu = vm->vcpu; vcpu < end; vcpu++) {
+		/* The deadline in the LAPIC's mode, by the TSC; it may be past. */
+		if (set_msrs(vcpu, saved, false) || set_rows(vcpu, saved, true) ||
+		    set_msrs(vcpu, saved, true))
+			return -1;
+		/* The guest's watchdogs shall know. EINVAL: it does not use the clock. */
+		if (ioctl(vcpu->fd, KVM_KVMCLOCK_CTRL, 0) && errno != EINVAL)
+			return failed(vm, "KVMCLOCK", "CTRL");
+	}
 	return set_devices(vm, saved);
 }

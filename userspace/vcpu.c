@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The virtual processor: MSRs and registers at its start, its thread and the KVM_RUN loop.
- * It starts in 64-bit mode, as Linux' boot protocol wants it.
+ * The virtual processors: MSRs and registers at their start, their threads, the KVM_RUN loop. The
+ * first one starts in 64-bit mode, as Linux' boot protocol wants it; the others wait in the driver
+ * until they are sent INIT and SIPI.
  */
 #include <errno.h>
 #include <signal.h>
@@ -12,7 +13,9 @@
 
 #include <asm/processor-flags.h>
 
+#include "userspace/cpu.h"
 #include "userspace/loader.h"
+#include "userspace/trace.h"
 #include "userspace/vm.h"
 
 #define EFER_LME	(1ULL << 8)
@@ -95,44 +98,61 @@ static int set_regs(struct vcpu *vcpu, u64 entry)
 	return 0;
 }
 
-/**
- * vcpu_create() - make the VM's processor, ready to start a kernel
- * @vcpu:	filled in
- * @vm:		its VM, with the guest's CPUID
- * @entry:	guest-physical address of the first instruction
- *
- * Return: 0, or -1 with the reason reported.
- */
-int vcpu_create(struct vcpu *vcpu, struct vm *vm, u64 entry)
+static int create(struct vcpu *vcpu)
 {
+	struct vm *vm = vcpu->vm;
 	void *run;
 
-	vcpu->vm = vm;
-	vcpu->fd = ioctl(vm->fd, KVM_CREATE_VCPU, 0);
+	vcpu->fd = ioctl(vm->fd, KVM_CREATE_VCPU, (unsigned long)vcpu->id);
 	if (vcpu->fd < 0)
 		return failed(vcpu, "KVM_CREATE_VCPU");
+	vm->nr_vcpus++;
 	run = mmap(NULL, vm->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu->fd, 0);
 	if (run == MAP_FAILED)
 		return failed(vcpu, "mmap of the vCPU");
 	vcpu->run = run;
+	cpu_number(vm->cpuid, vcpu->id);
 	if (ioctl(vcpu->fd, KVM_SET_CPUID2, vm->cpuid))
 		return failed(vcpu, "KVM_SET_CPUID2");
-	vm->tsc_khz = max(ioctl(vcpu->fd, KVM_GET_TSC_KHZ, 0), 0);	/* 0: not known */
-	if (set_msrs(vcpu) || set_sregs(vcpu) || set_regs(vcpu, entry))
-		return -1;
-	return 0;
+	return set_msrs(vcpu);
 }
 
 /**
- * vcpu_destroy() - undo vcpu_create()
- * @vcpu:	the processor; its thread has ended
+ * vcpus_create() - make the VM's processors, the first of them ready to start a kernel
+ * @vm:		the VM, with the guest's CPUID
+ * @entry:	guest-physical address of the first instruction
+ *
+ * Return: 0, or -1 with the reason reported.
  */
-void vcpu_destroy(struct vcpu *vcpu)
+int vcpus_create(struct vm *vm, u64 entry)
 {
-	if (vcpu->run)
-		munmap(vcpu->run, vcpu->vm->run_size);
-	if (vcpu->fd >= 0)
+	struct vcpu *first = &vm->vcpu[0], *vcpu;
+
+	for (vcpu = first; vcpu < first + vm->cpus; vcpu++) {
+		vcpu->vm = vm;
+		vcpu->id = vcpu - first;
+		if (create(vcpu))
+			return -1;
+	}
+	cpu_number(vm->cpuid, 0);
+	vm->tsc_khz = max(ioctl(first->fd, KVM_GET_TSC_KHZ, 0), 0);	/* 0: not known */
+	return set_sregs(first) || set_regs(first, entry) ? -1 : 0;
+}
+
+/**
+ * vcpus_destroy() - undo vcpus_create()
+ * @vm:		the VM; the threads of its processors have ended
+ */
+void vcpus_destroy(struct vm *vm)
+{
+	struct vcpu *vcpu;
+
+	while (vm->nr_vcpus) {
+		vcpu = &vm->vcpu[--vm->nr_vcpus];
+		if (vcpu->run)
+			munmap(vcpu->run, vm->run_size);
 		close(vcpu->fd);
+	}
 }
 
 static void handle_io(struct vcpu *vcpu)
@@ -180,6 +200,7 @@ static void *vcpu_loop(void *arg)
 {
 	struct vcpu *vcpu = arg;
 
+	trace_vcpu();
 	while (vm_running(vcpu->vm)) {
 		if (ioctl(vcpu->fd, KVM_RUN, 0)) {
 			if (errno == EINTR || errno == EAGAIN)
@@ -189,7 +210,7 @@ static void *vcpu_loop(void *arg)
 			break;
 		}
 		if (vcpu->vm->trace)
-			exit_trace(vcpu->run);
+			exit_trace(vcpu);
 		handle_exit(vcpu);
 	}
 	return NULL;
@@ -200,48 +221,83 @@ static void kicked(int sig)
 	(void)sig;	/* the signal's only work is to end KVM_RUN */
 }
 
+/* All of them are told before one is waited for. */
+static void stop(struct vcpu *first, unsigned int n)
+{
+	struct vcpu *vcpu;
+
+	for (vcpu = first; vcpu < first + n; vcpu++) {
+		WRITE_ONCE(vcpu->run->immediate_exit, 1);
+		pthread_kill(vcpu->thread, SIG_KICK);
+	}
+	for (vcpu = first; vcpu < first + n; vcpu++)
+		pthread_join(vcpu->thread, NULL);
+}
+
 /**
- * vcpu_start() - let the processor run in a thread of its own
- * @vcpu:	the processor
+ * vcpus_start() - let the processors run, each in a thread of its own
+ * @vm:		the VM; ended with RUN_CANNOT if they cannot
  *
- * Context: signals that the main thread handles are blocked and stay so in the new thread.
- * Return: 0, or -1 with the reason reported.
+ * Context: signals that the main thread handles are blocked and stay so in the new threads.
+ * Return: 0, or -1 with the reason reported, and none runs.
  */
-int vcpu_start(struct vcpu *vcpu)
+int vcpus_start(struct vm *vm)
 {
 	struct sigaction action = { .sa_handler = kicked };
+	struct vcpu *first = &vm->vcpu[0], *vcpu;
 
 	sigaction(SIG_KICK, &action, NULL);
-	WRITE_ONCE(vcpu->run->immediate_exit, 0);
-	errno = pthread_create(&vcpu->thread, NULL, vcpu_loop, vcpu);
-	if (errno)
-		return failed(vcpu, "pthread_create");
+	for (vcpu = first; vcpu < first + vm->nr_vcpus; vcpu++) {
+		WRITE_ONCE(vcpu->run->immediate_exit, 0);
+		errno = pthread_create(&vcpu->thread, NULL, vcpu_loop, vcpu);
+		if (!errno)
+			continue;
+		failed(vcpu, "pthread_create");
+		vm_end(vm, RUN_CANNOT);
+		stop(first, vcpu - first);
+		return -1;
+	}
 	return 0;
 }
 
 /**
- * vcpu_stop() - wait for the processor's thread; the VM has been ended
- * @vcpu:	the processor, started
+ * vcpus_stop() - wait for the processors' threads; the VM has been ended
+ * @vm:		the VM, started
  */
-void vcpu_stop(struct vcpu *vcpu)
+void vcpus_stop(struct vm *vm)
 {
-	WRITE_ONCE(vcpu->run->immediate_exit, 1);
-	pthread_kill(vcpu->thread, SIG_KICK);
-	pthread_join(vcpu->thread, NULL);
+	stop(vm->vcpu, vm->nr_vcpus);
+}
+
+static int complete(struct vcpu *vcpu)
+{
+	int error;
+
+	do {
+		error = ioctl(vcpu->fd, KVM_RUN, 0) ? errno : 0;
+		if (!error)
+			handle_exit(vcpu);
+	} while (!error || error == EAGAIN);
+	if (error == EINTR)
+		return 0;
+	exit_explain(vcpu, error);
+	return -1;
 }
 
 /**
- * vcpu_complete() - finish the instruction whose exit was the last one, so that the state is whole
- * @vcpu:	the processor, after vcpu_stop()
+ * vcpus_complete() - finish the instructions whose exits were the last, so that the state is whole
+ * @vm:		the VM, after vcpus_stop()
+ *
+ * What they do may end the VM.
  *
  * Return: 0, or -1 with the reason reported.
  */
-int vcpu_complete(struct vcpu *vcpu)
+int vcpus_complete(struct vm *vm)
 {
-	while (!ioctl(vcpu->fd, KVM_RUN, 0))
-		handle_exit(vcpu);
-	if (errno == EINTR)
-		return 0;
-	exit_explain(vcpu, errno);
-	return -1;
+	unsigned int i;
+
+	for (i = 0; i < vm->nr_vcpus; i++)
+		if (complete(&vm->vcpu[i]))
+			return -1;
+	return 0;
 }

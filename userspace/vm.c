@@ -71,6 +71,21 @@ static int check_driver(const struct vm *vm)
 	return missing;
 }
 
+/* Without the capability the header promises four. */
+static int check_cpus(const struct vm *vm)
+{
+	int most = ioctl(vm->sys, KVM_CHECK_EXTENSION, KVM_CAP_MAX_VCPUS);
+
+	if (most <= 0)
+		most = ioctl(vm->sys, KVM_CHECK_EXTENSION, KVM_CAP_NR_VCPUS);
+	most = most > 0 ? most : 4;
+	if (vm->cpus <= (unsigned int)most)
+		return 0;
+	report("%s: a guest of %u processors: the driver has at most %d for one "
+	       "(KVM_CAP_MAX_VCPUS)", vm->device, vm->cpus, most);
+	return -1;
+}
+
 static int open_driver(struct vm *vm)
 {
 	vm->sys = open(vm->device, O_RDWR | O_CLOEXEC);
@@ -80,7 +95,7 @@ static int open_driver(struct vm *vm)
 		       " (is the module loaded? --device names another driver)");
 		return -1;
 	}
-	return check_driver(vm);
+	return check_driver(vm) ?: check_cpus(vm);
 }
 
 static int set_slot(struct vm *vm, u32 slot, u32 flags, u64 gpa, u64 offset, u64 size)
@@ -188,14 +203,16 @@ static int create_platform(struct vm *vm)
  * @vm:		VM_NONE; filled in, also on failure (vm_destroy() undoes it)
  * @device:	path of the driver's device
  * @mem:	bytes of guest memory
+ * @cpus:	processors that it shall have, at most SAVE_MAX_CPUS
  *
  * Return: 0, or -1 with the reason reported.
  */
-int vm_create(struct vm *vm, const char *device, u64 mem)
+int vm_create(struct vm *vm, const char *device, u64 mem, unsigned int cpus)
 {
 	int err;
 
 	vm->device = device;
+	vm->cpus = cpus;
 	if (open_driver(vm) || create_fds(vm))
 		return -1;
 	err = ram_alloc(&vm->ram, mem);
@@ -208,15 +225,15 @@ int vm_create(struct vm *vm, const char *device, u64 mem)
 }
 
 /**
- * vm_destroy() - undo vm_create() and vcpu_create()
- * @vm:		the VM; its vCPU is stopped
+ * vm_destroy() - undo vm_create() and vcpus_create()
+ * @vm:		the VM; its vCPUs are stopped
  */
 void vm_destroy(struct vm *vm)
 {
 	int *fd[] = { &vm->fd, &vm->sys, &vm->wake };
 	unsigned int i;
 
-	vcpu_destroy(&vm->vcpu);
+	vcpus_destroy(vm);
 	for (i = 0; i < ARRAY_SIZE(fd); i++)
 		if (*fd[i] >= 0)
 			close(*fd[i]);
@@ -258,18 +275,23 @@ void vm_wake(struct vm *vm)
 }
 
 /**
- * vm_end() - end the VM; only the first caller's status counts
+ * vm_end() - end the VM; the first caller's status counts
  * @vm:		the VM
  * @status:	exit status of the program
  *
- * Context: any thread. The vCPU stops before it enters the guest again.
+ * A guest that is on its way to a file or another runner can still end: then it does not leave.
+ *
+ * Context: any thread. The vCPUs stop before they enter the guest again.
  */
 void vm_end(struct vm *vm, int status)
 {
-	int running = -1;
+	int was = -1;
 
-	if (atomic_compare_exchange_strong(&vm->ended, &running, status))
-		vm_wake(vm);
+	while (was == -1 || (was == RUN_LEFT && status != RUN_LEFT))
+		if (atomic_compare_exchange_weak(&vm->ended, &was, status)) {
+			vm_wake(vm);
+			break;
+		}
 }
 
 /**
@@ -296,7 +318,7 @@ void vm_keep(struct vm *vm, const struct kept *kept)
  * vm_leave() - the guest shall be saved or moved now, if that is what this program is for
  * @vm:		the VM
  *
- * Context: any thread. Called by the vCPU to be saved, the guest does not go on before.
+ * Context: any thread. Called by a vCPU, it does not go on before the guest is saved.
  */
 void vm_leave(struct vm *vm)
 {
@@ -310,10 +332,12 @@ void vm_leave(struct vm *vm)
 
 /**
  * vm_go_on() - the guest could not leave after all
- * @vm:		the VM, ended with RUN_LEFT, its vCPU stopped
+ * @vm:		the VM, ended with RUN_LEFT, its vCPUs stopped
  */
 void vm_go_on(struct vm *vm)
 {
+	int left = RUN_LEFT;
+
 	atomic_store(&vm->move, false);
-	atomic_store(&vm->ended, -1);
+	atomic_compare_exchange_strong(&vm->ended, &left, -1);
 }

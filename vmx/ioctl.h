@@ -7,7 +7,11 @@
 #define KVMLET_VMX_IOCTL_H
 
 #include <linux/ioctl.h>
-#include <linux/types.h>
+#include "include/portable.h"
+
+struct kvm_cpuid_entry2;
+struct kvm_msr_entry;
+struct vcpu;
 
 /*
  * @fn gets a zeroed or copied-in kernel buffer of the size in @cmd, or the value of the
@@ -36,6 +40,15 @@ struct ioctl_op {
 #define IOCTL_ROWS		256
 #define IOCTL(number, ...)	[_IOC_NR(number)] = { .cmd = number, __VA_ARGS__ }
 
+/*
+ * Tables written as one list X(FN, LIST) of FN(number, expression, more of the row) and
+ * LIST(likewise): the list makes the functions with the first two, the rows with the others.
+ */
+#define IOCTL_DEFINE_FN(number, value, ...)	IOCTL_FN(do_##number, value)
+#define IOCTL_DEFINE_LIST(number, value, ...)	IOCTL_LIST(do_##number, value)
+#define IOCTL_ROW_FN(number, value, ...)	IOCTL(number, .fn = do_##number, ##__VA_ARGS__),
+#define IOCTL_ROW_LIST(number, value, ...)	IOCTL(number, .list = do_##number, ##__VA_ARGS__),
+
 /**
  * ioctl_find() - find an ioctl in a table
  * @ops: the table
@@ -56,5 +69,19 @@ static inline const struct ioctl_op *ioctl_find(const struct ioctl_op ops[IOCTL_
 long ioctl_call(const struct ioctl_op *op, void *object, unsigned long arg);
 
 extern const struct ioctl_op vcpu_ops[IOCTL_ROWS];
+
+/* cap.c */
+int cap_check(unsigned long cap);
+
+/* list_ioctl.c: those whose argument is a counted list. */
+int list_cpuid(struct vcpu *vcpu, void __user *arg,
+	       int (*fill)(struct vcpu *vcpu, struct kvm_cpuid_entry2 *out, u32 *nent));
+int list_set_cpuid2(struct vcpu *vcpu, void __user *arg);
+int list_indices(void __user *arg, u16 flag);
+int list_msrs(struct vcpu *vcpu, void __user *arg, bool out,
+	      int (*one)(struct vcpu *vcpu, struct kvm_msr_entry *entry));
+int list_get_msr(struct vcpu *vcpu, struct kvm_msr_entry *entry);
+int list_set_msr(struct vcpu *vcpu, struct kvm_msr_entry *entry);
+int list_get_feature_msr(struct vcpu *unused, struct kvm_msr_entry *entry);
 
 #endif

@@ -7,11 +7,9 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include "vmx/compat.h"
-#include "vmx/cpu/cpuid.h"
 #include "vmx/cpu/cr.h"
 #include "vmx/hw/controls.h"
-#include "vmx/list_ioctl.h"
-#include "vmx/vcpu.h"
+#include "vmx/ioctl.h"
 
 #define MAX_IO_MSRS	256
 #define FEW_MSRS	16	/* need no allocation */
@@ -83,41 +81,52 @@ int list_set_cpuid2(struct vcpu *vcpu, void __user *arg)
  * @arg: struct kvm_msr_list
  * @flag: of the MSRs that belong into it, MSR_F_*
  *
- * Return: 0, -E2BIG with the count set if the list has no room, -EFAULT, -ENOMEM.
+ * Return: 0, -E2BIG with the count set if the list has no room, -EFAULT.
  */
 int list_indices(void __user *arg, u16 flag)
 {
 	struct kvm_msr_list __user *user = arg;
-	u32 room, nr, *indices;
-	int r = 0;
+	u32 indices[MSR_LIST_MAX], nr = msr_list(indices, flag), room;
 
-	if (get_user(room, &user->nmsrs))
+	if (get_user(room, &user->nmsrs) || put_user(nr, &user->nmsrs))
 		return -EFAULT;
-	indices = kcalloc(MSR_LIST_MAX, sizeof(*indices), GFP_KERNEL_ACCOUNT);
-	if (!indices)
-		return -ENOMEM;
-	nr = msr_list(indices, flag);
-	if (put_user(nr, &user->nmsrs))
-		r = -EFAULT;
-	else if (room < nr)
-		r = -E2BIG;
-	else if (copy_to_user(user->indices, indices, nr * sizeof(*indices)))
-		r = -EFAULT;
-	kfree(indices);
-	return r;
+	if (room < nr)
+		return -E2BIG;
+	return copy_to_user(user->indices, indices, nr * sizeof(*indices)) ? -EFAULT : 0;
 }
 
-static int get_one(struct vcpu *vcpu, struct kvm_msr_entry *entry)
+/**
+ * list_get_msr() - for list_msrs(): KVM_GET_MSRS
+ * @vcpu: loaded
+ * @entry: index, and where the value goes
+ *
+ * Return: as msr_get().
+ */
+int list_get_msr(struct vcpu *vcpu, struct kvm_msr_entry *entry)
 {
 	return msr_get(vcpu, entry->index, &entry->data, true);
 }
 
-static int set_one(struct vcpu *vcpu, struct kvm_msr_entry *entry)
+/**
+ * list_set_msr() - for list_msrs(): KVM_SET_MSRS
+ * @vcpu: loaded
+ * @entry: index and value
+ *
+ * Return: as msr_set().
+ */
+int list_set_msr(struct vcpu *vcpu, struct kvm_msr_entry *entry)
 {
 	return msr_set(vcpu, entry->index, entry->data, true);
 }
 
-static int get_one_feature(struct vcpu *vcpu, struct kvm_msr_entry *entry)
+/**
+ * list_get_feature_msr() - for list_msrs(): KVM_GET_MSRS on the system's descriptor
+ * @unused: none
+ * @entry: index, and where the value goes
+ *
+ * Return: as msr_get_feature().
+ */
+int list_get_feature_msr(struct vcpu *unused, struct kvm_msr_entry *entry)
 {
 	return msr_get_feature(entry->index, &entry->data);
 }
@@ -138,59 +147,35 @@ static int msr_io(struct vcpu *vcpu, struct kvm_msr_entry __user *user, u32 nr, 
 	return out && _copy_to_user(user, entries, size) ? -EFAULT : done;
 }
 
-static int msrs(struct vcpu *vcpu, struct kvm_msrs __user *arg, bool out,
-		int (*one)(struct vcpu *vcpu, struct kvm_msr_entry *entry))
+/**
+ * list_msrs() - KVM_GET_MSRS, KVM_SET_MSRS
+ * @vcpu: loaded, or NULL for the system's ioctl
+ * @arg: struct kvm_msrs
+ * @out: to be copied out afterwards
+ * @one: what is done to each
+ *
+ * Return: number of MSRs done, up to the first that is none or is refused; -E2BIG, -EFAULT,
+ * -ENOMEM.
+ */
+int list_msrs(struct vcpu *vcpu, void __user *arg, bool out,
+	      int (*one)(struct vcpu *vcpu, struct kvm_msr_entry *entry))
 {
 	struct kvm_msr_entry few[FEW_MSRS] compat_uninitialized;
+	struct kvm_msrs __user *user = arg;
 	struct kvm_msr_entry *many;
 	u32 nr;
 	int r;
 
-	if (get_user(nr, &arg->nmsrs))
+	if (get_user(nr, &user->nmsrs))
 		return -EFAULT;
 	if (nr >= MAX_IO_MSRS)
 		return -E2BIG;
 	if (nr <= FEW_MSRS)
-		return msr_io(vcpu, arg->entries, nr, out, one, few);
+		return msr_io(vcpu, user->entries, nr, out, one, few);
 	many = kmalloc_array(nr, sizeof(*many), GFP_KERNEL_ACCOUNT);
 	if (!many)
 		return -ENOMEM;
-	r = msr_io(vcpu, arg->entries, nr, out, one, many);
+	r = msr_io(vcpu, user->entries, nr, out, one, many);
 	kfree(many);
 	return r;
-}
-
-/**
- * list_get_feature_msrs() - KVM_GET_MSRS on the system descriptor
- * @arg: struct kvm_msrs
- *
- * Return: number of MSRs read, up to the first that is none; -E2BIG, -EFAULT, -ENOMEM.
- */
-int list_get_feature_msrs(void __user *arg)
-{
-	return msrs(NULL, arg, true, get_one_feature);
-}
-
-/**
- * list_get_msrs() - KVM_GET_MSRS
- * @vcpu: loaded
- * @arg: struct kvm_msrs
- *
- * Return: as list_get_feature_msrs().
- */
-int list_get_msrs(struct vcpu *vcpu, void __user *arg)
-{
-	return msrs(vcpu, arg, true, get_one);
-}
-
-/**
- * list_set_msrs() - KVM_SET_MSRS
- * @vcpu: loaded
- * @arg: struct kvm_msrs
- *
- * Return: number of MSRs written, up to the first that is refused; -E2BIG, -EFAULT, -ENOMEM.
- */
-int list_set_msrs(struct vcpu *vcpu, void __user *arg)
-{
-	return msrs(vcpu, arg, false, set_one);
 }

@@ -8,18 +8,15 @@
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/preempt.h>
-#include "vmx/cap.h"
 #include "vmx/clock/clock.h"
 #include "vmx/cpu/cpuid.h"
-#include "vmx/cpu/mce.h"
 #include "vmx/cpu/msr_table.h"
 #include "vmx/cpu/xstate.h"
-#include "vmx/exit/entry.h"
+#include "vmx/exit/exit.h"
 #include "vmx/hw/controls.h"
 #include "vmx/hw/enable.h"
 #include "vmx/hw/mitigate.h"
 #include "vmx/ioctl.h"
-#include "vmx/list_ioctl.h"
 #include "vmx/stats.h"
 #include "vmx/vcpu.h"
 
@@ -27,28 +24,22 @@ static char *device = "kvmlet";
 module_param(device, charp, 0444);
 MODULE_PARM_DESC(device, "name of the device: kvmlet, or kvm for programs that know only /dev/kvm");
 
-IOCTL_FN(get_api_version, data ? -EINVAL : KVM_API_VERSION)
-IOCTL_FN(create_vm, vm_create((unsigned long)data))
-IOCTL_FN(check_extension, cap_check((unsigned long)data))
-IOCTL_FN(get_mmap_size, data ? -EINVAL : VCPU_MMAP_PAGES * PAGE_SIZE)
-IOCTL_LIST(supported_cpuid, list_cpuid(NULL, arg, cpuid_supported))
-IOCTL_LIST(emulated_cpuid, list_cpuid(NULL, arg, cpuid_emulated))
-IOCTL_LIST(msr_indices, list_indices(arg, MSR_F_SAVE))
-IOCTL_LIST(msr_features, list_indices(arg, MSR_F_FEATURE))
-IOCTL_LIST(feature_msrs, list_get_feature_msrs(arg))
-IOCTL_FN(mce_cap_supported, mce_supported(data))
+#define SYSTEM_IOCTLS(FN, LIST)								\
+	FN(KVM_GET_API_VERSION, data ? -EINVAL : KVM_API_VERSION)			\
+	FN(KVM_CREATE_VM, vm_create((unsigned long)data))				\
+	FN(KVM_CHECK_EXTENSION, cap_check((unsigned long)data))				\
+	FN(KVM_GET_VCPU_MMAP_SIZE, data ? -EINVAL : VCPU_MMAP_PAGES * PAGE_SIZE)	\
+	LIST(KVM_GET_SUPPORTED_CPUID, list_cpuid(NULL, arg, cpuid_supported))		\
+	LIST(KVM_GET_EMULATED_CPUID, list_cpuid(NULL, arg, cpuid_emulated))		\
+	LIST(KVM_GET_MSR_INDEX_LIST, list_indices(arg, MSR_F_SAVE))			\
+	LIST(KVM_GET_MSR_FEATURE_INDEX_LIST, list_indices(arg, MSR_F_FEATURE))		\
+	LIST(KVM_GET_MSRS, list_msrs(NULL, arg, true, list_get_feature_msr))		\
+	FN(KVM_X86_GET_MCE_CAP_SUPPORTED, (mce_supported(data), 0))
+
+SYSTEM_IOCTLS(IOCTL_DEFINE_FN, IOCTL_DEFINE_LIST)
 
 static const struct ioctl_op system_ops[IOCTL_ROWS] = {
-	IOCTL(KVM_GET_API_VERSION, .fn = get_api_version),
-	IOCTL(KVM_CREATE_VM, .fn = create_vm),
-	IOCTL(KVM_CHECK_EXTENSION, .fn = check_extension),
-	IOCTL(KVM_GET_VCPU_MMAP_SIZE, .fn = get_mmap_size),
-	IOCTL(KVM_GET_SUPPORTED_CPUID, .list = supported_cpuid),
-	IOCTL(KVM_GET_EMULATED_CPUID, .list = emulated_cpuid),
-	IOCTL(KVM_GET_MSR_INDEX_LIST, .list = msr_indices),
-	IOCTL(KVM_GET_MSR_FEATURE_INDEX_LIST, .list = msr_features),
-	IOCTL(KVM_GET_MSRS, .list = feature_msrs),
-	IOCTL(KVM_X86_GET_MCE_CAP_SUPPORTED, .fn = mce_cap_supported),
+	SYSTEM_IOCTLS(IOCTL_ROW_FN, IOCTL_ROW_LIST)
 };
 
 static long device_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
@@ -93,7 +84,7 @@ static const struct part {
 	{ msr_init },
 	{ clock_init, clock_exit },
 	{ stats_init, stats_exit },
-	{ entry_init, entry_exit },
+	{ entry_init },
 };
 
 static void stop_parts(unsigned int nr)

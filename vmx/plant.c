@@ -12,12 +12,9 @@
 #define pr_fmt(fmt) "kvmlet: " fmt
 
 #include <linux/debugfs.h>
-#include <linux/fs.h>
-#include <linux/kernel.h>
 #include <linux/module.h>
 #include <linux/spinlock.h>
 #include <linux/uaccess.h>
-#include "vmx/hw/vmcs.h"
 #include "vmx/plant.h"
 #include "vmx/vcpu.h"
 
@@ -26,8 +23,6 @@ module_param(test, bool, 0400);
 MODULE_PARM_DESC(test, "for tests only: root may spoil VM entries through debugfs");
 
 DEFINE_STATIC_KEY_FALSE(plant_key);
-
-static struct dentry *plant_file;
 
 static DEFINE_RAW_SPINLOCK(plant_lock);
 static struct {
@@ -125,7 +120,7 @@ static const struct file_operations plant_fops = {
 
 /**
  * plant_init() - make the file, if the module was loaded for tests
- * @dir: the module's folder in debugfs
+ * @dir: the module's folder in debugfs, with which it goes
  */
 void plant_init(struct dentry *dir)
 {
@@ -133,14 +128,5 @@ void plant_init(struct dentry *dir)
 		return;
 	pr_warn("test=1: root may spoil VM entries; not for use\n");
 	static_branch_enable(&plant_key);
-	plant_file = debugfs_create_file("plant", 0200, dir, NULL, &plant_fops);
-}
-
-/**
- * plant_exit() - undo plant_init()
- */
-void plant_exit(void)
-{
-	debugfs_remove(plant_file);
-	static_branch_disable(&plant_key);
+	debugfs_create_file("plant", 0200, dir, NULL, &plant_fops);
 }

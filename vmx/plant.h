@@ -14,7 +14,6 @@ struct vcpu;
 DECLARE_STATIC_KEY_FALSE(plant_key);
 
 void plant_init(struct dentry *dir);
-void plant_exit(void);
 void plant_write(struct vcpu *vcpu);
 void plant_reason(struct vcpu *vcpu);
 void plant_undo(struct vcpu *vcpu);

@@ -56,8 +56,8 @@ static noinstr u32 enter_guest(struct vcpu *vcpu)
 
 static bool request_waits(struct vcpu *vcpu)
 {
-	/* Events are looked at with interrupts off, at the very last. */
-	return READ_ONCE(vcpu->requests) & ~BIT(REQ_EVENT);
+	/* Events are looked at with interrupts off, at the very last. Catching up has no end. */
+	return READ_ONCE(vcpu->requests) & ~(BIT(REQ_EVENT) | BIT(REQ_CATCH_UP));
 }
 
 static bool startup_waits(struct vcpu *vcpu)
@@ -191,6 +191,15 @@ static int enter(struct vcpu *vcpu)
 	return r == EXIT_LATER ? exit_handle(vcpu) : r;
 }
 
+static void serve_clocks(struct vcpu *vcpu)
+{
+	if (vcpu_test_request(vcpu, REQ_CLOCK))
+		clock_update(vcpu);
+	/* After that, which tells the guest a TSC that it must have reached. */
+	if (test_bit(REQ_CATCH_UP, &vcpu->requests))
+		tsc_load_offset(vcpu);
+}
+
 /* Return: 1 to go on, 0 to user space, or a negative errno. */
 static noinline int handle_requests(struct vcpu *vcpu)
 {
@@ -223,8 +232,7 @@ static noinline int handle_requests(struct vcpu *vcpu)
 		controls_set_msr_bitmap(vcpu);
 	if (vcpu_test_request(vcpu, REQ_PML))
 		pml_update(vcpu);
-	if (vcpu_test_request(vcpu, REQ_CLOCK))
-		clock_update(vcpu);
+	serve_clocks(vcpu);
 	if (vcpu_test_request(vcpu, REQ_TLB_FLUSH)) {
 		stats_add(vcpu, tlb_flush);
 		tlb_flush_ept(controls_eptp(vcpu->root->hpa));
@@ -325,7 +333,7 @@ static int between_entries(struct vcpu *vcpu)
 
 static int step(struct vcpu *vcpu)
 {
-	int r = likely(!request_waits(vcpu)) ? 1 : handle_requests(vcpu);
+	int r = likely(!(READ_ONCE(vcpu->requests) & ~BIT(REQ_EVENT))) ? 1 : handle_requests(vcpu);
 
 	if (r <= 0)
 		return r;
@@ -402,14 +410,15 @@ static int run(struct vcpu *vcpu)
 
 static void report_state(struct vcpu *vcpu)
 {
+	bool if_flag = vcpu_rflags(vcpu) & X86_EFLAGS_IF;
 	struct kvm_run *run = vcpu->run;
 
 	run->flags = vcpu->smm ? KVM_RUN_X86_SMM : 0;
-	run->if_flag = !!(vcpu_rflags(vcpu) & X86_EFLAGS_IF);
+	run->if_flag = if_flag;
 	run->cr8 = vcpu_cr8(vcpu);
 	run->apic_base = vcpu->apic_base;
 	run->ready_for_interrupt_injection =
-		vcpu->vm->irqchip == IRQCHIP_KERNEL || window_open(vcpu);
+		vcpu->vm->irqchip == IRQCHIP_KERNEL || (if_flag && window_open(vcpu));
 }
 
 /**

@@ -7,13 +7,10 @@
  */
 #include <linux/debugfs.h>
 #include <linux/file.h>
-#include <linux/fs.h>
-#include <linux/kvm.h>
 #include <linux/moduleparam.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <asm/msr.h>
-#include <asm/vmx.h>
 #include "vmx/stats.h"
 #include "vmx/vcpu.h"
 

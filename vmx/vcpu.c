@@ -7,19 +7,14 @@
  * scheduler's notifier, with preemption off.
  */
 #include <linux/file.h>
-#include <linux/fs.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <asm/apicdef.h>
 #include <asm/msr-index.h>
 #include <trace/events/ipi.h>
-#include "vmx/clock/clock.h"
-#include "vmx/cpu/cpuid.h"
-#include "vmx/cpu/event.h"
 #include "vmx/cpu/reset.h"
 #include "vmx/hw/controls.h"
 #include "vmx/hw/pml.h"
-#include "vmx/hw/switch.h"
 #include "vmx/hw/tlb.h"
 #include "vmx/ioctl.h"
 #include "vmx/irqchip/irqchip.h"
@@ -200,6 +195,8 @@ static vm_fault_t vcpu_page_fault(struct vm_fault *vmf)
 		page = virt_to_page(vcpu->run);
 	else if (vmf->pgoff == KVM_PIO_PAGE_OFFSET)
 		page = virt_to_page(vcpu->pio_data);
+	else if (vmf->pgoff == KVM_COALESCED_MMIO_PAGE_OFFSET)
+		page = virt_to_page(vcpu->vm->ring);
 	else if (vmf->pgoff >= KVM_DIRTY_LOG_PAGE_OFFSET)
 		page = dirty_ring_page(vcpu, vmf->pgoff - KVM_DIRTY_LOG_PAGE_OFFSET);
 	else
@@ -225,37 +222,47 @@ static int vcpu_mmap(struct file *file, struct vm_area_struct *vma)
 	return 0;
 }
 
-static long call(struct vcpu *vcpu, const struct ioctl_op *op, unsigned long arg)
+static noinline long by_table(struct vcpu *vcpu, unsigned int cmd, unsigned long arg)
 {
+	const struct ioctl_op *op = ioctl_find(vcpu_ops, cmd);
 	long r;
 
-	if (op->parked)
-		return ioctl_call(op, vcpu, arg);
+	if (!op)
+		return -EINVAL;
+	if (mutex_lock_killable(&vcpu->mutex))
+		return -EINTR;
+	if (!op->parked)
+		load(vcpu);
+	r = ioctl_call(op, vcpu, arg);
+	if (!op->parked)
+		put(vcpu);
+	mutex_unlock(&vcpu->mutex);
+	return r;
+}
+
+static noinline long run(struct vcpu *vcpu)
+{
+	int r;
+
+	if (mutex_lock_killable(&vcpu->mutex))
+		return -EINTR;
 	load(vcpu);
-	if (likely(op->cmd == KVM_RUN))
-		r = arg ? -EINVAL : vcpu_run(vcpu);
-	else
-		r = ioctl_call(op, vcpu, arg);
+	r = vcpu_run(vcpu);
 	put(vcpu);
+	mutex_unlock(&vcpu->mutex);
 	return r;
 }
 
 /* -EIO from another process than the VM's, -EINTR if another thread held it and a signal came. */
 static long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
-	const struct ioctl_op *op = ioctl_find(vcpu_ops, cmd);
 	struct vcpu *vcpu = file->private_data;
-	long r;
 
 	if (vcpu->vm->mm != current->mm || READ_ONCE(vcpu->vm->dead))
 		return -EIO;
-	if (!op)
-		return -EINVAL;
-	if (mutex_lock_killable(&vcpu->mutex))
-		return -EINTR;
-	r = call(vcpu, op, arg);
-	mutex_unlock(&vcpu->mutex);
-	return r;
+	if (cmd != KVM_RUN)
+		return by_table(vcpu, cmd, arg);
+	return arg ? -EINVAL : run(vcpu);
 }
 
 static const struct file_operations vcpu_fops = {
@@ -267,18 +274,16 @@ static const struct file_operations vcpu_fops = {
 	.llseek		= noop_llseek,
 };
 
-static int alloc_pages_of(struct vcpu *vcpu)
-{
-	vcpu->run = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
-	vcpu->pio_data = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
-	return vcpu->run && vcpu->pio_data ? 0 : -ENOMEM;
-}
-
 static int alloc_parts(struct vcpu *vcpu)
 {
-	int err = alloc_pages_of(vcpu) ?: vmcs_alloc(&vcpu->vmcs01) ?: xstate_create(vcpu) ?:
-		  pml_create(vcpu) ?: dirty_ring_create(vcpu);
+	int err;
 
+	vcpu->run = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	vcpu->pio_data = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	if (!vcpu->run || !vcpu->pio_data)
+		return -ENOMEM;
+	err = vmcs_alloc(&vcpu->vmcs01) ?: xstate_create(vcpu) ?: pml_create(vcpu) ?:
+	      dirty_ring_create(vcpu);
 	if (err)
 		return err;
 	vcpu->roots[0] = mmu_root_get(&vcpu->vm->mmu, 0, 0);
@@ -345,7 +350,6 @@ static struct vcpu *vcpu_new(struct vm *vm, u32 id)
 	vcpu->id = id;
 	vcpu->cpu = -1;
 	vcpu->vmcs = &vcpu->vmcs01;
-	vcpu->vmcs01.cpu = -1;
 	mutex_init(&vcpu->mutex);
 	rcuwait_init(&vcpu->wait);
 	preempt_notifier_init(&vcpu->preempt, &preempt_ops);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * A virtual CPU: its architectural state, what it shares with user space, and how other
- * threads reach it (requests and kicks).
+ * threads reach it (requests and kicks). It brings the headers of its parts, which files that
+ * include it do not name again.
  *
  * Lock letters on the fields below:
  *   (c) constant after vcpu_create()
@@ -48,6 +49,7 @@ enum vcpu_request {
 	REQ_SMI,		/* an SMI waits, and may be taken now */
 	REQ_TLB_FLUSH,		/* EPT entries were removed: INVEPT before the next entry */
 	REQ_CLOCK,		/* rewrite this vCPU's kvm-clock page */
+	REQ_CATCH_UP,		/* its TSC is faster than the host's: stays, for each entry */
 	REQ_MSR_FILTER,		/* the VM's MSR filter has changed */
 	REQ_PML,		/* the VM's writes are to be logged, or not any more */
 	REQ_RING_FULL,		/* user space has to look at its dirty ring */

@@ -7,46 +7,23 @@
 #include <linux/signal.h>
 #include <linux/uaccess.h>
 #include "mmu/walk.h"
-#include "vmx/clock/clock.h"
-#include "vmx/cpu/cpuid.h"
 #include "vmx/cpu/debug.h"
-#include "vmx/cpu/event.h"
-#include "vmx/cpu/linear.h"
-#include "vmx/cpu/mce.h"
-#include "vmx/cpu/msr.h"
 #include "vmx/cpu/regs.h"
 #include "vmx/cpu/smm.h"
-#include "vmx/cpu/xstate.h"
 #include "vmx/ioctl.h"
 #include "vmx/irqchip/irqchip.h"
-#include "vmx/list_ioctl.h"
 #include "vmx/vcpu.h"
 
-IOCTL_FN(get_regs, regs_get(object, data))
-IOCTL_FN(set_regs, regs_set(object, data))
-IOCTL_FN(get_sregs, sregs_get(object, data))
-IOCTL_FN(set_sregs, sregs_set(object, data))
-IOCTL_FN(get_sregs2, sregs2_get(object, data))
-IOCTL_FN(set_sregs2, sregs2_set(object, data))
-IOCTL_FN(get_fpu, xstate_get_fpu(object, data))
-IOCTL_FN(set_fpu, xstate_set_fpu(object, data))
-IOCTL_LIST(get_xsave, xstate_get_xsave(object, arg))
-IOCTL_FN(set_xsave, xstate_set_xsave(object, data))
-IOCTL_FN(get_xcrs, boot_cpu_has(X86_FEATURE_XSAVE) ? xstate_get_xcrs(object, data) : -EINVAL)
-IOCTL_FN(set_xcrs, boot_cpu_has(X86_FEATURE_XSAVE) ? xstate_set_xcrs(object, data) : -EINVAL)
-
 /* A look at the tables, which marks nothing as used. KVM always says writable, supervisor. */
-static int translate(void *object, void *data)
+static void translate(struct vcpu *vcpu, struct kvm_translation *t)
 {
-	struct kvm_translation *t = data;
 	gpa_t gpa;
 	u32 error;
 
-	t->valid = !linear_to_gpa(object, t->linear_address, WALK_PASSIVE, &gpa, &error);
+	t->valid = !linear_to_gpa(vcpu, t->linear_address, WALK_PASSIVE, &gpa, &error);
 	t->physical_address = t->valid ? gpa : ~0ULL;
 	t->writeable = 1;
 	t->usermode = 0;
-	return 0;
 }
 
 static bool has_lapic(const struct vcpu *vcpu)
@@ -54,19 +31,14 @@ static bool has_lapic(const struct vcpu *vcpu)
 	return vcpu->lapic;
 }
 
-IOCTL_LIST(get_lapic, has_lapic(object) ? lapic_get_state(object, arg) : -EINVAL)
-IOCTL_FN(set_lapic, has_lapic(object) ? lapic_set_state(object, data) : -EINVAL)
-IOCTL_FN(get_debugregs, debug_get(object, data))
-IOCTL_FN(set_debugregs, debug_set(object, data))
-IOCTL_FN(get_events, event_get(object, data))
-IOCTL_FN(set_events, event_set(object, data))
-IOCTL_FN(set_guest_debug, debugger_set(object, data))
-
-static int get_mp_state(void *object, void *data)
+/* TPR accesses are never reported, so that no monitor has a guest whose TPR is in memory. */
+static int set_vapic_addr(struct vcpu *vcpu, const struct kvm_vapic_addr *vapic)
 {
-	struct vcpu *vcpu = object;
-	struct kvm_mp_state *mp = data;
+	return has_lapic(vcpu) && !vapic->vapic_addr ? 0 : -EINVAL;
+}
 
+static void get_mp_state(struct vcpu *vcpu, struct kvm_mp_state *mp)
+{
 	/* A wake-up that nobody has seen yet counts. */
 	if (vcpu->lapic || vcpu->mp_state != KVM_MP_STATE_RUNNABLE) {
 		vcpu_load(vcpu);
@@ -74,14 +46,10 @@ static int get_mp_state(void *object, void *data)
 		vcpu_put(vcpu);
 	}
 	mp->mp_state = vcpu->mp_state;
-	return 0;
 }
 
-static int set_mp_state(void *object, void *data)
+static int set_mp_state(struct vcpu *vcpu, const struct kvm_mp_state *mp)
 {
-	struct vcpu *vcpu = object;
-	struct kvm_mp_state *mp = data;
-
 	/* The others, up to the last that x86 has, are those of a processor with a LAPIC. */
 	if (mp->mp_state != KVM_MP_STATE_RUNNABLE &&
 	    (!vcpu->lapic || mp->mp_state > KVM_MP_STATE_SIPI_RECEIVED))
@@ -101,11 +69,8 @@ static int set_mp_state(void *object, void *data)
 	return 0;
 }
 
-static int interrupt(void *object, void *data)
+static int interrupt(struct vcpu *vcpu, const struct kvm_interrupt *irq)
 {
-	struct vcpu *vcpu = object;
-	struct kvm_interrupt *irq = data;
-
 	if (irq->irq >= KVM_NR_INTERRUPTS)
 		return -EINVAL;
 	if (vcpu->vm->irqchip == IRQCHIP_KERNEL)
@@ -117,27 +82,12 @@ static int interrupt(void *object, void *data)
 	return 0;
 }
 
-static int nmi(void *vcpu, void *data)
-{
-	vcpu_inject_nmi(vcpu);
-	return 0;
-}
-
-IOCTL_FN(smi, (vcpu_inject_smi(object), 0))
-IOCTL_FN(get_tsc_khz, tsc_get_khz(object))
-IOCTL_FN(set_tsc_khz, tsc_set_khz(object, (unsigned long)data))
-IOCTL_FN(kvmclock_ctrl, pvclock_set_stopped(object))
-IOCTL_FN(setup_mce, mce_set_banks(object, *(u64 *)data))
-IOCTL_FN(set_mce, mce_report(object, data))
-IOCTL_FN(get_stats_fd, stats_fd(NULL, object))
-
 /* What a guest without VMX has: its buffer has the header alone, and the pointers are none. */
-static int get_nested_state(void *object, void __user *arg)
+static int get_nested_state(struct kvm_nested_state __user *user)
 {
 	static const struct kvm_nested_state none = {
 		.size = sizeof(none), .hdr.vmx = { .vmxon_pa = -1, .vmcs12_pa = -1 },
 	};
-	struct kvm_nested_state __user *user = arg;
 	u32 size;
 
 	if (get_user(size, &user->size))
@@ -147,19 +97,15 @@ static int get_nested_state(void *object, void __user *arg)
 	return copy_to_user(user, &none, sizeof(none)) ? -EFAULT : 0;
 }
 
-static int set_nested_state(void *object, void *data)
+static int set_nested_state(const struct kvm_nested_state *state)
 {
-	const struct kvm_nested_state *state = data;
-
 	return state->size < sizeof(*state) || state->flags ||
 	       state->format != KVM_STATE_NESTED_FORMAT_VMX || state->hdr.vmx.smm.flags ||
 	       ~state->hdr.vmx.vmxon_pa || ~state->hdr.vmx.vmcs12_pa ? -EINVAL : 0;
 }
 
-static int set_signal_mask(void *object, void __user *arg)
+static int set_signal_mask(struct vcpu *vcpu, struct kvm_signal_mask __user *user)
 {
-	struct kvm_signal_mask __user *user = arg;
-	struct vcpu *vcpu = object;
 	struct kvm_signal_mask mask;
 	sigset_t set;
 
@@ -179,52 +125,79 @@ static int set_signal_mask(void *object, void __user *arg)
 	return 0;
 }
 
-IOCTL_LIST(get_msrs, list_get_msrs(object, arg))
-IOCTL_LIST(set_msrs, list_set_msrs(object, arg))
-IOCTL_LIST(get_cpuid2, list_cpuid(object, arg, cpuid_get))
-IOCTL_LIST(set_cpuid2, list_set_cpuid2(object, arg))
+/* All that a vCPU has: the offset of its TSC. */
+static int has_attr(const struct kvm_device_attr *attr)
+{
+	return attr->group == KVM_VCPU_TSC_CTRL && attr->attr == KVM_VCPU_TSC_OFFSET ? 0 : -ENXIO;
+}
 
-static const struct ioctl_op set_tsc_khz_row = { .cmd = KVM_SET_TSC_KHZ, .fn = set_tsc_khz };
+static int get_attr(const struct vcpu *vcpu, const struct kvm_device_attr *attr)
+{
+	return has_attr(attr) ?: put_user(vcpu->clock.tsc_offset, (u64 __user *)attr->addr);
+}
 
-/* Of each ioctl; see vcpu_ioctl() in vcpu.c. */
+static int set_attr(struct vcpu *vcpu, const struct kvm_device_attr *attr)
+{
+	u64 offset;
+	int err = has_attr(attr) ?: get_user(offset, (u64 __user *)attr->addr);
+
+	if (!err)
+		tsc_set_offset(vcpu, offset);
+	return err;
+}
+
+IOCTL_FN(do_KVM_SET_TSC_KHZ, tsc_set_khz(object, (unsigned long)data))
+
+static const struct ioctl_op set_tsc_khz = { .cmd = KVM_SET_TSC_KHZ, .fn = do_KVM_SET_TSC_KHZ };
+
+#define VCPU_IOCTLS(FN, LIST)								\
+	FN(KVM_GET_REGS, (regs_get(object, data), 0), .whole = true)			\
+	FN(KVM_SET_REGS, (regs_set(object, data), 0))					\
+	FN(KVM_GET_SREGS, (sregs_get(object, data), 0))					\
+	FN(KVM_SET_SREGS, sregs_set(object, data))					\
+	FN(KVM_GET_SREGS2, (sregs2_get(object, data), 0))				\
+	FN(KVM_SET_SREGS2, sregs2_set(object, data))					\
+	LIST(KVM_GET_MSRS, list_msrs(object, arg, true, list_get_msr))			\
+	LIST(KVM_SET_MSRS, list_msrs(object, arg, false, list_set_msr))			\
+	FN(KVM_INTERRUPT, interrupt(object, data))					\
+	FN(KVM_NMI, (vcpu_inject_nmi(object), 0))					\
+	FN(KVM_SMI, (vcpu_inject_smi(object), 0))					\
+	FN(KVM_GET_MP_STATE, (get_mp_state(object, data), 0), .parked = true)		\
+	FN(KVM_SET_MP_STATE, set_mp_state(object, data), .parked = true)		\
+	FN(KVM_GET_VCPU_EVENTS, (event_get(object, data), 0), .whole = true)		\
+	FN(KVM_SET_VCPU_EVENTS, event_set(object, data))				\
+	FN(KVM_GET_FPU, (xstate_get_fpu(object, data), 0), .whole = true, .parked = true) \
+	FN(KVM_SET_FPU, xstate_set_fpu(object, data), .parked = true)			\
+	LIST(KVM_GET_XSAVE, xstate_get_xsave(object, arg), .parked = true)		\
+	LIST(KVM_GET_XSAVE2, xstate_get_xsave(object, arg), .parked = true)		\
+	FN(KVM_SET_XSAVE, xstate_set_xsave(object, data), .parked = true)		\
+	FN(KVM_GET_XCRS, xstate_get_xcrs(object, data), .parked = true)			\
+	FN(KVM_SET_XCRS, xstate_set_xcrs(object, data))					\
+	FN(KVM_TRANSLATE, (translate(object, data), 0))					\
+	FN(KVM_GET_DEBUGREGS, (debug_get(object, data), 0))				\
+	FN(KVM_SET_DEBUGREGS, debug_set(object, data), .twin = &set_tsc_khz)		\
+	FN(KVM_SET_GUEST_DEBUG, debugger_set(object, data))				\
+	LIST(KVM_GET_LAPIC, has_lapic(object) ? lapic_get_state(object, arg) : -EINVAL,	\
+	     .parked = true)								\
+	FN(KVM_SET_LAPIC, has_lapic(object) ? lapic_set_state(object, data) : -EINVAL)	\
+	FN(KVM_SET_VAPIC_ADDR, set_vapic_addr(object, data), .parked = true)		\
+	LIST(KVM_SET_CPUID2, list_set_cpuid2(object, arg))				\
+	LIST(KVM_GET_CPUID2, list_cpuid(object, arg, cpuid_get))			\
+	LIST(KVM_SET_SIGNAL_MASK, set_signal_mask(object, arg))				\
+	FN(KVM_GET_TSC_KHZ, tsc_get_khz(object))					\
+	FN(KVM_HAS_DEVICE_ATTR, has_attr(data), .parked = true)				\
+	FN(KVM_GET_DEVICE_ATTR, get_attr(object, data), .parked = true)			\
+	FN(KVM_SET_DEVICE_ATTR, set_attr(object, data))					\
+	FN(KVM_KVMCLOCK_CTRL, pvclock_set_stopped(object))				\
+	FN(KVM_X86_SETUP_MCE, mce_set_banks(object, *(u64 *)data))			\
+	FN(KVM_X86_SET_MCE, mce_report(object, data))					\
+	LIST(KVM_GET_NESTED_STATE, get_nested_state(arg), .parked = true)		\
+	FN(KVM_SET_NESTED_STATE, set_nested_state(data), .parked = true)		\
+	FN(KVM_GET_STATS_FD, stats_fd(NULL, object))
+
+VCPU_IOCTLS(IOCTL_DEFINE_FN, IOCTL_DEFINE_LIST)
+
+/* Of each ioctl but KVM_RUN; see vcpu_ioctl() in vcpu.c. */
 const struct ioctl_op vcpu_ops[IOCTL_ROWS] = {
-	IOCTL(KVM_RUN),			/* vcpu.c has what it does */
-	IOCTL(KVM_GET_REGS, .fn = get_regs, .whole = true),
-	IOCTL(KVM_SET_REGS, .fn = set_regs),
-	IOCTL(KVM_GET_SREGS, .fn = get_sregs),
-	IOCTL(KVM_SET_SREGS, .fn = set_sregs),
-	IOCTL(KVM_GET_SREGS2, .fn = get_sregs2),
-	IOCTL(KVM_SET_SREGS2, .fn = set_sregs2),
-	IOCTL(KVM_GET_MSRS, .list = get_msrs),
-	IOCTL(KVM_SET_MSRS, .list = set_msrs),
-	IOCTL(KVM_INTERRUPT, .fn = interrupt),
-	IOCTL(KVM_NMI, .fn = nmi),
-	IOCTL(KVM_SMI, .fn = smi),
-	IOCTL(KVM_GET_MP_STATE, .fn = get_mp_state, .parked = true),
-	IOCTL(KVM_SET_MP_STATE, .fn = set_mp_state, .parked = true),
-	IOCTL(KVM_GET_VCPU_EVENTS, .fn = get_events, .whole = true),
-	IOCTL(KVM_SET_VCPU_EVENTS, .fn = set_events),
-	IOCTL(KVM_GET_FPU, .fn = get_fpu, .whole = true, .parked = true),
-	IOCTL(KVM_SET_FPU, .fn = set_fpu, .parked = true),
-	IOCTL(KVM_GET_XSAVE, .list = get_xsave, .parked = true),
-	IOCTL(KVM_GET_XSAVE2, .list = get_xsave, .parked = true),
-	IOCTL(KVM_SET_XSAVE, .fn = set_xsave, .parked = true),
-	IOCTL(KVM_GET_XCRS, .fn = get_xcrs, .parked = true),
-	IOCTL(KVM_SET_XCRS, .fn = set_xcrs),
-	IOCTL(KVM_TRANSLATE, .fn = translate),
-	IOCTL(KVM_GET_DEBUGREGS, .fn = get_debugregs),
-	IOCTL(KVM_SET_DEBUGREGS, .fn = set_debugregs, .twin = &set_tsc_khz_row),
-	IOCTL(KVM_SET_GUEST_DEBUG, .fn = set_guest_debug),
-	IOCTL(KVM_GET_LAPIC, .list = get_lapic, .parked = true),
-	IOCTL(KVM_SET_LAPIC, .fn = set_lapic),
-	IOCTL(KVM_SET_CPUID2, .list = set_cpuid2),
-	IOCTL(KVM_GET_CPUID2, .list = get_cpuid2),
-	IOCTL(KVM_SET_SIGNAL_MASK, .list = set_signal_mask),
-	IOCTL(KVM_GET_TSC_KHZ, .fn = get_tsc_khz),
-	IOCTL(KVM_KVMCLOCK_CTRL, .fn = kvmclock_ctrl),
-	IOCTL(KVM_X86_SETUP_MCE, .fn = setup_mce),
-	IOCTL(KVM_X86_SET_MCE, .fn = set_mce),
-	IOCTL(KVM_GET_NESTED_STATE, .list = get_nested_state, .parked = true),
-	IOCTL(KVM_SET_NESTED_STATE, .fn = set_nested_state, .parked = true),
-	IOCTL(KVM_GET_STATS_FD, .fn = get_stats_fd),
+	VCPU_IOCTLS(IOCTL_ROW_FN, IOCTL_ROW_LIST)
 };

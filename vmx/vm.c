@@ -6,16 +6,14 @@
  * vm->lock serializes what changes the machine's shape: vCPUs and interrupt controllers.
  */
 #include <linux/anon_inodes.h>
-#include <linux/cpumask.h>
 #include <linux/file.h>
-#include <linux/fs.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/smp.h>
 #include <linux/uaccess.h>
 #include "uapi/kvmlet.h"
-#include "vmx/cap.h"
 #include "vmx/clock/clock.h"
+#include "vmx/coalesced.h"
 #include "vmx/hw/enable.h"
 #include "vmx/hw/mitigate.h"
 #include "vmx/hw/pml.h"
@@ -128,6 +126,7 @@ static void vm_free(struct vm *vm)
 	clock_vm_destroy(vm);
 	eventfds_destroy(vm);
 	irqchip_destroy(vm);
+	coalesced_destroy(vm);
 	mmu_stop(&vm->mmu);
 	for (i = 0; i < vm->nr_vcpus; i++)
 		vcpu_destroy(vm->vcpus[i]);
@@ -222,6 +221,17 @@ static int signal_msi(void *object, void *data)
 IOCTL_LIST(set_routes, irqchip_set_routes(object, arg))
 IOCTL_FN(set_ioeventfd, ioeventfd_set(object, data))
 IOCTL_FN(set_irqfd, irqfd_set(object, data))
+IOCTL_FN(add_zone, coalesced_set_zone(object, data, true))
+IOCTL_FN(remove_zone, coalesced_set_zone(object, data, false))
+/* The channels come first in either of the two structures. */
+IOCTL_FN(create_pit, pit_create(object, KVM_PIT_SPEAKER_DUMMY))
+IOCTL_FN(create_pit2, pit_create(object, ((struct kvm_pit_config *)data)->flags))
+IOCTL_LIST(reinject_control, pit_set_reinject(object, arg))
+
+IOCTL_FN(get_pit, pit_state(object, data, NULL, false))
+IOCTL_FN(set_pit, pit_state(object, data, NULL, true))
+IOCTL_FN(get_pit2, pit_state(object, data, &((struct kvm_pit_state2 *)data)->flags, false))
+IOCTL_FN(set_pit2, pit_state(object, data, &((struct kvm_pit_state2 *)data)->flags, true))
 
 static int get_clock(void *vm, void *data)
 {
@@ -230,6 +240,8 @@ static int get_clock(void *vm, void *data)
 }
 
 IOCTL_FN(set_clock, pvclock_set(object, data))
+IOCTL_FN(get_tsc_khz, READ_ONCE(((struct vm *)object)->clock.tsc_khz))
+IOCTL_FN(set_tsc_khz, tsc_set_vm_khz(object, (unsigned long)data))
 IOCTL_FN(set_msr_filter, msr_filter_set(object, data))
 
 IOCTL_FN(reset_rings, dirty_ring_reset(object))
@@ -280,13 +292,24 @@ static int enable_cap(void *object, void *data)
 
 IOCTL_FN(get_stats_fd, stats_fd(object, NULL))
 
+static const struct ioctl_op get_tsc_khz_row = { .cmd = KVM_GET_TSC_KHZ, .fn = get_tsc_khz };
+static const struct ioctl_op add_zone_row = { .cmd = KVM_REGISTER_COALESCED_MMIO, .fn = add_zone };
+
 static const struct ioctl_op vm_ops[IOCTL_ROWS] = {
 	IOCTL(KVM_IRQ_LINE, .fn = irq_line_status),
-	IOCTL(KVM_IRQ_LINE_STATUS, .fn = irq_line_status),
+	IOCTL(KVM_IRQ_LINE_STATUS, .fn = irq_line_status, .twin = &add_zone_row),
 	IOCTL(KVM_SIGNAL_MSI, .fn = signal_msi),
 	IOCTL(KVM_SET_GSI_ROUTING, .list = set_routes),
 	IOCTL(KVM_IOEVENTFD, .fn = set_ioeventfd),
 	IOCTL(KVM_IRQFD, .fn = set_irqfd),
+	IOCTL(KVM_UNREGISTER_COALESCED_MMIO, .fn = remove_zone),
+	IOCTL(KVM_CREATE_PIT, .fn = create_pit),
+	IOCTL(KVM_CREATE_PIT2, .fn = create_pit2),
+	IOCTL(KVM_GET_PIT, .fn = get_pit),
+	IOCTL(KVM_SET_PIT, .fn = set_pit, .takes = true),
+	IOCTL(KVM_GET_PIT2, .fn = get_pit2),
+	IOCTL(KVM_SET_PIT2, .fn = set_pit2),
+	IOCTL(KVM_REINJECT_CONTROL, .list = reinject_control),
 	IOCTL(KVM_SET_USER_MEMORY_REGION, .fn = set_region),
 	IOCTL(KVM_SET_USER_MEMORY_REGION2, .fn = set_region),
 	IOCTL(KVM_GET_DIRTY_LOG, .fn = get_dirty_log),
@@ -302,8 +325,9 @@ static const struct ioctl_op vm_ops[IOCTL_ROWS] = {
 	IOCTL(KVM_SET_BOOT_CPU_ID, .fn = set_boot_cpu_id, .locked = true),
 	IOCTL(KVM_GET_CLOCK, .fn = get_clock),
 	IOCTL(KVM_SET_CLOCK, .fn = set_clock),
+	IOCTL(KVM_SET_TSC_KHZ, .fn = set_tsc_khz),
 	IOCTL(KVM_X86_SET_MSR_FILTER, .fn = set_msr_filter),
-	IOCTL(KVM_ENABLE_CAP, .fn = enable_cap),
+	IOCTL(KVM_ENABLE_CAP, .fn = enable_cap, .twin = &get_tsc_khz_row),
 	IOCTL(KVM_GET_STATS_FD, .fn = get_stats_fd),
 };
 
@@ -379,13 +403,14 @@ static struct vm *vm_new(void)
 	INIT_LIST_HEAD(&vm->eventfds.irq);
 	vm->mm = current->mm;
 	mmgrab(vm->mm);
-	err = init_mmu(vm);
+	err = coalesced_create(vm) ?: init_mmu(vm);
 	if (err)
 		goto err_disable;
 	clock_vm_init(vm);
 	return vm;
 
 err_disable:
+	coalesced_destroy(vm);
 	mmdrop(vm->mm);
 	enable_put();
 err_free:

@@ -6,6 +6,7 @@
  *   (c) constant after vm_create()
  *   (l) vm->lock
  *   (L) written under vm->lock, read anywhere (release/acquire)
+ *   (r) vm->ring_lock, see coalesced.c
  *   (-) synchronizes itself; see the type's header
  */
 #ifndef KVMLET_VMX_VM_H
@@ -15,6 +16,7 @@
 #include <linux/kvm.h>
 #include <linux/mutex.h>
 #include <linux/refcount.h>
+#include <linux/spinlock.h>
 #include <linux/types.h>
 #include "mmu/mmu.h"
 #include "vmx/clock/clock.h"
@@ -22,14 +24,13 @@
 #include "vmx/stats.h"
 
 #define VM_MAX_VCPUS	64	/* vCPUs of one VM */
-#define VM_MAX_VCPU_ID	256	/* bound of vCPU ids, which are also initial APIC ids */
+#define VM_MAX_VCPU_ID	4096	/* bound of vCPU ids, which are also initial APIC ids */
 
-struct file;
-struct inode;
 struct ioapic;
 struct irq_routes;
 struct msr_filter;
 struct pic;
+struct pit;
 struct vcpu;
 
 /* Who owns which interrupt controller; explicit wherever a vCPU's path depends on it. */
@@ -49,8 +50,14 @@ struct vm {
 	enum irqchip_mode irqchip;		/* (L) fixed once a vCPU exists */
 	struct pic *pic;			/* (L) both or none with IRQCHIP_KERNEL */
 	struct ioapic *ioapic;
+	struct pit *pit;			/* (-) set once; NULL: none */
+	bool has_ports;				/* (-) a port may be answered here; never falls */
 	struct irq_routes __rcu *routes;	/* (L) */
 	u32 split_pins;				/* (L) GSIs of user space's IO-APIC, from 0 on */
+	struct kvm_coalesced_mmio_ring *ring;	/* (c) a page shared with user space: hostile */
+	struct kvm_coalesced_mmio_zone *zones;	/* (r) set once; NULL: never any */
+	unsigned int nr_zones;			/* (r) to write */
+	raw_spinlock_t ring_lock;
 	struct vm_eventfds eventfds;		/* (L) */
 	struct vm_clock clock;			/* (-) */
 	struct msr_filter __rcu *msr_filter;	/* (L) NULL: none */
@@ -66,12 +73,6 @@ static inline unsigned int vm_nr_vcpus(struct vm *vm)
 {
 	/* Pairs with vcpu_create(): the entries are there when the number says so. */
 	return smp_load_acquire(&vm->nr_vcpus);
-}
-
-/* Can an access to a port be answered here? */
-static inline bool vm_has_ports(const struct vm *vm)
-{
-	return vm->pic || READ_ONCE(vm->eventfds.nr_io);
 }
 
 /* Walks all vCPUs; those created meanwhile may or may not be seen. */

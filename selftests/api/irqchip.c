@@ -27,6 +27,7 @@ static void without(const char *path)
 {
 	struct kvm_irqchip chip = { .chip_id = 0 };
 	struct kvm_interrupt interrupt = { .irq = 0x40 };
+	struct kvm_vapic_addr vapic = { .vapic_addr = 0 };
 	struct kvm_lapic_state lapic;
 
 	vm_open(&vm, path);
@@ -39,6 +40,7 @@ static void without(const char *path)
 	TAP_EQ(call(vcpu.fd, KVM_GET_LAPIC, &lapic), -EINVAL, "KVM_GET_LAPIC: EINVAL");
 	memset(&lapic, 0, sizeof(lapic));
 	TAP_EQ(call(vcpu.fd, KVM_SET_LAPIC, &lapic), -EINVAL, "KVM_SET_LAPIC: EINVAL");
+	TAP_EQ(call(vcpu.fd, KVM_SET_VAPIC_ADDR, &vapic), -EINVAL, "KVM_SET_VAPIC_ADDR: EINVAL");
 	TAP_EQ(call(vcpu.fd, KVM_INTERRUPT, &interrupt), 0, "KVM_INTERRUPT is accepted");
 	interrupt.irq = 256;
 	TAP_EQ(call(vcpu.fd, KVM_INTERRUPT, &interrupt), -EINVAL, "vector 256: EINVAL");
@@ -102,6 +104,7 @@ static void lapic(void)
 {
 	struct kvm_lapic_state state, back;
 	struct kvm_interrupt interrupt = { .irq = 0x40 };
+	struct kvm_vapic_addr vapic = { .vapic_addr = 0 };
 	uint32_t *reg = (uint32_t *)state.regs;
 
 	TAP_EQ(call(vcpu.fd, KVM_GET_LAPIC, &state), 0, "KVM_GET_LAPIC");
@@ -116,6 +119,10 @@ static void lapic(void)
 	TAP_EQ(*(uint32_t *)(back.regs + 0x80), 0x20, "TPR comes back");
 	TAP_EQ(*(uint32_t *)(back.regs + 0xf0), 0x1ff, "SPIV comes back");
 	TAP_EQ(call(vcpu.fd, KVM_SET_LAPIC, 0), -EFAULT, "NULL: EFAULT");
+	TAP_EQ(call(vcpu.fd, KVM_SET_VAPIC_ADDR, &vapic), 0, "no TPR is in memory");
+	vapic.vapic_addr = 0xfffffffff000;
+	TAP_EQ(call(vcpu.fd, KVM_SET_VAPIC_ADDR, &vapic), -EINVAL, "nor beyond memory: EINVAL");
+	TAP_EQ(call(vcpu.fd, KVM_SET_VAPIC_ADDR, 8), -EFAULT, "of no memory: EFAULT");
 	TAP_EQ(call(vcpu.fd, KVM_INTERRUPT, &interrupt), -ENXIO,
 	       "KVM_INTERRUPT with the kernel's 8259: ENXIO");
 }

@@ -52,8 +52,12 @@ static void take_time(void (*loop)(unsigned int n))
 		order.ticks = own_ticks;
 }
 
+/* A kernel's code is in the upper half of the address space. */
 static void guest(void)
 {
+	uintptr_t upper = (uintptr_t)now->loop | GUEST_UPPER;
+	void (*loop)(unsigned int n) = (void *)upper;
+
 	if (now->prepare)
 		now->prepare();
 	for (;;) {
@@ -63,12 +67,12 @@ static void guest(void)
 		if (tracing) {
 			/* What the exit for the order has left behind is not this one's. */
 			if (!now->before)
-				now->loop(order.n);
+				loop(order.n);
 			mark();
-			now->loop(order.n);
+			loop(order.n);
 			mark();
 		} else {
-			take_time(order.empty ? do_nothing : now->loop);
+			take_time(order.empty ? do_nothing : loop);
 		}
 	}
 }

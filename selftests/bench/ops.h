@@ -265,6 +265,7 @@ static void keep_efer(void)
 static void no_user_pages(void)
 {
 	guest_tables[0][0] &= ~4ULL;
+	guest_tables[0][256] &= ~4ULL;
 	asm volatile("mov %0, %%cr3" : : "r"(READ_CR(3)) : "memory");
 }
 

@@ -54,6 +54,7 @@ static union {
 	struct kvm_mp_state mp_state;
 	struct kvm_clock_data clock;
 	struct kvm_irqchip irqchip;
+	struct kvm_pit_state2 pit;
 	uint8_t bytes[4096];
 } state, again;
 
@@ -75,6 +76,7 @@ static const struct pair {
 	{ "DEBUGREGS", false, KVM_GET_DEBUGREGS, KVM_SET_DEBUGREGS },
 	{ "MP_STATE", false, KVM_GET_MP_STATE, KVM_SET_MP_STATE },
 	{ "IRQCHIP", true, KVM_GET_IRQCHIP, KVM_SET_IRQCHIP },
+	{ "PIT2", true, KVM_GET_PIT2, KVM_SET_PIT2 },
 };
 
 /* --- the sweep ------------------------------------------------------------------------------- */
@@ -166,6 +168,29 @@ static int create_irqchip(void *arg)
 	return call(*(int *)arg, KVM_CREATE_IRQCHIP, 0);
 }
 
+static int create_pit(void *arg)
+{
+	struct kvm_pit_config config = { .flags = KVM_PIT_SPEAKER_DUMMY };
+
+	return call(*(int *)arg, KVM_CREATE_PIT2, &config);
+}
+
+static int add_zone(void *arg)
+{
+	struct kvm_coalesced_mmio_zone zone = { .addr = SLOT_GPA, .size = PAGE };
+
+	(void)arg;
+	return call(vm.fd, KVM_REGISTER_COALESCED_MMIO, &zone);
+}
+
+static int drop_zone(void *arg)
+{
+	struct kvm_coalesced_mmio_zone zone = { .addr = SLOT_GPA, .size = PAGE };
+
+	(void)arg;
+	return call(vm.fd, KVM_UNREGISTER_COALESCED_MMIO, &zone);
+}
+
 static void next_vm_only(void *arg, int result)
 {
 	int *vm_fd = arg;
@@ -232,6 +257,7 @@ static void objects(void)
 	check(&(struct swept) { "KVM_CREATE_VM", create_vm, closed, NULL }, -1, 5);
 	check(&(struct swept) { "KVM_CREATE_VCPU", create_vcpu, next_vm, &fd }, -1, 5);
 	check(&(struct swept) { "KVM_CREATE_IRQCHIP", create_irqchip, next_vm_only, &fd }, 0, 1);
+	check(&(struct swept) { "KVM_CREATE_PIT2", create_pit, next_vm_only, &fd }, 0, 2);
 	close(fd);
 	check(&(struct swept) { "a VM's counters", stats_fd, closed, &vm.fd }, -1, 2);
 	check(&(struct swept) { "a vCPU's counters", stats_fd, closed, &vcpu.fd }, -1, 2);
@@ -240,6 +266,8 @@ static void objects(void)
 	close(fd);
 	check(&(struct swept) { "a new slot", add_slot, delete_slot, NULL }, 0, 2);
 	put_slot_back(NULL, 0);
+	check(&(struct swept) { "a zone", add_zone, NULL, NULL }, 0, 2);
+	check(&(struct swept) { "a zone's end", drop_zone, NULL, NULL }, 0, 1);
 	check(&(struct swept) { "a slot's end", remove_slot, put_slot_back, NULL }, 0, 1);
 	check(&(struct swept) { "mmap of the run page", map_run, NULL, NULL }, 0, 1);
 }
@@ -304,7 +332,7 @@ static void lists(void)
 	check(&(struct swept) { "KVM_SET_CPUID2", request, NULL, &r }, 0, 2);
 	r = (struct request) { vm.dev, KVM_GET_MSR_INDEX_LIST, &msr_list };
 	msr_list.head.nmsrs = 256;
-	check(&(struct swept) { "KVM_GET_MSR_INDEX_LIST", request, NULL, &r }, 0, 2);
+	check(&(struct swept) { "KVM_GET_MSR_INDEX_LIST", request, NULL, &r }, 0, 1);
 	r = (struct request) { vm.dev, KVM_GET_MSRS, &msrs };
 	msrs.head.nmsrs = 1;
 	check(&(struct swept) { "KVM_GET_MSRS of features", request, NULL, &r }, 1, 2);
@@ -332,6 +360,19 @@ static int begin_log(void *unused)
 	if (!r)
 		r = vm_slot(&vm, 20, 0, LOGGED_GPA, sizeof(logged), logged);
 	return unused ? -1 : r;
+}
+
+static void tsc_offset(void)
+{
+	static uint64_t offset;
+	struct kvm_device_attr attr = {
+		.group = KVM_VCPU_TSC_CTRL, .attr = KVM_VCPU_TSC_OFFSET, .addr = (uintptr_t)&offset
+	};
+	struct request r = { vcpu.fd, KVM_GET_DEVICE_ATTR, &attr };
+
+	check(&(struct swept) { "KVM_GET_DEVICE_ATTR", request, NULL, &r }, 0, 1);
+	r.cmd = KVM_SET_DEVICE_ATTR;
+	check(&(struct swept) { "KVM_SET_DEVICE_ATTR", request, NULL, &r }, 0, 1);
 }
 
 static void dirty_log(void)
@@ -494,6 +535,7 @@ int main(int argc, char **argv)
 	memory = pages(SLOT_PAGES * PAGE);
 	machine(&vm, &vcpu, path, true, guest);
 	put_slot_back(NULL, 0);
+	create_pit(&vm.fd);
 	TAP_EQ(vcpu_sync(&vcpu), 7, "a guest runs");
 	running();
 	objects();
@@ -501,6 +543,7 @@ int main(int argc, char **argv)
 		pair(&pairs[i]);
 	into_smm();
 	lists();
+	tsc_offset();
 	dirty_log();
 	small_ones();
 	events();

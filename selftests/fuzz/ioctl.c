@@ -215,7 +215,7 @@ static bool known_result(int r)
 {
 	static const int known[] = {
 		EINVAL, EFAULT, ENOMEM, EIO, EBADF, ENOTTY, EEXIST, E2BIG, ENXIO, EBUSY, EINTR,
-		EAGAIN, EMFILE, ENOENT,
+		EAGAIN, EMFILE, ENOENT, ENOSPC,
 	};
 	unsigned int i;
 

@@ -52,9 +52,21 @@ static void fill_address(void *p)
 
 static void fill_tsc_khz(void *p)
 {
-	static const uint64_t rates[] = { 0, 1, 100000, 2194000, 4000000000, 0xffffffff };
+	static const uint64_t rates[] = {
+		0, 1, 50000, 100000, 250000, 2194000, 4000000000, 0xffffffff,
+	};
 
 	fill_number(p, one_in(2) ? odd_value() : ONE_OF(rates));
+}
+
+static void fill_device_attr(void *p)
+{
+	struct kvm_device_attr *attr = p;
+
+	fill_words(p);
+	attr->group = one_in(8) ? odd_value() : 0;
+	attr->attr = one_in(8) ? odd_value() : 0;
+	attr->addr = one_in(8) ? odd_value() : (uintptr_t)p;
 }
 
 static void fill_region(void *p)
@@ -176,6 +188,31 @@ static void fill_irqfd(void *p)
 	args->resamplefd = any_event();
 	if (write(ONE_OF(events), &one, sizeof(one)) < 0)
 		memset(args->pad, 1, sizeof(args->pad));
+}
+
+static void fill_zone(void *p)
+{
+	struct kvm_coalesced_mmio_zone *zone = p;
+
+	zone->pio = one_in(16) ? odd_value() : below(2);
+	zone->addr = one_in(4) ? odd_value() : below(0x30);
+	zone->size = one_in(4) ? odd_value() : below(0x20);
+}
+
+/* Of both sets of channels, whose structure begins alike: most of them count. */
+static void fill_pit(void *p)
+{
+	struct kvm_pit_state2 *state = p;
+	unsigned int i;
+
+	fill_words(p);
+	for (i = 0; i < 3; i++) {
+		if (!one_in(4))
+			state->channels[i].mode = below(8);
+		if (!one_in(4))
+			state->channels[i].count = below(0x10001);
+	}
+	state->flags = one_in(4) ? odd_value() : 0;
 }
 
 static void fill_clock(void *p)

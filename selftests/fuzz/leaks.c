@@ -111,6 +111,8 @@ static const struct field segments[] = {
 	FIELD(struct kvm_clock_data, host_tsc), { 0 }
 }, ioapic[] = {
 	FIELD(struct kvm_irqchip, chip.ioapic.pad), { 0 }
+}, pit[] = {
+	FIELD(struct kvm_pit_state2, reserved), { 0 }
 }, nested[] = {
 	FIELD(struct kvm_nested_state, flags), FIELD(struct kvm_nested_state, format),
 	{ offsetof(struct kvm_nested_state, hdr) + sizeof(struct kvm_vmx_nested_state_hdr),
@@ -146,6 +148,7 @@ static const struct getter {
 	{ "KVM_GET_IRQCHIP, first PIC", 1, KVM_GET_IRQCHIP, 0, NULL, NULL },
 	{ "KVM_GET_IRQCHIP, second PIC", 1, KVM_GET_IRQCHIP, 1, NULL, NULL },
 	{ "KVM_GET_IRQCHIP, IO-APIC", 1, KVM_GET_IRQCHIP, 2, ioapic, NULL },
+	{ "KVM_GET_PIT2", 1, KVM_GET_PIT2, 0, pit, NULL },
 	{ "KVM_GET_SUPPORTED_CPUID", 0, KVM_GET_SUPPORTED_CPUID, LIST, cpuid_entries, NULL },
 	{ "KVM_GET_EMULATED_CPUID", 0, KVM_GET_EMULATED_CPUID, LIST, cpuid_entries, NULL },
 	{ "KVM_GET_MSR_INDEX_LIST", 0, KVM_GET_MSR_INDEX_LIST, 1024, NULL, NULL },
@@ -307,11 +310,11 @@ static void fresh_pages(void)
 	for (i = 0; i < 16; i++) {
 		stir(0xc0 + i);
 		vm_open(&vm, path);
-		wrong += vcpu_open(&vm, &vcpu, 0) || bytes_set(vcpu.run, 2 * PAGE);
+		wrong += vcpu_open(&vm, &vcpu, 0) || bytes_set(vcpu.run, 3 * PAGE);
 		vcpu_close(&vcpu);
 		vm_close(&vm);
 	}
-	TAP_EQ(wrong, 0, "a new vCPU's run page and port page are zero");
+	TAP_EQ(wrong, 0, "a new vCPU's run page, port page and ring are zero");
 }
 
 enum leaving { PORT_IN, PORT_OUT, PORT_STRING, READ, WRITE, HALT, BEYOND, NR_LEAVINGS };
@@ -399,6 +402,7 @@ int main(int argc, char **argv)
 	alarm(100);
 	fresh_pages();
 	machine(&vm, &vcpu, path, true, guest);
+	call(vm.fd, KVM_CREATE_PIT, 0);
 	for (i = 0; i < sizeof(getters) / sizeof(getters[0]); i++)
 		tells_nothing_else(&getters[i]);
 	stats(vm.fd, "KVM_GET_STATS_FD of a VM");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Two vCPUs: INIT and SIPI, IPIs both ways, one memory.
+ * Two vCPUs: INIT and SIPI, IPIs both ways, one memory; and what one takes out of their page
+ * tables, and tells the other by IPI, that one has forgotten (TLB shootdown).
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -105,20 +106,125 @@ static void *run_second(void *unused)
 	return unused;
 }
 
-/* The second one's port is the 8259's with controllers in the kernel: it never gets here. */
-int main(int argc, char **argv)
+static void end_second(pthread_t thread)
 {
-	struct sigaction action = { .sa_handler = nothing };
+	stop = true;
+	second.run->immediate_exit = 1;
+	pthread_kill(thread, SIGUSR1);
+	pthread_join(thread, NULL);
+	vcpu_close(&second);
+	machine_close(&vm, &first);
+}
+
+/* --- TLB shootdown -------------------------------------------------------------------------- */
+
+#define SHOOTDOWN	0x41
+#define WINDOW		(1UL << 39)	/* a virtual address with tables of its own */
+#define PHASES		60		/* the window leads to one frame, to another, nowhere */
+#define BETWEEN		~0u
+#define PAGE_FAULT	14
+
+static uint64_t tables[3][512] __attribute__((aligned(4096)));
+static volatile uint64_t frame[2][512] __attribute__((aligned(4096)));
+static volatile unsigned int phase, seen, wrong, acks, ready;
+
+/* The second one's answer to the IPI. */
+static void forget(void)
+{
+	asm volatile("invlpg (%0)" : : "r"(WINDOW) : "memory");
+	acks++;
+	apic_eoi();
+}
+
+/* What it reads in a phase that has not ended meanwhile must be that phase's. */
+static void reader(void)
+{
+	unsigned int before, missed, what;
+	uint64_t value, vector;
+
+	apic_write(APIC_SPIV, 0x1ff);
+	asm volatile("sti");
+	ready = 1;
+	for (;;) {
+		before = phase;
+		value = 0;
+		vector = TRAP("mov (%1), %%rax\n\tmov %%rax, %0", : "+m"(value) : "r"(WINDOW)
+			      : "rax", TRAP_CLOBBERS);
+		if (before != phase || before == BETWEEN)
+			continue;
+		what = before % 3;
+		missed = what == 2 ? vector != PAGE_FAULT : vector != NO_TRAP || value != what + 1;
+		wrong += missed;
+		seen = before;
+	}
+}
+
+static bool wait_until(volatile unsigned int *word, unsigned int value)
+{
+	unsigned int i;
+
+	for (i = 0; i < 3000000 && *word != value; i++)
+		asm volatile("pause");
+	return *word == value;
+}
+
+static void changer(void)
+{
+	unsigned int i, told = 0, late = 0;
+
+	guest_eoi = forget;
+	apic_write(APIC_SPIV, 0x1ff);
+	guest_tables[0][1] = (uintptr_t)tables[0] | 7;
+	tables[0][0] = (uintptr_t)tables[1] | 7;
+	tables[1][0] = (uintptr_t)tables[2] | 7;
+	frame[0][0] = 1;
+	frame[1][0] = 2;
+	asm volatile("sti");
+	guest_check("the other one begins to read", wait_until(&ready, 1), 1);
+	for (i = 0; i < PHASES; i++) {
+		phase = BETWEEN;
+		tables[2][0] = i % 3 == 2 ? 0 : (uintptr_t)frame[i % 3] | 7;
+		asm volatile("mfence" : : : "memory");
+		send(TO_SECOND, 0x4000 | SHOOTDOWN);
+		told += wait_until(&acks, i + 1);
+		phase = i;
+		late += !wait_until(&seen, i);
+	}
+	guest_check("each shootdown is answered", told, PHASES);
+	guest_check("once", acks, PHASES);
+	guest_check("and the other one goes on", late, 0);
+	guest_check("what it reads then is what the page tables have by then", wrong, 0);
+	guest_sync(1);
+}
+
+static void shootdown(const char *path)
+{
+	struct kvm_mp_state runnable = { KVM_MP_STATE_RUNNABLE };
+	pthread_t thread;
+
+	stop = false;
+	phase = BETWEEN;
+	seen = BETWEEN;
+	machine(&vm, &first, path, true, changer);
+	vcpu_open(&vm, &second, 1);
+	vcpu_supported_cpuid(&vm, &second);
+	vcpu_long_mode(&second, reader, 1);
+	call(second.fd, KVM_SET_MP_STATE, &runnable);
+	pthread_create(&thread, NULL, run_second, NULL);
+	TAP_EQ(vcpu_sync(&first), 1, "one of two vCPUs changes the page tables of both");
+	tap_checks();
+	end_second(thread);
+}
+
+/* --- starting ------------------------------------------------------------------------------- */
+
+/* The second one's port is the 8259's with controllers in the kernel: it never gets here. */
+static void starting(const char *path)
+{
 	struct kvm_mp_state state;
 	pthread_t thread;
 
-	tap_begin();
-	if (!host_has("unrestricted_guest")) {
-		tap_skip("a second vCPU starts", "this processor has no unrestricted guest");
-		return tap_end();
-	}
-	sigaction(SIGUSR1, &action, NULL);
-	machine(&vm, &first, device_path(argc, argv), true, guest);
+	machine(&vm, &first, path, true, guest);
 	memcpy(vm.low + SIPI_PAGE * PAGE, trampoline, trampoline_end - trampoline);
 	vcpu_open(&vm, &second, 1);
 	vcpu_supported_cpuid(&vm, &second);
@@ -131,11 +237,20 @@ int main(int argc, char **argv)
 	tap_checks();
 	TAP_EQ(port_writes, 0, "the 8259's port is the kernel's on each vCPU");
 	tap_ok(eagain >= 1, "KVM_RUN of one that waited ends with EAGAIN once it is started");
-	stop = true;
-	second.run->immediate_exit = 1;
-	pthread_kill(thread, SIGUSR1);
-	pthread_join(thread, NULL);
-	vcpu_close(&second);
-	machine_close(&vm, &first);
+	end_second(thread);
+}
+
+int main(int argc, char **argv)
+{
+	struct sigaction action = { .sa_handler = nothing };
+	const char *path = device_path(argc, argv);
+
+	tap_begin();
+	sigaction(SIGUSR1, &action, NULL);
+	if (host_has("unrestricted_guest"))
+		starting(path);
+	else
+		tap_skip("a second vCPU starts", "this processor has no unrestricted guest");
+	shootdown(path);
 	return tap_end();
 }

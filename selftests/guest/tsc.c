@@ -1,15 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Time in the guest: the TSC, one TSC on all vCPUs, and the kvm-clock page.
+ * Time in the guest: the TSC, one TSC on all vCPUs, and the kvm-clock page; and all of it with a
+ * TSC that is faster or slower than the host's. A processor without TSC scaling gives the faster
+ * one by catching up at each entry.
+ *
+ * lab:
+ * lab: --cpu corei7_skylake_x
  */
 #include <time.h>
-#include "selftests/lib/vm.h"
+#include "selftests/lib/apic.h"
 
 #define MSR_TSC		0x10
 #define MSR_CLOCK	0x4b564d01
 #define MSR_WALL	0x4b564d00
 #define FEATURE_CLOCK	(1 << 3)
 #define CYCLES		1000000ULL
+#define TIMER		0x52		/* vector */
+#define DEADLINES	5
 
 /* As <asm/pvclock-abi.h> of the kernel has it. */
 struct clock_page {
@@ -133,6 +140,122 @@ static void synchronized(const char *path)
 	machine_close(&vm, &two);
 }
 
+/* --- another frequency ------------------------------------------------------------------------ */
+
+static bool slow;
+static volatile uint64_t two_ms;	/* of the guest's TSC */
+static volatile bool rearms;		/* a deadline goes by the TSC that the guest writes */
+static volatile struct {
+	uint64_t tsc, clock;
+} before, after;
+
+static void deadlines(void)
+{
+	unsigned int i, early = 0, late = 0;
+	uint64_t due, now;
+
+	guest_eoi = apic_eoi;
+	apic_write(APIC_SPIV, 0x1ff);
+	apic_write(APIC_LVTT, LVTT_DEADLINE | TIMER);
+	for (i = 0; i < DEADLINES; i++) {
+		due = guest_rdtsc() + two_ms;
+		guest_wrmsr(MSR_DEADLINE, due);
+		guest_halt();
+		now = guest_rdtsc();
+		early += now < due;
+		late += now > due + two_ms / 2;
+	}
+	guest_check("each TSC deadline comes", irqs[TIMER], DEADLINES);
+	if (rearms) {
+		guest_wrmsr(MSR_DEADLINE, guest_rdtsc() + 1000 * two_ms);
+		guest_wrmsr(MSR_TSC, guest_rdtsc() + 1001 * two_ms);
+		guest_halt();
+		guest_check("one that a new TSC has passed comes at once", irqs[TIMER],
+			    DEADLINES + 1);
+	}
+	guest_check("none before the guest's TSC is there", early, 0);
+	/* On the debug host an exit may take that long. */
+	guest_check("none a millisecond later", slow ? 0 : late, 0);
+}
+
+static void scaled_guest(void)
+{
+	uint64_t last, now;
+	unsigned int back = 0, i;
+
+	guest_wrmsr(MSR_CLOCK, (uintptr_t)&page | 1);
+	before.clock = clock_read();
+	before.tsc = guest_rdtsc();
+	guest_sync(1);
+	after.tsc = guest_rdtsc();
+	after.clock = clock_read();
+	guest_sync(2);
+	for (i = 0, last = 0; i < 2000; i++, last = now) {
+		now = i % 100 ? clock_read() : (guest_sync(3), last);
+		back += now < last;
+	}
+	guest_check("kvm-clock does not go back", back, 0);
+	irqs[TIMER] = 0;
+	deadlines();
+	guest_sync(4);
+}
+
+static uint64_t host_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC_RAW, &t);
+	return t.tv_sec * 1000000000ULL + t.tv_nsec;
+}
+
+static void between(uint64_t value, uint64_t least, uint64_t most, const char *name)
+{
+	tap_ok(value >= least && value <= most, "%s", name);
+	printf("# %llu, from %llu to %llu\n", (unsigned long long)value,
+	       (unsigned long long)least, (unsigned long long)most);
+}
+
+static void keeps_pace(struct vcpu *vcpu, uint64_t khz)
+{
+	uint64_t least, most, first = host_ns(), exit;
+
+	TAP_EQ(vcpu_sync(vcpu), 1, "the guest looks at its clocks");
+	exit = host_ns();
+	usleep(50000);
+	least = host_ns() - exit;
+	TAP_EQ(vcpu_sync(vcpu), 2, "and 50 ms later");
+	most = host_ns() - first;
+	between(after.tsc - before.tsc, least * khz / 1000000, most * khz / 1000000,
+		"its TSC has the frequency that was asked for");
+	between(after.clock - before.clock, least, most, "its kvm-clock is right");
+}
+
+/* Upstream's pages do not know that a TSC catches up. */
+static void scaled(const char *path, unsigned int twice)
+{
+	struct vcpu vcpu;
+	struct vm vm;
+	uint64_t khz;
+
+	machine(&vm, &vcpu, path, true, scaled_guest);
+	khz = (uint64_t)call(vcpu.fd, KVM_GET_TSC_KHZ, 0) * twice / 2;
+	printf("# %llu kHz\n", (unsigned long long)khz);
+	if (!call(vm.fd, KVM_CHECK_EXTENSION, KVM_CAP_TSC_CONTROL) &&
+	    (twice < 2 || !strstr(path, "kvmlet"))) {
+		tap_skip("a TSC of another frequency", "this processor does not scale TSCs");
+		machine_close(&vm, &vcpu);
+		return;
+	}
+	TAP_EQ(call(vcpu.fd, KVM_SET_TSC_KHZ, khz), 0, "the frequency is set");
+	two_ms = khz * 2;
+	rearms = strstr(path, "kvmlet");
+	keeps_pace(&vcpu, khz);
+	while (vcpu_sync(&vcpu) == 3)
+		;
+	tap_checks();
+	machine_close(&vm, &vcpu);
+}
+
 static bool has_clock(int dev)
 {
 	struct kvm_cpuid2 *cpuid = supported_cpuid(dev);
@@ -152,6 +275,7 @@ int main(int argc, char **argv)
 	struct vcpu vcpu;
 	struct vm vm;
 
+	slow = on_debug_host();
 	tap_begin();
 	machine(&vm, &vcpu, path, false, tsc_guest);
 	TAP_EQ(vcpu_sync(&vcpu), 1, "the guest reads its TSC");
@@ -167,5 +291,8 @@ int main(int argc, char **argv)
 	tap_checks();
 	TAP_EQ(call(vcpu.fd, KVM_KVMCLOCK_CTRL, 0), -EINVAL, "KVM_KVMCLOCK_CTRL without a page");
 	machine_close(&vm, &vcpu);
+	scaled(path, 1);
+	scaled(path, 2);
+	scaled(path, 5);
 	return tap_end();
 }

@@ -55,6 +55,20 @@ class Tree:
             out += bytes(-len(out) % 4)
         return bytes(out)
 
+    def write(self, folder):
+        """The tree as files, without devices; for an image of a disk."""
+        for path, (mode, data, _device) in sorted(self.nodes.items()):
+            where = os.path.join(folder, path)
+            if stat.S_ISDIR(mode):
+                os.mkdir(where)
+                os.chmod(where, stat.S_IMODE(mode))
+            elif stat.S_ISLNK(mode):
+                os.symlink(data, where)
+            elif stat.S_ISREG(mode):
+                with open(where, "wb") as f:
+                    f.write(data)
+                os.chmod(where, stat.S_IMODE(mode))
+
 
 def base_tree():
     """busybox and what every lab has."""

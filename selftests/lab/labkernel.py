@@ -19,8 +19,11 @@ from labelf import Elf
 
 # What a lab can load from the kernel's own package, by module name; dependencies come along.
 MODULES = ("kvm-intel", "msr", "cpuid", "zram")
-# What a Linux guest may load, likewise.
-GUEST_MODULES = ("virtio_pci", "virtio_blk")
+# What a Linux guest may load, likewise: its disks, and a file system there.
+DISK_MODULES = ("virtio_pci", "virtio_blk")
+GUEST_MODULES = DISK_MODULES + ("ext4",)
+# What a module asks the kernel for by another name, if the kernel does not have it built in.
+ASKS_FOR = {"ext4": ["crc32c_generic"]}
 # Sections that only debuggers and tracers read; loading them costs 600 M instructions.
 STRIP = ("--strip-debug", "-R", ".BTF", "-R", ".BTF_ids")
 ZSTD = b"\x28\xb5\x2f\xfd"
@@ -222,7 +225,7 @@ def copy_modules(tree, wanted, out):
             data = unpack(f.read())
         publish(os.path.join(out, module + ".ko"), data)
         done.append(module)
-        queue += depends(data)
+        queue += depends(data) + ASKS_FOR.get(module, [])
 
 
 def depends(data):
@@ -266,23 +269,24 @@ def package_modules(release):
     return {f[:-3]: os.path.join(folder, f) for f in sorted(os.listdir(folder))}
 
 
-def guest_modules(release):
-    """[(name, content)] of the modules for a Linux guest, each behind those that it needs."""
+def guest_modules(release, names):
+    """[(name, content)] of modules for a Linux guest, each behind those that it needs."""
     folder, order = os.path.join(folder_of(release), "guest-modules"), []
 
     def load(name):
         path = os.path.join(folder, name + ".ko")
         if os.path.isfile(path) and name not in [n for n, _data in order]:
             with open(path, "rb") as f:
-                needed = depends(f.read())
+                needed = depends(f.read()) + ASKS_FOR.get(name, [])
             for other in needed:
                 load(other)
             order.append((name, stripped(path, False)))
 
-    for name in GUEST_MODULES:
+    for name in names:
+        if not os.path.isfile(os.path.join(folder, name + ".ko")):
+            raise LabError(f"no module {name} for a guest in the cache: run `lab fetch` (needs a "
+                           "network)")
         load(name)
-    if not order:
-        raise LabError("no modules for a guest in the cache: run `lab fetch` (needs a network)")
     return order
 
 

@@ -109,6 +109,7 @@ static void identity_map(void)
 	unsigned int i;
 
 	guest_tables[0][0] = (uintptr_t)guest_tables[1] | PTE_TABLE;
+	guest_tables[0][256] = guest_tables[0][0];
 	for (i = 0; i < 4; i++)
 		guest_tables[1][i] = (uintptr_t)guest_tables[2 + i] | PTE_TABLE;
 	for (i = 0; i < 4 * 512; i++)

@@ -130,6 +130,7 @@ extern volatile uint32_t irqs[256];		/* interrupts and NMIs seen, by vector */
 extern void (*guest_eoi)(void);			/* called after each interrupt, if set */
 extern bool (*guest_trap_hook)(struct guest_frame *frame);	/* true: handled */
 extern uint64_t guest_tables[6][512];		/* PML4, PDPT, four page directories */
+#define GUEST_UPPER 0xffff800000000000UL	/* from here on the lowest 4 GiB are again */
 
 /* For vm.c: the guest's tables, and where they are; returns the initial stack pointer. */
 uint64_t guest_tables_setup(struct kvm_sregs *sregs, unsigned int stack);

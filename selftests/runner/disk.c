@@ -7,7 +7,12 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 
 #include "selftests/runner/runner.h"
 
@@ -42,6 +47,26 @@ GUEST(before_1_0,
       "mov $0xc094, %dx; in %dx, %eax;" UNLESS(128, 4)
       "mov $98, %bl; 8: mov %bl, %al;" FINISH);
 GUEST(powers_off, OUTB(0xf4, 5) "hlt");
+/*
+ * Three requests at once, by the registers of before 1.0: 512 bytes to sector 3, a flush, and a
+ * read far behind the end. The exit status has two bits for the status of each. The queue is the
+ * second page; without interrupts.
+ */
+#define DESC(addr, len, flags, next) \
+	".quad 0x1000000 + " #addr "; .long " #len "; .word " #flags ", " #next ";"
+GUEST(requests,
+      "mov $0xc088, %dx; mov $0x1001, %eax; out %eax, %dx;"
+      "mov $0xc090, %dx; xor %eax, %eax; out %ax, %dx;"
+      "1: pause; cmpw $3, 0x1002002; jb 1b;"
+      "mov 0x1000f02, %al; shl $2, %al; or 0x1000f01, %al; shl $2, %al; or 0x1000f00, %al;" FINISH
+      ".org requests + 0xc00; .fill 512, 1, 'w';"
+      ".org requests + 0xe00; .long 1, 0; .quad 3; .long 4, 0; .quad 0; .long 0, 0; .quad 1 << 40;"
+      ".org requests + 0xf00; .byte 3, 3, 3;"
+      ".org requests + 0x1000;"
+      DESC(0xe00, 16, 1, 1) DESC(0xc00, 512, 1, 2) DESC(0xf00, 1, 2, 0)
+      DESC(0xe10, 16, 1, 4) DESC(0xf01, 1, 2, 0)
+      DESC(0xe20, 16, 1, 6) DESC(0xa00, 512, 3, 7) DESC(0xf02, 1, 2, 0)
+      ".org requests + 0x1800; .word 1, 3, 0, 3, 5;");
 /* To be saved; then says how often it was restored. */
 GUEST(asks, "out %al, $0xf5; in $0xf5, %al; add $7, %al; out %al, $0xf4; hlt");
 
@@ -100,6 +125,7 @@ static void refusals(void)
 	refused("/dev/null", "neither a file", "a device that is no disk");
 	image("", 65536);
 	refused(IMAGE ",cache=maybe", "cache=maybe", "an unknown word behind the name");
+	refused(IMAGE ",io=", "'io='", "half a word");
 	fd = open(IMAGE, O_RDONLY);
 	flock(fd, LOCK_EX);
 	refused(IMAGE, "locked", "one that another program has locked");
@@ -122,7 +148,7 @@ static void saves(void)
 	TAP_EQ(BOOT("--disk", IMAGE, "--live", "/tmp/disk.socket"), 104,
 	       "a guest with a disk is not moved");
 	TAP_EQ(BOOT("--disk", IMAGE, "--save", SAVED), 106, "it is saved");
-	said_with(RUN("--restore", SAVED), "had 5 devices, this machine has 3",
+	said_with(RUN("--restore", SAVED), "devices, this machine has",
 		  "restored without its disk it is refused");
 	said_with(RUN("--restore", SAVED, "--disk", IMAGE ",ro"), "it could be written",
 		  "so it is with one that is read-only");
@@ -132,6 +158,103 @@ static void saves(void)
 	said_with(RUN("--restore", SAVED, "--disk", IMAGE), "another size",
 		  "with a larger one it is refused");
 	unlink(SAVED);
+}
+
+/*
+ * From here on a system call fails with EIO, for this program and those that it starts. False: this
+ * kernel cannot (the debug host's, which has no io_uring either).
+ */
+static bool forbid(unsigned int call)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EIO),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog program = { sizeof(code) / sizeof(code[0]), code };
+
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	return !prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+}
+
+/* Does the image hold what the guest of requests writes, and nothing else? */
+static bool is_written(void)
+{
+	uint8_t data[65536];
+	unsigned int i, good = 0;
+	int fd = open(IMAGE, O_RDONLY);
+
+	if (read(fd, data, sizeof(data)) == sizeof(data))
+		for (i = 0; i < sizeof(data); i++)
+			good += data[i] == (i / 512 == 3 ? 'w' : 0);
+	close(fd);
+	return good == sizeof(data);
+}
+
+/* Statuses as the guest of requests puts them together. */
+static void serves(const char *spec, int statuses, const char *name)
+{
+	image("", 65536);
+	if (!TAP_EQ(boot(spec, NULL), statuses, name))
+		printf("# %s\n", one.text);
+}
+
+static void requests_are_served(void)
+{
+	const bool there = syscall(SYS_io_uring_setup, 1, NULL) < 0 && errno == EFAULT;
+
+	WRITE_GUEST(requests);
+	if (there) {
+		serves(IMAGE ",io=uring", 16, "io=uring: write, flush, and a read behind the end");
+		tap_ok(is_written(), "what is written is in the image");
+	} else {
+		tap_skip("io=uring", "this kernel has no io_uring");
+	}
+	serves(IMAGE ",io=thread", 16, "io=thread: the same");
+	tap_ok(is_written(), "what is written is in the image");
+	serves(IMAGE ",ro", 17, "ro: the write is an error, too");
+	tap_ok(!is_written(), "and the image is as it was");
+	forbid(SYS_io_uring_setup);
+	refused(IMAGE ",io=uring", "io_uring: ", "io=uring is refused then, with the reason");
+	serves(IMAGE, 16, "a disk that is not told how goes without");
+	tap_ok(is_written(), "what is written is in the image");
+	if (!forbid(SYS_fdatasync)) {
+		tap_skip("a flush that fails", "this kernel has no seccomp");
+		return;
+	}
+	serves(IMAGE, 20, "a flush that the host cannot carry out is an error of the guest's");
+	serves(IMAGE ",cache=unsafe", 16, "with cache=unsafe it does nothing");
+}
+
+/* A line of the trace that holds these words comes behind the one before. */
+static void then(const char **at, const char *words, const char *name)
+{
+	const char *found = *at ? strstr(*at, words) : NULL;
+
+	if (!tap_ok(found, "the trace of a write: %s", name))
+		printf("# expected \"%s\" in: %s\n", words, one.text);
+	*at = found;
+}
+
+static void way_of_a_write(void)
+{
+	const char *at = one.text;
+
+	WRITE_GUEST(requests);
+	image("", 65536);
+	TAP_EQ(BOOT("--disk", IMAGE ",io=thread", "--trace"), 16, "a guest that writes is traced");
+	then(&at, "tracepoints cannot be read", "what cannot be shown is said");
+	at = one.text;
+	then(&at, " disk0: a write of 512 bytes to sector 3", "which one");
+	then(&at, "eventfd returns", "the notification");
+	then(&at, "out of the queue", "the request");
+	then(&at, "pwritev", "it is carried out");
+	then(&at, "it is over, status 0", "and over");
+	then(&at, "used ring", "and given back");
+	TAP_EQ(BOOT("--disk", IMAGE, "--trace=/tmp/disk.trace"), 16, "a trace goes into a file");
+	tap_ok(!strstr(one.text, "disk0") && !access("/tmp/disk.trace", R_OK), "there alone");
+	TAP_EQ(BOOT("--disk", IMAGE, "--trace=/nowhere/trace"), 103, "one that can be made");
 }
 
 int main(int argc, char **argv)
@@ -147,6 +270,8 @@ int main(int argc, char **argv)
 	WRITE_GUEST(before_1_0);
 	TAP_EQ(boot(IMAGE, NULL), 98, "registers of before virtio 1.0");
 	saves();
+	way_of_a_write();
+	requests_are_served();		/* the last: system calls are missing then */
 	unlink(IMAGE);
 	return tap_end();
 }

@@ -38,7 +38,7 @@ static inline void write_guest(const uint8_t *code, size_t size)
 		},
 		.ph = {
 			.p_type = PT_LOAD, .p_offset = sizeof(elf), .p_filesz = size,
-			.p_memsz = 0x1000, .p_paddr = LOAD,
+			.p_memsz = size > 0x1000 ? size : 0x1000, .p_paddr = LOAD,
 		},
 	};
 	FILE *f = fopen(KERNEL, "w");

@@ -244,7 +244,7 @@ static void test_refused(void)
 	if (truncate(SAVED, st.st_size / 2))
 		printf("# truncate: %s\n", strerror(errno));
 	refused(103, "it is cut short", "half a file is status 103");
-	patch(8, "\2", 1);
+	patch(8, "\x7f", 1);
 	refused(103, "its header is damaged", "a changed version is status 103");
 	unlink(SAVED);
 	refused(103, "No such file", "no file is status 103");

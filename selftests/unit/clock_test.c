@@ -17,7 +17,7 @@
 /* How far a guest is off, in ns, after its TSC ran at @hz for some time. */
 static long long error_ns(u64 told, u64 hz, u64 seconds)
 {
-	return llabs((long long)clock_scale_ns(clock_scale_make(told), hz * seconds) -
+	return llabs((long long)clock_scale_ns(clock_scale_make(told, NS), hz * seconds) -
 		     (long long)seconds * NS);
 }
 
@@ -32,7 +32,7 @@ static void check_scale(void)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(hz); i++) {
-		scale = clock_scale_make(hz[i]);
+		scale = clock_scale_make(hz[i], NS);
 		TAP_EQ(scale.mul >= 1u << 31, 1, "%llu Hz: the factor uses all its bits",
 		       (unsigned long long)hz[i]);
 		TAP_EQ(error_ns(hz[i], hz[i], SECONDS) < SECONDS * NS / 1000000, 1,
@@ -42,17 +42,46 @@ static void check_scale(void)
 	       "the true frequency: below 10 us over 300 s");
 	TAP_EQ(error_ns(LABEL_HZ, TRUE_HZ, SECONDS) > 6 * NS, 1,
 	       "the frequency on the label: more than 6 s lost over 300 s");
-	scale = clock_scale_make(TRUE_HZ);
+	scale = clock_scale_make(TRUE_HZ, NS);
 	TAP_EQ(clock_scale_ns(scale, 0), 0, "no ticks, no time");
 	TAP_EQ(clock_scale_ns(scale, TRUE_HZ) - 999999990 < 20, 1, "a second's ticks: a second");
 	/* A factor of one half, as 2 GHz has it, would not fit into 32 bits as one. */
-	scale = clock_scale_make(1000000000);
+	scale = clock_scale_make(1000000000, NS);
 	TAP_EQ(clock_scale_ns(scale, 12345), 12345, "1 GHz: a tick is a nanosecond");
+}
+
+/* Rates as a host has them: mult / 2^shift ns a tick; and guests' TSCs that are scaled. */
+static void check_rates(void)
+{
+	static const struct {
+		u64 mult, shift, ratio, ticks, ns;
+		const char *name;
+	} rates[] = {
+		{ 10u << 24, 24, 1ULL << 48, 100000000, NS, "100 MHz" },
+		{ 10u << 24, 24, 1ULL << 49, 200000000, NS, "100 MHz, twice" },
+		{ 10u << 24, 24, 1ULL << 47, 50000000, NS, "100 MHz, half" },
+		{ 10u << 24, 24, 5ULL << 47, 250000000, NS, "100 MHz, 5/2" },
+		{ 4934475, 24, 1ULL << 48, 1ULL << 24, 4934475, "3.4 GHz, as a host rounds it" },
+		{ 4934475, 24, 1ULL << 33, 1ULL << 24, 4934475ULL << 15, "a very slow guest" },
+		{ 10u << 24, 24, 1ULL << 63, 1ULL << 62, 10ULL << 47, "the fastest guest" },
+		{ ~0u, 17, 1ULL << 48, 1 << 17, ~0u, "the slowest host, 30 kHz" },
+	};
+	struct clock_scale scale;
+	unsigned int i;
+	u64 ns;
+
+	for (i = 0; i < ARRAY_SIZE(rates); i++) {
+		scale = clock_scale_make(rates[i].ratio, rates[i].mult << (48 - rates[i].shift));
+		ns = clock_scale_ns(scale, rates[i].ticks);
+		TAP_EQ(ns <= rates[i].ns && rates[i].ns - ns <= 1 + (rates[i].ns >> 30), 1,
+		       "%s: not too fast, and exact to 2^-30", rates[i].name);
+		TAP_EQ(scale.mul >= 1u << 31, 1, "%s: the factor uses all its bits", rates[i].name);
+	}
 }
 
 static void check_monotonic(void)
 {
-	struct clock_scale scale = clock_scale_make(TRUE_HZ);
+	struct clock_scale scale = clock_scale_make(TRUE_HZ, NS);
 	unsigned int back = 0, i;
 	u64 last = 0, now;
 
@@ -178,6 +207,7 @@ int main(void)
 {
 	tap_begin();
 	check_scale();
+	check_rates();
 	check_monotonic();
 	check_ticks();
 	check_old_versions();

@@ -26,12 +26,15 @@ static char why[4096];
 
 /* A Core i3-7100U, as the instruction gives it. */
 static const struct model kaby_lake = {
-	.name = "kaby_lake_i3_7100u", .nr = 16,
+	.name = "kaby_lake_i3_7100u", .nr = 19,
 	.entry = {
 		{ .function = 0, .eax = 0x16, INTEL },
 		{ .function = 1, 0, 0, 0x806e9, 0x100800, 0x7ffafbbf, 0xbfebfbff },
 		{ .function = 2, .eax = 0x76036301, .ebx = 0xf0b5ff, .edx = 0xc30000 },
 		{ .function = 4, .eax = 0x1c004121, .ebx = 0x1c0003f, .ecx = 0x3f },
+		{ .function = 4, .index = 1, .eax = 0x1c004122, .ebx = 0x1c0003f, .ecx = 0x3f },
+		{ .function = 4, .index = 2, .eax = 0x1c004143, .ebx = 0x0c0003f, .ecx = 0x3ff },
+		{ .function = 4, .index = 3, .eax = 0x1c03c163, .ebx = 0x2c0003f, .ecx = 0xfff },
 		{ .function = 6, .eax = 0x27f7, .ebx = 2, .ecx = 9 },
 		{ .function = 7, .ebx = 0x029c67af, .edx = 0x9c000400 },
 		{ .function = 0xa, .eax = 0x7300404, .edx = 0x603 },
@@ -417,7 +420,7 @@ static void test_processor(void)
 	apply("host");
 	cpu_find(&guest.l, 1, 0)->ebx = 0x03100800;
 	cpu_find(&guest.l, 1, 0)->edx |= 1u << 28;
-	cpu_one_processor(&guest.l);
+	cpu_topology(&guest.l, 1);
 	TAP_EQ(shown(1, 0, CPUID_REG_EBX), 0x10800, "APIC id 0, one logical processor");
 	TAP_EQ(shown(1, 0, CPUID_REG_EDX), 0x0f8bfbff, "no more than one in the package");
 	TAP_EQ(shown(4, 0, CPUID_REG_EAX), 0x121, "that shares no cache");
@@ -431,9 +434,39 @@ static void test_processor(void)
 	TAP_EQ(shown(0x40000000, 0, CPUID_REG_EDX), 0x6c6b6a69, "twelve bytes fit");
 }
 
+/* One package of so many cores, each with an APIC id of its own. */
+static void test_cores(u32 cpus, u32 ids, u32 bits)
+{
+	u32 id = cpus - 1;
+
+	offer(&kaby_lake);
+	apply("host");
+	cpu_topology(&guest.l, cpus);
+	cpu_number(&guest.l, 1);
+	cpu_number(&guest.l, id);
+	TAP_EQ(shown(1, 0, CPUID_REG_EBX), id << 24 | ids << 16 | 0x800,
+	       "%u processors: the last one's APIC id, and room for %u", cpus, ids);
+	TAP_EQ(shown(1, 0, CPUID_REG_EDX) >> 28 & 1, 1, "more than one in the package");
+	TAP_EQ(shown(4, 0, CPUID_REG_EAX), 0x121 | (ids - 1) << 26, "a cache of each core's own");
+	TAP_EQ(shown(4, 3, CPUID_REG_EAX), 0x163 | (ids - 1) << 26 | (ids - 1) << 14,
+	       "and one that all share");
+	TAP_EQ(shown(0xb, 0, CPUID_REG_EBX), 1, "a thread a core");
+	TAP_EQ(shown(0xb, 0, CPUID_REG_ECX), 0x100, "the first level is threads");
+	TAP_EQ(shown(0xb, 1, CPUID_REG_EAX), bits, "bits of the APIC id that tell cores apart");
+	TAP_EQ(shown(0xb, 1, CPUID_REG_EBX), cpus, "so many cores");
+	TAP_EQ(shown(0xb, 1, CPUID_REG_ECX), 0x201, "the second level is cores");
+	TAP_EQ(shown(0xb, 2, CPUID_REG_ECX), 2, "there is no third");
+	TAP_EQ(shown(0xb, 0, CPUID_REG_EDX) + shown(0xb, 1, CPUID_REG_EDX) +
+	       shown(0xb, 2, CPUID_REG_EDX), 3 * id, "each level has the x2APIC id");
+	tap_ok(!cpu_find(&guest.l, 0x1f, 0), "no leaf behind the last");
+}
+
 int main(void)
 {
 	tap_begin();
+	test_cores(2, 2, 1);
+	test_cores(3, 4, 2);
+	test_cores(64, 64, 6);
 	test_table();
 	test_offered();
 	test_haswell_on_kaby_lake();

@@ -10,6 +10,11 @@
 #define ARENA_TABLES	64
 #define ARENA_BASE	0x40000000ULL
 
+static u64 ept_pfn(u64 entry)
+{
+	return (entry & EPT_ADDRESS) >> 12;
+}
+
 static u64 arena[ARENA_TABLES][EPT_ENTRIES];
 static unsigned int arena_used;
 

@@ -78,16 +78,23 @@ static void put_front(struct save_stream *s, const struct save_machine *machine)
 	save_put(s, SAVE_CPUID, cpuid, sizeof(cpuid));
 }
 
-static void put_parts(struct save_stream *s, u32 without)
+/* Those of the first processor and of the machine, or of another processor. */
+static void put_parts_of(struct save_stream *s, u32 cpu, u32 without)
 {
 	static u8 data[65536];
 	unsigned int i;
 
+	save_put(s, SAVE_CPU, &cpu, sizeof(cpu));
 	for (i = 0; i < ARRAY_SIZE(parts); i++) {
-		fill(data, parts[i].type, parts[i].len);
-		if (parts[i].type != without)
+		fill(data, parts[i].type + cpu, parts[i].len);
+		if (parts[i].type != without && (!cpu || parts[i].type < SAVE_PIC_MASTER))
 			save_put(s, parts[i].type, data, parts[i].len);
 	}
+}
+
+static void put_parts(struct save_stream *s, u32 without)
+{
+	put_parts_of(s, 0, without);
 }
 
 static void keep_file(int fd)
@@ -100,7 +107,7 @@ static void keep_file(int fd)
 	close(fd);
 }
 
-static const struct save_machine machine = { RAM, 2000000, 1 };
+static const struct save_machine machine = { RAM, 2000000, 1 }, three = { RAM, 2000000, 3 };
 
 static void make_file(u32 without)
 {
@@ -172,15 +179,17 @@ static void test_checksum(void)
 	TAP_EQ(crc32c(crc32c(0, "1234", 4), "56789", 5), 0xe3069283, "also in two pieces");
 }
 
-static bool parts_equal(const struct saved *saved)
+static bool parts_equal(const struct saved *saved, u32 cpu)
 {
 	static u8 want[65536];
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(parts); i++) {
-		const struct save_part *part = &saved->part[parts[i].type];
+		const struct save_part *part = &saved->part[cpu][parts[i].type];
 
-		fill(want, parts[i].type, parts[i].len);
+		if (cpu && parts[i].type >= SAVE_PIC_MASTER)
+			break;
+		fill(want, parts[i].type + cpu, parts[i].len);
 		if (part->len != parts[i].len || memcmp(part->data, want, part->len))
 			return false;
 	}
@@ -193,8 +202,8 @@ static void test_good(void)
 
 	TAP_EQ(load(file, file_size, &saved), 0, "a file is read");
 	TAP_EQ(saved_machine(&saved)->tsc_khz, 2000000, "the machine is as it was written");
-	TAP_EQ(saved.part[SAVE_CPUID].len, 4 * sizeof(struct kvm_cpuid_entry2), "so is CPUID");
-	TAP_EQ(parts_equal(&saved), 1, "so is each part of the state");
+	TAP_EQ(saved.part[0][SAVE_CPUID].len, 4 * sizeof(struct kvm_cpuid_entry2), "so is CPUID");
+	TAP_EQ(parts_equal(&saved, 0), 1, "so is each part of the state");
 	TAP_EQ(memcmp(ram.base, back.base, RAM), 0, "so is each byte of memory");
 	TAP_EQ(saved.devices, 2, "so are the devices");
 	TAP_EQ(saved_device(&saved, "first")->len, SAVE_NAME + 3, "a device has its bytes");
@@ -275,13 +284,33 @@ static void sign_file(void)
 	memcpy(file + HEADER - 4, &crc, sizeof(crc));
 }
 
+/* Numbers of sections, and of the last one how many there are, unless it is to be wrong. */
+static void number_sections(bool count)
+{
+	size_t at = HEADER;
+	u64 len = 0, sections;
+	u32 n, type;
+
+	for (n = 0; at + SECTION <= file_size; n++, at += SECTION + len) {
+		memcpy(&type, file + at, sizeof(type));
+		memcpy(&len, file + at + 8, sizeof(len));
+		memcpy(file + at + 4, &n, sizeof(n));
+		if (len > file_size - at - SECTION)
+			break;
+		sections = n;
+		if (type == SAVE_END && len == sizeof(sections) && count)
+			memcpy(file + at + SECTION, &sections, sizeof(sections));
+		sign(at);
+	}
+}
+
 static void test_header(void)
 {
 	make_file(0);
 	file[0] = 'k';
 	refused("not a saved guest", "refused: another magic");
 	make_file(0);
-	file[8] = 2;
+	file[8] = 3;
 	refused("header is damaged", "refused: another version, with a wrong checksum");
 	sign_file();
 	refused("a newer kvmlet", "refused: a newer version");
@@ -319,7 +348,8 @@ static void test_sections(void)
 	wrong(0, SECTION, RAM + 1, 8, "bytes of memory", "refused: memory of odd size");
 	wrong(0, SECTION, 1 << 20, 8, "bytes of memory", "refused: memory of 1 MiB");
 	wrong(0, SECTION, 1ULL << 50, 8, "bytes of memory", "refused: memory of 2^50 bytes");
-	wrong(0, SECTION + 12, 2, 4, "2 processors", "refused: two processors");
+	wrong(0, SECTION + 12, 0, 4, "0 processors", "refused: no processor");
+	wrong(0, SECTION + 12, 65, 4, "65 processors", "refused: more than 64 processors");
 	wrong(2, SECTION, PAGES, 8, "outside", "refused: a page behind memory");
 	wrong(2, SECTION, ~0ULL, 8, "outside", "refused: a page number that wraps");
 	wrong(2, SECTION + 8, PAGES + 1, 8, "outside", "refused: more pages than memory has");
@@ -346,7 +376,7 @@ static void test_order(void)
 	save_begin(&s, fd);
 	put_front(&s, &machine);
 	put_parts(&s, 0);
-	put_parts(&s, 0);
+	save_put(&s, SAVE_MP_STATE, "abc", sizeof(struct kvm_mp_state));
 	keep_file(fd);
 	refused("there twice", "refused: a part that is there twice");
 	fd = open_memory("", 0);
@@ -355,6 +385,68 @@ static void test_order(void)
 	save_put(&s, SAVE_DEVICE, "0123456789abcdef", SAVE_NAME);
 	keep_file(fd);
 	refused("device without a name", "refused: a device's name without an end");
+}
+
+/* --- processors ------------------------------------------------------------------------------- */
+
+/* A file of three; the processors' own sections come in this order, of the last without a type. */
+static void make_three(const u32 order[3], u32 without)
+{
+	int fd = open_memory("", 0);
+	struct save_stream s;
+	unsigned int i;
+
+	save_begin(&s, fd);
+	put_front(&s, &three);
+	for (i = 0; i < 3; i++)
+		put_parts_of(&s, order[i], i == 2 ? without : 0);
+	save_end(&s);
+	keep_file(fd);
+}
+
+static void test_processors(void)
+{
+	static const u32 good[] = { 0, 1, 2 }, swapped[] = { 0, 2, 1 }, more[] = { 0, 1, 3 };
+	struct saved saved;
+	u32 type;
+
+	make_three(good, 0);
+	TAP_EQ(load(file, file_size, &saved), 0, "a file of three processors is read");
+	TAP_EQ(saved.cpus, 3, "all of them");
+	TAP_EQ(parts_equal(&saved, 0) + parts_equal(&saved, 1) + parts_equal(&saved, 2), 3,
+	       "each has its own state");
+	saved_free(&saved);
+	for (type = SAVE_REGS; type < SAVE_PIC_MASTER; type++) {
+		make_three(good, type);
+		TAP_EQ(try_file(), type == SAVE_XCRS || type == SAVE_NESTED ? 0 : -1,
+		       "a file whose last processor has no section type %u is %s", type,
+		       type == SAVE_XCRS || type == SAVE_NESTED ? "read" : "refused");
+	}
+	make_three(swapped, 0);
+	refused("processor 2 in place of 1 of 3", "refused: processors in another order");
+	make_three(more, 0);
+	refused("processor 3 in place of 2 of 3", "refused: a fourth processor");
+	make_three((const u32[]) { 0, 1, 1 }, 0);
+	refused("processor 1 in place of 2 of 3", "refused: a processor that is there twice");
+}
+
+/* Format 1 has no sections of processors: what there is belongs to the only one. */
+static void test_format_1(void)
+{
+	size_t at, size = SECTION + sizeof(u32);
+	u64 sections;
+
+	make_file(0);
+	for (at = HEADER; file[at] != SAVE_CPU;) {
+		memcpy(&sections, file + at + 8, sizeof(sections));
+		at += SECTION + sections;
+	}
+	memmove(file + at, file + at + size, file_size - at - size);
+	file_size -= size;
+	file[8] = 1;
+	sign_file();
+	number_sections(true);
+	TAP_EQ(try_file(), 0, "a file of format 1 is read");
 }
 
 /* Those of the last section alone would say that it is complete. */
@@ -438,26 +530,6 @@ static void move_section(void)
 	}
 }
 
-/* Numbers of sections, and of the last one how many there are, so that it gets that far. */
-static void number_sections(void)
-{
-	size_t at = HEADER;
-	u64 len = 0, sections;
-	u32 n, type;
-
-	for (n = 0; at + SECTION <= file_size; n++, at += SECTION + len) {
-		memcpy(&type, file + at, sizeof(type));
-		memcpy(&len, file + at + 8, sizeof(len));
-		memcpy(file + at + 4, &n, sizeof(n));
-		if (len > file_size - at - SECTION)
-			break;
-		sections = n;
-		if (type == SAVE_END && len == sizeof(sections) && random() % 4)
-			memcpy(file + at + SECTION, &sections, sizeof(sections));
-		sign(at);
-	}
-}
-
 static void change_byte(void)
 {
 	size_t at = section_at(random() % 20);
@@ -488,7 +560,7 @@ static void mutate(void)
 	while (n--)
 		change_byte();
 	if (file_size > HEADER && random() % 2)
-		number_sections();
+		number_sections(random() % 4);
 }
 
 /* The sanitizers watch; RAM ends at an unmapped page. */
@@ -539,6 +611,8 @@ int main(int argc, char **argv)
 	test_header();
 	test_sections();
 	test_order();
+	test_processors();
+	test_format_1();
 	test_cut_short();
 	test_bits();
 	test_fuzz(argc > 1 ? strtoul(argv[1], NULL, 0) : FUZZ_FILES, argc > 2 ? atoi(argv[2]) : 1);

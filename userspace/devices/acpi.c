@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * ACPI tables that describe this machine: one LAPIC, one IO-APIC, the 8259 pair, a serial port, a
- * clock, power-off and reset, a PCI bus if there is one. No 8254: a kernel with a clock from the
- * hypervisor and a LAPIC timer does without. ACPI specification 6.5, chapters 5 and 20 (AML).
+ * ACPI tables that describe this machine: a LAPIC for each processor, one IO-APIC, the 8259 pair, a
+ * serial port, a clock, power-off and reset, a PCI bus if there is one. No 8254: a kernel with a
+ * clock from the hypervisor and a LAPIC timer does without. ACPI specification 6.5, chapters 5 and
+ * 20 (AML).
  */
 #include "userspace/loader.h"
 #include "userspace/devices/devices.h"
@@ -13,6 +14,7 @@
 #define OEM_TABLE	"KVMLETVM"
 #define LAPIC_BASE	0xfee00000
 #define IOAPIC_BASE	0xfec00000
+#define IOAPIC_ID	0xf0		/* none of a processor's */
 #define FADT_WBINVD	BIT(0)
 #define FADT_NO_BUTTONS	(BIT(4) | BIT(5))	/* none that are fixed hardware */
 #define FADT_NO_RTC	BIT(6)		/* its alarm wakes nobody */
@@ -70,7 +72,8 @@ struct fadt {
 	u16 arm_flags;
 	u8 minor;
 	u64 x_facs, x_dsdt;
-	struct address x_pm1a_event, x_pm1b_event, x_pm1a_control, x_unused[5];
+	struct address x_pm1a_event, x_pm1b_event, x_pm1a_control, x_pm1b_control, x_pm2_control;
+	struct address x_pm_timer, x_gpe[2];
 	struct address sleep_control, sleep_status;
 	u64 hypervisor;
 } __packed;
@@ -78,10 +81,6 @@ struct fadt {
 struct madt {
 	struct header h;
 	u32 lapic_base, flags;
-	struct {
-		u8 type, length, uid, id;
-		u32 flags;
-	} __packed lapic;
 	struct {
 		u8 type, length, id, reserved;
 		u32 base, gsi;
@@ -91,6 +90,10 @@ struct madt {
 		u32 gsi;
 		u16 flags;
 	} __packed sci;
+	struct {
+		u8 type, length, uid, id;
+		u32 flags;
+	} __packed lapic[SAVE_MAX_CPUS];	/* as many as there are processors */
 } __packed;
 
 struct tables {
@@ -219,6 +222,8 @@ static void write_fadt(struct fadt *f, u64 dsdt)
 	f->pm1_event_len = PM_EVENT_LEN;
 	f->pm1a_control = PORT_PM + PM_CONTROL;
 	f->pm1_control_len = PM_CONTROL_LEN;
+	f->pm_timer = PORT_PM_TIMER;
+	f->pm_timer_len = PM_TIMER_LEN;
 	f->c2_latency = NO_C2;
 	f->c3_latency = NO_C3;
 	f->boot_flags = BOOT_NO_VGA | BOOT_NO_ASPM;
@@ -228,34 +233,42 @@ static void write_fadt(struct fadt *f, u64 dsdt)
 	f->x_dsdt = dsdt;
 	f->x_pm1a_event = port(PORT_PM, PM_EVENT_LEN);
 	f->x_pm1a_control = port(PORT_PM + PM_CONTROL, PM_CONTROL_LEN);
+	f->x_pm_timer = port(PORT_PM_TIMER, PM_TIMER_LEN);
 	finish(&f->h, "FACP", 6, sizeof(*f));
 }
 
-static void write_madt(struct madt *m)
+static void write_madt(struct madt *m, unsigned int cpus)
 {
+	unsigned int i;
+
 	m->lapic_base = LAPIC_BASE;
 	m->flags = MADT_PICS;
-	m->lapic.type = 0;
-	m->lapic.length = sizeof(m->lapic);
-	m->lapic.flags = 1;		/* enabled */
+	for (i = 0; i < cpus; i++) {
+		m->lapic[i].type = 0;
+		m->lapic[i].length = sizeof(m->lapic[0]);
+		m->lapic[i].uid = i;
+		m->lapic[i].id = i;
+		m->lapic[i].flags = 1;		/* enabled */
+	}
 	m->ioapic.type = 1;
 	m->ioapic.length = sizeof(m->ioapic);
-	m->ioapic.id = 1;
+	m->ioapic.id = IOAPIC_ID;
 	m->ioapic.base = IOAPIC_BASE;
 	m->sci.type = 2;
 	m->sci.length = sizeof(m->sci);
 	m->sci.irq = IRQ_SCI;
 	m->sci.gsi = IRQ_SCI;
 	m->sci.flags = MADT_LEVEL_HIGH;
-	finish(&m->h, "APIC", 5, sizeof(*m));
+	finish(&m->h, "APIC", 5, offsetof(struct madt, lapic[cpus]));
 }
 
 /**
  * acpi_write_tables() - put the tables where the kernel looks for them
  * @ram:	guest memory
+ * @cpus:	how many processors there are; their APIC ids count from 0
  * @pci:	there is a PCI bus
  */
-void acpi_write_tables(const struct ram *ram, bool pci)
+void acpi_write_tables(const struct ram *ram, unsigned int cpus, bool pci)
 {
 	size_t code = sizeof(dsdt_code) + (pci ? sizeof(pci_code) : 0);
 	struct tables *t = ram_at(ram, ADDR_ACPI, sizeof(*t) + code);
@@ -264,7 +277,7 @@ void acpi_write_tables(const struct ram *ram, bool pci)
 	if (pci)
 		memcpy((u8 *)(t + 1) + sizeof(dsdt_code), pci_code, sizeof(pci_code));
 	finish(&t->dsdt, "DSDT", 2, sizeof(t->dsdt) + code);
-	write_madt(&t->madt);
+	write_madt(&t->madt, cpus);
 	write_fadt(&t->fadt, ADDR_ACPI + offsetof(struct tables, dsdt));
 	t->xsdt.table[0] = ADDR_ACPI + offsetof(struct tables, fadt);
 	t->xsdt.table[1] = ADDR_ACPI + offsetof(struct tables, madt);

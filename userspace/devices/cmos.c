@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The real-time clock of a PC (MC146818): UTC in BCD, 24-hour, no alarm and no interrupt. The rest
- * of its 128 bytes is memory. Only the vCPU touches it.
+ * of its 128 bytes is memory. No lock: vCPUs that use it at once get in each other's way, as on a
+ * PC, and each field is one byte.
  */
 #include <time.h>
 

@@ -13,10 +13,13 @@
 #define PORT_I8042	0x64
 #define PORT_TEST	0xf4	/* a byte written ends the machine with it as status */
 #define PORT_LEAVE	0xf5	/* written: save or move the guest; read: how often it was */
+#define PORT_CLOCK	0xf8	/* written: latch the host's time; read: nanoseconds, 64 bits */
 #define PORT_PM		0x600	/* ACPI's PM1a registers: events, then control */
 #define PM_EVENT_LEN	4
 #define PM_CONTROL	PM_EVENT_LEN
 #define PM_CONTROL_LEN	2
+#define PORT_PM_TIMER	0x608	/* ACPI's power-management timer */
+#define PM_TIMER_LEN	4
 #define IRQ_SCI		9
 #define PORT_RESET	0xcf9
 #define RESET_VALUE	0x06
@@ -28,6 +31,8 @@ struct serial;
 
 void power_init(struct vm *vm);
 void cmos_init(struct vm *vm);
+void timer_init(struct vm *vm);
+void pit_init(struct vm *vm);
 struct serial *serial_init(struct vm *vm, void (*put)(u8 byte));
 unsigned int serial_room(struct serial *s);
 void serial_receive(struct serial *s, const u8 *data, unsigned int n);
@@ -37,6 +42,6 @@ int disks_start(void);
 void disks_stop(void);
 int disks_settle(void);
 
-void acpi_write_tables(const struct ram *ram, bool pci);
+void acpi_write_tables(const struct ram *ram, unsigned int cpus, bool pci);
 
 #endif

@@ -2,13 +2,15 @@
 /*
  * `kvmlet run --disk`: an image file as a virtio block device. Virtio 1.2, 5.2.
  *
- * Requests are carried out one after the other by the device's thread (virtio_pci.c), so that all
- * that was acknowledged before a flush is written when the flush begins. The image is locked
- * (flock) against other monitors.
+ * The device's thread (virtio_pci.c) takes requests and begins them; the host carries out as many
+ * as there are at a time (file_io.c). A write that the guest has heard of is in the host's page
+ * cache, so a flush, which begins later, covers it. The image is locked (flock) against other
+ * monitors.
+ *
+ * pci.lock of the device guards its requests.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/falloc.h>
 #include <linux/virtio_blk.h>
 #include <linux/virtio_ids.h>
 #include <stdlib.h>
@@ -17,6 +19,7 @@
 #include <unistd.h>
 
 #include "userspace/devices/devices.h"
+#include "userspace/devices/file_io.h"
 #include "userspace/devices/virtio.h"
 
 #define SECTOR		512
@@ -32,26 +35,47 @@ struct disk_saved {
 
 _Static_assert(sizeof(struct disk_saved) == 368, "as Documentation/save-format.rst has it");
 
+/* What is left of a list of pieces. */
+struct pieces {
+	struct iovec *iov;
+	unsigned int n;
+};
+
+/**
+ * struct request - one of the guest's
+ * @op:		what is asked of the host
+ * @data:	of a read or write, what is left of it
+ * @status:	in the guest's memory
+ * @written:	bytes that the device writes if it succeeds
+ * @way:	if it is traced
+ * @next:	of those that are free
+ */
+struct request {
+	struct file_op op;
+	struct chain chain;
+	struct pieces data;
+	u8 *status;
+	u32 written;
+	struct way *way;
+	struct request *next;
+};
+
 struct disk {
 	struct virtio virtio;
 	struct disk_saved saved;
 	struct virtio_blk_config config;
 	const char *path;
-	int fd;
+	struct file_io io;
 	u64 size;
 	bool read_only, write_through, unsafe;
+	enum { IO_ANY, IO_URING, IO_THREAD } how;
+	struct request request[VIRTQUEUE_SIZE], *free;
 };
 
 static struct disk disks[DISKS_MOST];
 static unsigned int nr_disks;
 
 /* --- requests ------------------------------------------------------------------------------- */
-
-/* What is left of a list of pieces. */
-struct pieces {
-	struct iovec *iov;
-	unsigned int n;
-};
 
 static u64 length(const struct pieces *p)
 {
@@ -95,97 +119,178 @@ static bool copy(struct pieces *p, void *buf, size_t bytes, bool to_guest)
 	return true;
 }
 
-static u8 transfer(const struct disk *d, struct pieces *p, u64 sector, bool write)
+static void end(struct disk *d, struct request *r, u8 status)
 {
-	u64 left = length(p), at = sector * SECTOR;
-	ssize_t n;
-
-	if (left % SECTOR || sector > d->size / SECTOR || left > d->size - at ||
-	    (write && d->read_only))
-		return VIRTIO_BLK_S_IOERR;
-	for (; left; left -= n, at += n) {
-		n = write ? pwritev(d->fd, p->iov, p->n, at) : preadv(d->fd, p->iov, p->n, at);
-		if (n < 0 && errno == EINTR)
-			n = 0;
-		else if (n <= 0)
-			return VIRTIO_BLK_S_IOERR;
-		advance(p, n);
-	}
-	return VIRTIO_BLK_S_OK;
+	if (r->status)
+		*r->status = status;
+	trace_hop(r->way, trace_now(), "it is over, status %u", status);
+	virtio_give(&d->virtio, &r->chain, !r->status ? 0 :
+		    status == VIRTIO_BLK_S_OK ? r->written : 1);
+	trace_hop(r->way, trace_now(), "status and used ring are written");
+	if (r->way)
+		d->virtio.way = r->way;
+	r->next = d->free;
+	d->free = r;
 }
 
-static u8 flush(const struct disk *d)
+/* The host has done something. A part of a transfer: the rest is begun. */
+static void done(struct file_io *io, struct file_op *op, long result)
 {
-	return d->unsafe || !fdatasync(d->fd) ? VIRTIO_BLK_S_OK : VIRTIO_BLK_S_IOERR;
+	struct disk *d = container_of(io, struct disk, io);
+	struct request *r = container_of(op, struct request, op);
+	const bool transfer = op->kind == FILE_READ || op->kind == FILE_WRITE;
+	u8 status = result < 0 ? VIRTIO_BLK_S_IOERR : VIRTIO_BLK_S_OK;
+
+	if (op->kind == FILE_PUNCH && result == -EOPNOTSUPP)
+		status = VIRTIO_BLK_S_OK;	/* then the range reads as before */
+	if (transfer && !result)
+		status = VIRTIO_BLK_S_IOERR;	/* the image has become shorter */
+	if (transfer && result > 0) {
+		advance(&r->data, result);
+		op->at += result;
+	}
+	if (result == -EINTR || (transfer && result > 0 && r->data.n)) {
+		op->iov = r->data.iov;
+		op->n = r->data.n;
+		file_io_begin(io, op);
+	} else {
+		end(d, r, status);
+	}
+}
+
+static void ask(struct disk *d, struct request *r, enum file_op_kind kind, u64 at, u64 bytes)
+{
+	r->op = (struct file_op) {
+		.kind = kind, .iov = r->data.iov, .n = r->data.n, .at = at, .bytes = bytes,
+	};
+	trace_hop(r->way, trace_now(), d->io.uring ? "submitted to io_uring" : "pwritev(2)");
+	file_io_begin(&d->io, &r->op);
+}
+
+static void follow(struct disk *d, struct request *r, u64 sector, u64 bytes)
+{
+	char what[80];
+
+	snprintf(what, sizeof(what), "disk%u: a write of %llu bytes to sector %llu",
+		 (unsigned int)(d - disks), (unsigned long long)bytes, (unsigned long long)sector);
+	r->way = trace_way(what, d->virtio.notify);
+	trace_hop(r->way, d->virtio.woken, "read(2) of the eventfd returns in the disk's thread");
+	trace_hop(r->way, trace_now(), "the request is out of the queue, its addresses checked");
+}
+
+static void transfer(struct disk *d, struct request *r, u64 sector, bool write)
+{
+	u64 bytes = length(&r->data);
+
+	if (write)
+		follow(d, r, sector, bytes);
+
+	if (bytes % SECTOR || sector > d->size / SECTOR || bytes > d->size - sector * SECTOR ||
+	    (write && d->read_only))
+		end(d, r, VIRTIO_BLK_S_IOERR);
+	else if (!bytes)
+		end(d, r, VIRTIO_BLK_S_OK);
+	else
+		ask(d, r, write ? FILE_WRITE : FILE_READ, sector * SECTOR, bytes);
+}
+
+static void flush(struct disk *d, struct request *r)
+{
+	if (d->unsafe)
+		end(d, r, VIRTIO_BLK_S_OK);
+	else
+		ask(d, r, FILE_SYNC, 0, 0);
 }
 
 /* A discarded range reads as zeros, or as before where the host cannot punch holes. */
-static u8 discard(const struct disk *d, struct pieces *p)
+static void discard(struct disk *d, struct request *r, struct pieces *p)
 {
-	struct virtio_blk_discard_write_zeroes range;
+	struct virtio_blk_discard_write_zeroes range = { .num_sectors = 0 };
 	u64 at, bytes;
 
 	if (d->read_only || length(p) != sizeof(range) ||
-	    !copy(p, &range, sizeof(range), false))
-		return VIRTIO_BLK_S_IOERR;
-	if (range.flags)
-		return VIRTIO_BLK_S_UNSUPP;
+	    !copy(p, &range, sizeof(range), false)) {
+		end(d, r, VIRTIO_BLK_S_IOERR);
+		return;
+	}
 	bytes = (u64)range.num_sectors * SECTOR;
 	at = range.sector * SECTOR;
-	if (range.num_sectors > DISCARD_MOST || range.sector > d->size / SECTOR ||
-	    bytes > d->size - at)
-		return VIRTIO_BLK_S_IOERR;
-	if (!bytes || !fallocate(d->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at, bytes) ||
-	    errno == EOPNOTSUPP)
-		return VIRTIO_BLK_S_OK;
-	return VIRTIO_BLK_S_IOERR;
+	if (range.flags)
+		end(d, r, VIRTIO_BLK_S_UNSUPP);
+	else if (range.num_sectors > DISCARD_MOST || range.sector > d->size / SECTOR ||
+		 bytes > d->size - at)
+		end(d, r, VIRTIO_BLK_S_IOERR);
+	else if (!bytes)
+		end(d, r, VIRTIO_BLK_S_OK);
+	else
+		ask(d, r, FILE_PUNCH, at, bytes);
 }
 
-static u8 give_id(const struct disk *d, struct pieces *p)
+static void give_id(struct disk *d, struct request *r, struct pieces *p)
 {
 	char id[VIRTIO_BLK_ID_BYTES + 1] = "";
 
 	snprintf(id, sizeof(id), "kvmlet%u", (unsigned int)(d - disks));
-	return copy(p, id, VIRTIO_BLK_ID_BYTES, true) ? VIRTIO_BLK_S_OK : VIRTIO_BLK_S_IOERR;
+	end(d, r, copy(p, id, VIRTIO_BLK_ID_BYTES, true) ? VIRTIO_BLK_S_OK : VIRTIO_BLK_S_IOERR);
 }
 
-static u8 carry_out(const struct disk *d, struct pieces *out, struct pieces *in)
+static void begin_kind(struct disk *d, struct request *r, struct pieces *out, struct pieces *in)
 {
 	struct virtio_blk_outhdr head;
 
-	if (!copy(out, &head, sizeof(head), false))
-		return VIRTIO_BLK_S_IOERR;
+	if (!copy(out, &head, sizeof(head), false)) {
+		end(d, r, VIRTIO_BLK_S_IOERR);
+		return;
+	}
 	switch (head.type) {
 	case VIRTIO_BLK_T_IN:
-		return transfer(d, in, head.sector, false);
 	case VIRTIO_BLK_T_OUT:
-		return transfer(d, out, head.sector, true);
+		r->data = head.type == VIRTIO_BLK_T_IN ? *in : *out;
+		transfer(d, r, head.sector, head.type == VIRTIO_BLK_T_OUT);
+		break;
 	case VIRTIO_BLK_T_FLUSH:
-		return flush(d);
+		flush(d, r);
+		break;
 	case VIRTIO_BLK_T_DISCARD:
-		return discard(d, out);
+		discard(d, r, out);
+		break;
 	case VIRTIO_BLK_T_GET_ID:
-		return give_id(d, in);
+		give_id(d, r, in);
+		break;
+	default:
+		end(d, r, VIRTIO_BLK_S_UNSUPP);
 	}
-	return VIRTIO_BLK_S_UNSUPP;
 }
 
 /* The last byte that the device writes is the status. */
-static u32 serve(void *dev, const struct chain *chain)
+static void begin(struct disk *d, struct request *r)
 {
-	struct chain c = *chain;
-	struct pieces out = { c.iov, c.nr_read };
-	struct pieces in = { c.iov + c.nr_read, c.nr_write };
+	struct chain *c = &r->chain;
+	struct pieces out = { c->iov, c->nr_read };
+	struct pieces in = { c->iov + c->nr_read, c->nr_write };
 	struct iovec *last = in.iov + in.n - 1;
-	u32 written;
-	u8 *status;
 
-	if (!in.n || !last->iov_len)
-		return 0;
-	status = (u8 *)last->iov_base + --last->iov_len;
-	written = length(&in) + 1;
-	*status = carry_out(dev, &out, &in);
-	return *status == VIRTIO_BLK_S_OK ? written : 1;
+	d->free = r->next;
+	r->status = NULL;
+	r->way = NULL;
+	r->data = (struct pieces) { NULL, 0 };
+	if (!in.n || !last->iov_len) {
+		end(d, r, VIRTIO_BLK_S_IOERR);
+		return;
+	}
+	r->status = (u8 *)last->iov_base + --last->iov_len;
+	r->written = length(&in) + 1;
+	begin_kind(d, r, &out, &in);
+}
+
+static void work(void *dev)
+{
+	struct disk *d = dev;
+
+	file_io_work(&d->io);
+	while (d->free && virtio_take(&d->virtio, &d->free->chain))
+		begin(d, d->free);
+	file_io_work(&d->io);
 }
 
 /* --- the image ------------------------------------------------------------------------------ */
@@ -193,7 +298,8 @@ static u32 serve(void *dev, const struct chain *chain)
 static int parse(struct disk *d, char *spec)
 {
 	static const char * const known[] = {
-		"ro", "cache=writeback", "cache=writethrough", "cache=unsafe"
+		"ro", "cache=writeback", "cache=writethrough", "cache=unsafe", "io=uring",
+		"io=thread",
 	};
 	unsigned int i;
 	char *word;
@@ -203,11 +309,13 @@ static int parse(struct disk *d, char *spec)
 		d->read_only |= !strcmp(word, "ro");
 		d->write_through |= !strcmp(word, "cache=writethrough");
 		d->unsafe |= !strcmp(word, "cache=unsafe");
+		if (!strncmp(word, "io=", 3))
+			d->how = strcmp(word, "io=uring") ? IO_THREAD : IO_URING;
 		for (i = 0; i < ARRAY_SIZE(known) && strcmp(word, known[i]); i++)
 			;
 		if (i == ARRAY_SIZE(known)) {
-			report("--disk %s: '%s': expected ro, cache=writeback, "
-			       "cache=writethrough or cache=unsafe", d->path, word);
+			report("--disk %s: '%s': expected ro, cache=writeback, cache=writethrough, "
+			       "cache=unsafe, io=uring or io=thread", d->path, word);
 			return -1;
 		}
 	}
@@ -216,7 +324,7 @@ static int parse(struct disk *d, char *spec)
 
 static const char *locked(const struct disk *d)
 {
-	if (!flock(d->fd, (d->read_only ? LOCK_SH : LOCK_EX) | LOCK_NB))
+	if (!flock(d->io.fd, (d->read_only ? LOCK_SH : LOCK_EX) | LOCK_NB))
 		return NULL;
 	if (errno != EWOULDBLOCK)
 		return strerror(errno);
@@ -230,16 +338,16 @@ static const char *examine(struct disk *d)
 	struct stat st;
 	off_t end;
 
-	if (fstat(d->fd, &st))
+	if (fstat(d->io.fd, &st))
 		return strerror(errno);
 	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
 		return "neither a file nor a block device";
-	end = lseek(d->fd, 0, SEEK_END);
+	end = lseek(d->io.fd, 0, SEEK_END);
 	if (end < SECTOR)
 		return "smaller than a sector (512 bytes); `truncate -s 64M FILE' makes it larger";
 	if (end % SECTOR)
 		return "its size is not a whole number of sectors (512 bytes)";
-	if (pread(d->fd, magic, sizeof(magic), 0) == sizeof(magic) &&
+	if (pread(d->io.fd, magic, sizeof(magic), 0) == sizeof(magic) &&
 	    !memcmp(magic, QCOW2_MAGIC, sizeof(magic)))
 		return "a qcow2 image, not a raw one; `qemu-img convert -O raw' makes one";
 	d->size = end;
@@ -250,9 +358,9 @@ static int open_image(struct disk *d)
 {
 	const char *wrong;
 
-	d->fd = open(d->path, (d->read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC |
+	d->io.fd = open(d->path, (d->read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC |
 		     (d->write_through ? O_DSYNC : 0));
-	if (d->fd < 0) {
+	if (d->io.fd < 0) {
 		report("--disk %s: %s%s", d->path, strerror(errno),
 		       errno == EACCES || errno == EROFS ? " (read-only: --disk FILE,ro)" : "");
 		return -1;
@@ -276,8 +384,26 @@ static void describe(struct disk *d)
 	d->virtio.features |= BIT_ULL(d->read_only ? VIRTIO_BLK_F_RO : VIRTIO_BLK_F_DISCARD);
 	d->virtio.config = &d->config;
 	d->virtio.config_len = sizeof(d->config);
-	d->virtio.serve = serve;
+	d->virtio.work = work;
 	d->virtio.dev = d;
+}
+
+/* Unless told how, by io_uring where the host has it and allows it. */
+static int open_io(struct disk *d)
+{
+	unsigned int i;
+	int err;
+
+	for (i = 0; i < VIRTQUEUE_SIZE; i++)
+		d->request[i].next = i ? &d->request[i - 1] : NULL;
+	d->free = &d->request[VIRTQUEUE_SIZE - 1];
+	d->io.done = done;
+	err = file_io_open(&d->io, d->virtio.kick, d->how != IO_THREAD);
+	if (err && d->how == IO_ANY)
+		err = file_io_open(&d->io, d->virtio.kick, false);
+	if (err)
+		report("--disk %s: io_uring: %s; io=thread goes without", d->path, strerror(-err));
+	return err;
 }
 
 static void saving(void *dev)
@@ -310,7 +436,7 @@ static int add_disk(struct disk *d, struct vm *vm, char *spec)
 		.saving = saving,
 	};
 
-	d->fd = -1;
+	d->io.fd = -1;
 	if (parse(d, spec) || open_image(d))
 		return -1;
 	describe(d);
@@ -318,6 +444,8 @@ static int add_disk(struct disk *d, struct vm *vm, char *spec)
 		report("--disk %s: %s", d->path, strerror(errno));
 		return -1;
 	}
+	if (open_io(d))
+		return -1;
 	snprintf(kept.name, sizeof(kept.name), "disk%u", (unsigned int)(d - disks));
 	vm_keep(vm, &kept);
 	return 0;
@@ -342,7 +470,7 @@ static int check_driver(const struct vm *vm)
 /**
  * disks_init() - open images and put their disks on a PCI bus
  * @vm:		the VM
- * @specs:	FILE[,ro][,cache=...] for each; they are cut up
+ * @specs:	FILE[,ro][,cache=...][,io=...] for each; they are cut up
  * @n:		how many, at most DISKS_MOST; without any there is no bus
  *
  * Return: 0, or -1 with the reason reported.
@@ -406,7 +534,7 @@ int disks_settle(void)
 
 	disks_stop();
 	for (d = disks; d < disks + nr_disks; d++)
-		if (!d->read_only && flush(d) != VIRTIO_BLK_S_OK) {
+		if (!d->read_only && !d->unsafe && fdatasync(d->io.fd)) {
 			report("--disk %s: %s", d->path, strerror(errno));
 			return -1;
 		}

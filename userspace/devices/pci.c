@@ -151,11 +151,12 @@ static void table_write(void *dev, u64 offset, u64 value, unsigned int size)
 /* The device and register that the address register names; NULL: nobody there. */
 static struct pci_device *addressed(u64 offset, unsigned int *at)
 {
-	unsigned int slot = bus.address >> 11 & 0x1f;
+	u32 address = READ_ONCE(bus.address);	/* another vCPU may write it */
+	unsigned int slot = address >> 11 & 0x1f;
 
-	*at = (bus.address & 0xfc) + (offset & 3);
+	*at = (address & 0xfc) + (offset & 3);
 	/* Bus 0, function 0. */
-	if (!(bus.address & ENABLE) || bus.address & 0x00ff0700 || slot >= bus.count)
+	if (!(address & ENABLE) || address & 0x00ff0700 || slot >= bus.count)
 		return NULL;
 	return bus.device[slot];
 }

@@ -2,8 +2,8 @@
 /*
  * The ways a guest ends its machine: ACPI's PM1 control register, the reset port 0xcf9 (ACPI's
  * reset register too), the reset command of a keyboard controller that is otherwise not there, a
- * test port; and the port by which it asks to be saved or moved. Only the vCPU touches them. ACPI
- * specification 6.5, sections 4.8.3.1 and 4.8.3.2.
+ * test port; and the port by which it asks to be saved or moved. No lock: the one register that
+ * a guest writes is stored at once. ACPI specification 6.5, sections 4.8.3.1 and 4.8.3.2.
  */
 #include "userspace/devices/devices.h"
 

@@ -8,16 +8,24 @@
 
 #include "userspace/devices/pci.h"
 #include "userspace/devices/virtqueue.h"
+#include "userspace/trace.h"
 
 /**
  * struct virtio - the transport's state, under pci.lock
  * @features:	offered, with those of the transport
  * @config:	the device's configuration, @config_len bytes, constant
- * @serve:	carries out a request; returns how many bytes it wrote to the guest
+ * @work:	takes requests (virtio_take()) and gives back those that are done (virtio_give());
+ *		called by the device's thread, locked, whenever @kick is signalled
  * @dev:	its first argument
- * @kick:	eventfd: the guest has put something into the queue
+ * @kick:	eventfd: the guest has put something into the queue, or the device has work
+ * @under_way:	requests that were taken and not given back
+ * @idle:	signalled when that gets 0
+ * @given:	something was given back of which the guest was not told yet
+ * @notify:	the port and the address of notifications
+ * @woken:	when the device's thread has last heard of one
+ * @way:	of a request that was given back and is traced
  * @started:	the thread runs
- * @stopping:	the thread shall end
+ * @stopping:	the thread shall take no more requests, and end
  */
 struct virtio {
 	struct pci_device pci;
@@ -28,11 +36,15 @@ struct virtio {
 	u8 status, isr;
 	const void *config;
 	unsigned int config_len;
-	u32 (*serve)(void *dev, const struct chain *chain);
+	void (*work)(void *dev);
 	void *dev;
 	int kick;
+	unsigned int under_way;
+	pthread_cond_t idle;
 	pthread_t thread;
-	bool started, stopping;
+	u64 notify[2], woken;
+	struct way *way;
+	bool given, started, stopping;
 };
 
 /* What is saved of one. */
@@ -45,6 +57,8 @@ struct virtio_saved {
 };
 
 int virtio_add(struct virtio *v, struct vm *vm, u16 type);
+bool virtio_take(struct virtio *v, struct chain *chain);
+void virtio_give(struct virtio *v, const struct chain *chain, u32 written);
 int virtio_start(struct virtio *v);
 void virtio_stop(struct virtio *v);
 void virtio_save(const struct virtio *v, struct virtio_saved *to);

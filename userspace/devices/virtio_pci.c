@@ -5,7 +5,8 @@
  *
  * pci.lock guards all state. The vCPU writes registers; a thread of the device's own serves the
  * queue whenever its eventfd is signalled, which the driver does by itself at a notification
- * (KVM_IOEVENTFD), so that the vCPU goes on at once.
+ * (KVM_IOEVENTFD), so that the vCPU goes on at once; and the kernel when file I/O is over. No
+ * request outlives its queue: what takes one away waits for those under way.
  */
 #include <errno.h>
 #include <linux/pci_regs.h>
@@ -52,8 +53,17 @@ static void broken(struct virtio *v)
 	interrupt(v, ISR_CONFIG, v->config_vector);
 }
 
+/* Take the queue away. */
+static void drain(struct virtio *v)
+{
+	v->vq.enabled = false;
+	while (v->under_way)
+		pthread_cond_wait(&v->idle, &v->pci.lock);
+}
+
 static void reset(struct virtio *v)
 {
+	drain(v);
 	v->vq = (struct virtqueue) { .ram = &v->pci.vm->ram, .size = VIRTQUEUE_SIZE };
 	v->accepted = 0;
 	v->offered_select = 0;
@@ -160,6 +170,7 @@ static void legacy_set(struct virtio *v, u64 offset, u32 value)
 	case VIRTIO_PCI_QUEUE_PFN:
 		if (v->queue_select)
 			break;
+		drain(v);
 		v->vq.size = VIRTQUEUE_SIZE;
 		virtqueue_set_legacy(&v->vq, value);
 		v->vq.next = 0;
@@ -349,37 +360,71 @@ static void memory_write(void *dev, u64 offset, u64 value, unsigned int size)
 
 /* --- the queue's thread --------------------------------------------------------------------- */
 
-static void serve_queue(struct virtio *v)
+/**
+ * virtio_take() - take a request from the queue
+ * @v:		the device
+ * @chain:	filled in; it stays the device's until virtio_give()
+ *
+ * Context: @work. Return: whether there was one.
+ */
+bool virtio_take(struct virtio *v, struct chain *chain)
 {
-	static _Thread_local struct chain chain;
-	bool any = false;
 	int r = 0;
 
-	while (v->vq.enabled && (r = virtqueue_take(&v->vq, &chain)) > 0) {
-		r = virtqueue_give(&v->vq, chain.head, v->serve(v->dev, &chain));
-		if (r < 0)
-			break;
-		any = true;
-	}
+	if (v->vq.enabled && !v->stopping)
+		r = virtqueue_take(&v->vq, chain);
 	if (r < 0)
 		broken(v);
-	else if (any && virtqueue_wants_interrupt(&v->vq))
+	v->under_way += r > 0;
+	return r > 0;
+}
+
+/**
+ * virtio_give() - give a request back, unless its queue is gone
+ * @v:		the device
+ * @chain:	of virtio_take()
+ * @written:	bytes that the device has written there
+ *
+ * Context: @work.
+ */
+void virtio_give(struct virtio *v, const struct chain *chain, u32 written)
+{
+	if (v->vq.enabled) {
+		v->given = true;
+		if (virtqueue_give(&v->vq, chain->head, written) < 0)
+			broken(v);
+	}
+	if (!--v->under_way)
+		pthread_cond_broadcast(&v->idle);
+}
+
+static void serve_queue(struct virtio *v)
+{
+	const bool msix = pci_has_msix(&v->pci) && v->queue_vector < PCI_VECTORS;
+
+	v->given = false;
+	v->work(v->dev);
+	if (v->given && v->vq.enabled && virtqueue_wants_interrupt(&v->vq)) {
+		trace_sent(v->way, msix ? (u8)v->pci.table[v->queue_vector][2] : 0);
 		interrupt(v, ISR_QUEUE, v->queue_vector);
+	}
+	trace_way_end(v->way);
+	v->way = NULL;
 }
 
 static void *serve(void *arg)
 {
 	struct virtio *v = arg;
-	bool stopping = false;
+	bool stopped = false;
 	u64 count;
 
-	while (!stopping) {
+	while (!stopped) {
 		if (read(v->kick, &count, sizeof(count)) < 0 && errno != EINTR)
 			break;
 		pthread_mutex_lock(&v->pci.lock);
-		stopping = v->stopping;
-		if (!stopping)
-			serve_queue(v);
+		v->woken = trace_now();
+		serve_queue(v);
+		stopped = v->stopping && !v->under_way;
 		pthread_mutex_unlock(&v->pci.lock);
 	}
 	return NULL;
@@ -404,7 +449,7 @@ int virtio_start(struct virtio *v)
 }
 
 /**
- * virtio_stop() - wait for the device's thread; a request that it has begun is carried out
+ * virtio_stop() - wait for the device's thread; the requests that it has taken are carried out
  * @v:		the device; its thread may never have been started
  */
 void virtio_stop(struct virtio *v)
@@ -505,16 +550,17 @@ static int add_windows(struct virtio *v)
 	add_part(v, VIRTIO_PCI_CAP_ISR_CFG, ISR, PART_LEN);
 	add_part(v, VIRTIO_PCI_CAP_DEVICE_CFG, CONFIG, PART_LEN);
 	add_part(v, VIRTIO_PCI_CAP_NOTIFY_CFG, NOTIFY, PART_LEN);
+	v->notify[0] = regions[0].base + VIRTIO_PCI_QUEUE_NOTIFY;
+	v->notify[1] = regions[1].base + NOTIFY;
 	/* Before 1.0 the number of the queue is written: 2 bytes, always 0. Since then any. */
-	if (add_kick(v, regions[0].base + VIRTIO_PCI_QUEUE_NOTIFY, 2, KVM_IOEVENTFD_FLAG_PIO |
-		     KVM_IOEVENTFD_FLAG_DATAMATCH))
+	if (add_kick(v, v->notify[0], 2, KVM_IOEVENTFD_FLAG_PIO | KVM_IOEVENTFD_FLAG_DATAMATCH))
 		return -1;
-	return add_kick(v, regions[1].base + NOTIFY, 0, 0);
+	return add_kick(v, v->notify[1], 0, 0);
 }
 
 /**
  * virtio_add() - put a device on the PCI bus
- * @v:		all zeros but @features, @config, @config_len, @serve and @dev
+ * @v:		all zeros but @features, @config, @config_len, @work and @dev
  * @vm:		the VM
  * @type:	VIRTIO_ID_*
  *
@@ -527,6 +573,7 @@ int virtio_add(struct virtio *v, struct vm *vm, u16 type)
 	};
 
 	v->features |= FEATURES;
+	pthread_cond_init(&v->idle, NULL);
 	v->kick = eventfd(0, EFD_CLOEXEC);
 	if (v->kick < 0)
 		return -1;

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A guest's time: its TSC, which is the host's plus an offset, and kvm-clock, a page per vCPU
- * from which the guest computes nanoseconds out of its TSC.
- * SDM vol. 3B, 17.17 (TSC, IA32_TSC_ADJUST); vol. 3C, 24.6.5 (TSC offset).
+ * A guest's time: its TSC, which is the host's, scaled, plus an offset, and kvm-clock, a page per
+ * vCPU from which the guest computes nanoseconds out of its TSC.
+ * SDM vol. 3B, 17.17 (TSC, IA32_TSC_ADJUST); vol. 3C, 24.6.5 (TSC offset and multiplier).
  */
 #ifndef KVMLET_VMX_CLOCK_CLOCK_H
 #define KVMLET_VMX_CLOCK_CLOCK_H
 
 #include <linux/kvm.h>
 #include <linux/list.h>
+#include <linux/math64.h>
 #include <linux/seqlock.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
@@ -20,45 +21,50 @@ struct vm;
  * struct vm_clock - what all vCPUs of a VM share
  * @link:	in the list of all VMs' clocks (under that list's mutex)
  * @lock:	guards the fields up to @seq, and serializes writers of those behind it
- * @tsc_ns:	host time of the last write to a TSC by user space
- * @tsc_value:	what it wrote
  * @tsc_offset:	of the present generation: vCPUs with synchronized TSCs have this offset
- * @tsc_generation: number of the present generation, 0: there was no write yet
+ * @tsc_ratio:	and this ratio
+ * @tsc_generation: number of the present generation, 0: there is no vCPU yet
  * @tsc_set:	user space has written a TSC
  * @seq:	for readers of the fields behind it
  * @master:	all vCPUs' pages are written from the one pair below, and so agree exactly
  * @master_ns:	host time, and
  * @master_tsc:	host TSC at the same instant
+ * @master_ratio: of all vCPUs then
  * @offset:	guest's kvm-clock minus the host's time, ns
+ * @tsc_khz:	of new vCPUs, as user space set it (a single word, no lock)
  * @wall_msr:	last value written to MSR_KVM_WALL_CLOCK (a single word, no lock)
  */
 struct vm_clock {
 	struct list_head link;
 	raw_spinlock_t lock;
-	u64 tsc_ns, tsc_value, tsc_offset;
+	u64 tsc_offset, tsc_ratio;
 	u64 tsc_generation;
 	bool tsc_set;
 	seqcount_raw_spinlock_t seq;
 	bool master;
-	u64 master_ns, master_tsc;
+	u64 master_ns, master_tsc, master_ratio;
 	s64 offset;
+	u32 tsc_khz;
 	u64 wall_msr;
 };
 
 /**
  * struct vcpu_clock - a vCPU's own (vcpu->mutex)
- * @tsc_offset:	guest TSC minus host TSC
+ * @tsc_offset:	guest TSC minus host TSC, which is scaled
+ * @tsc_ratio:	guest TSC ticks for a tick of the host's, in 2^-TSC_RATIO_BITS
  * @tsc_adjust:	IA32_TSC_ADJUST
- * @tsc_generation: of the VM's TSC writes, that it belongs to (vm->clock.lock)
+ * @tsc_generation: of the VM's TSC writes, that it belongs to (vm->clock.lock); 0: to none
  * @tsc_khz:	as user space set it
+ * @true_khz:	what it is: the host's where that is nearly the same
  * @system_msr:	last value written to MSR_KVM_SYSTEM_TIME: address and enable bit
  * @stopped:	tell the guest at the next update that it was stopped (KVM_KVMCLOCK_CTRL)
  */
 struct vcpu_clock {
 	u64 tsc_offset;
+	u64 tsc_ratio;
 	u64 tsc_adjust;
 	u64 tsc_generation;
-	u32 tsc_khz;
+	u32 tsc_khz, true_khz;
 	bool stopped;
 	u64 system_msr;
 };
@@ -72,12 +78,23 @@ void clock_vcpu_load(struct vcpu *vcpu, int cpu);
 void clock_update(struct vcpu *vcpu);
 
 /* TSC (tsc.c). */
+#define TSC_RATIO_BITS	48	/* of the fraction in the VMCS's TSC multiplier */
+
+/* A guest's TSC, but for its offset, when the host's is @tsc. */
+static inline u64 tsc_scaled(u64 ratio, u64 tsc)
+{
+	return mul_u64_u64_shr(tsc, ratio, TSC_RATIO_BITS);
+}
+
+void tsc_load_offset(struct vcpu *vcpu);
 u64 tsc_read_guest(const struct vcpu *vcpu);
 void tsc_write_guest(struct vcpu *vcpu, u64 value, bool host);
 void tsc_write_adjust(struct vcpu *vcpu, u64 value, bool host);
 u64 tsc_ns_until(const struct vcpu *vcpu, u64 guest_tsc);
 u32 tsc_get_khz(const struct vcpu *vcpu);
+void tsc_set_offset(struct vcpu *vcpu, u64 offset);
 int tsc_set_khz(struct vcpu *vcpu, u32 khz);
+int tsc_set_vm_khz(struct vm *vm, u32 khz);
 
 /* kvm-clock (pvclock.c). */
 u64 pvclock_host_ns(void);

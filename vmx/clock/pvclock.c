@@ -9,6 +9,7 @@
  * under vm->clock.lock and seq; the list of VMs under vms_lock.
  */
 #include <linux/clocksource.h>
+#include <linux/cpuhotplug.h>
 #include <linux/irq_work.h>
 #include <linux/mutex.h>
 #include <linux/pvclock_gtod.h>
@@ -90,15 +91,26 @@ u64 pvclock_host_ns(void)
 	return ktime_to_ns(ktime_mono_to_any(ktime_get_raw(), TK_OFFS_BOOT));
 }
 
-static struct clock_scale tsc_scale(void)
+/* Of a guest's TSC, by the very rate at which the host reads its clock: they stay together. */
+static struct clock_scale tsc_scale(u64 ratio)
 {
-	return clock_scale_make((u64)tsc_khz * 1000);
+	struct reading raw;
+	unsigned int seq;
+	bool tsc;
+
+	do {
+		seq = read_seqcount_begin(&host.seq);
+		tsc = host.tsc;
+		raw = host.raw;
+	} while (read_seqcount_retry(&host.seq, seq));
+	return tsc ? clock_scale_make(ratio, (u64)raw.mult << (TSC_RATIO_BITS - raw.shift)) :
+		     clock_scale_make(tsc_scaled(ratio, (u64)tsc_khz * 1000), NSEC_PER_SEC);
 }
 
 /* A VM's clock as read under its seq. */
 struct snapshot {
 	bool master;
-	u64 ns, tsc;
+	u64 ns, tsc, ratio;
 	s64 offset;
 };
 
@@ -112,6 +124,7 @@ static struct snapshot read_vm(const struct vm_clock *clock)
 		s.master = clock->master;
 		s.ns = clock->master_ns;
 		s.tsc = clock->master_tsc;
+		s.ratio = clock->master_ratio;
 		s.offset = clock->offset;
 	} while (read_seqcount_retry(&clock->seq, seq));
 	return s;
@@ -120,9 +133,9 @@ static struct snapshot read_vm(const struct vm_clock *clock)
 /* The guest's clock when the host's TSC is @tsc, in the way the guest computes it. */
 static u64 guest_ns_at(const struct snapshot *s, u64 tsc)
 {
-	u64 ticks = tsc > s->tsc ? tsc - s->tsc : 0;
+	u64 ticks = tsc > s->tsc ? tsc_scaled(s->ratio, tsc) - tsc_scaled(s->ratio, s->tsc) : 0;
 
-	return s->ns + s->offset + clock_scale_ns(tsc_scale(), ticks);
+	return s->ns + s->offset + clock_scale_ns(tsc_scale(s->ratio), ticks);
 }
 
 static bool tscs_match(struct vm *vm)
@@ -131,28 +144,31 @@ static bool tscs_match(struct vm *vm)
 	unsigned int i;
 
 	vm_for_each_vcpu(i, vcpu, vm)
-		if (vcpu->clock.tsc_generation != vm->clock.tsc_generation)
+		if (vcpu->clock.tsc_generation != vm->clock.tsc_generation ||
+		    test_bit(REQ_CATCH_UP, &vcpu->requests))
 			return false;
 	return vm->clock.tsc_generation;
 }
 
-/* vm->clock.lock is held, interrupts are off. */
-static void choose_master(struct vm *vm, bool renew)
+/* vm->clock.lock is held, interrupts are off. True if anything changed. */
+static bool choose_master(struct vm *vm, bool renew)
 {
 	struct vm_clock *clock = &vm->clock;
 	struct instant now;
 	bool master = tscs_match(vm) && read_instant(&now);
 
 	/* A pair that is right stays: two pairs differ by what rounding makes of them. */
-	if (master == clock->master && !renew)
-		return;
+	if (master == clock->master && clock->master_ratio == clock->tsc_ratio && !renew)
+		return false;
 	write_seqcount_begin(&clock->seq);
 	clock->master = master;
+	clock->master_ratio = clock->tsc_ratio;
 	if (master) {
 		clock->master_ns = now.ns;
 		clock->master_tsc = now.tsc;
 	}
 	write_seqcount_end(&clock->seq);
+	return true;
 }
 
 /**
@@ -164,10 +180,13 @@ static void choose_master(struct vm *vm, bool renew)
  */
 void pvclock_refresh_master(struct vm *vm, bool renew)
 {
+	bool changed;
+
 	raw_spin_lock_irq(&vm->clock.lock);
-	choose_master(vm, renew);
+	changed = choose_master(vm, renew);
 	raw_spin_unlock_irq(&vm->clock.lock);
-	vm_request_all(vm, REQ_CLOCK);
+	if (changed)
+		vm_request_all(vm, REQ_CLOCK);
 }
 
 static void host_changed(struct work_struct *work)
@@ -211,15 +230,14 @@ static int on_timekeeping(struct notifier_block *nb, unsigned long stepped, void
 
 static struct notifier_block timekeeping_notifier = { .notifier_call = on_timekeeping };
 
-/**
- * clock_init() - follow the host's timekeeping
- *
- * Return: 0 or the notifier's error.
- */
-int clock_init(void)
+/* The host may have found meanwhile that its TSCs differ. */
+static int on_cpu_online(unsigned int cpu)
 {
-	return pvclock_gtod_register_notifier(&timekeeping_notifier);
+	queue_work(system_long_wq, &host_changed_work);
+	return 0;
 }
+
+static int online_state;
 
 /**
  * clock_exit() - undo clock_init(); there is no VM any more
@@ -227,8 +245,28 @@ int clock_init(void)
 void clock_exit(void)
 {
 	pvclock_gtod_unregister_notifier(&timekeeping_notifier);
+	cpuhp_remove_state_nocalls(online_state);
 	irq_work_sync(&host_changed_irq_work);
 	cancel_work_sync(&host_changed_work);
+}
+
+/**
+ * clock_init() - follow the host's timekeeping
+ *
+ * Return: 0, or a notifier's error.
+ */
+int clock_init(void)
+{
+	int err;
+
+	online_state = cpuhp_setup_state_nocalls(CPUHP_AP_ONLINE_DYN, "virt/kvmlet:clock",
+						 on_cpu_online, NULL);
+	if (online_state < 0)
+		return online_state;
+	err = pvclock_gtod_register_notifier(&timekeeping_notifier);
+	if (err)
+		clock_exit();
+	return err;
 }
 
 /**
@@ -242,6 +280,7 @@ void clock_vm_init(struct vm *vm)
 	raw_spin_lock_init(&clock->lock);
 	seqcount_raw_spinlock_init(&clock->seq, &clock->lock);
 	clock->offset = -pvclock_host_ns();
+	clock->tsc_khz = tsc_khz;
 	mutex_lock(&vms_lock);
 	list_add(&clock->link, &vms);
 	mutex_unlock(&vms_lock);
@@ -288,7 +327,7 @@ static int write_guest(void *ctx, size_t at, const void *data, size_t size)
 static void fill_page(struct vcpu *vcpu, struct pvclock_vcpu_time_info *page)
 {
 	struct snapshot s = read_vm(&vcpu->vm->clock);
-	struct clock_scale scale = tsc_scale();
+	struct clock_scale scale = tsc_scale(vcpu->clock.tsc_ratio);
 	unsigned long flags;
 
 	if (!s.master) {
@@ -298,7 +337,7 @@ static void fill_page(struct vcpu *vcpu, struct pvclock_vcpu_time_info *page)
 		local_irq_restore(flags);
 	}
 	page->pad0 = 0;
-	page->tsc_timestamp = s.tsc + vcpu->clock.tsc_offset;
+	page->tsc_timestamp = tsc_scaled(vcpu->clock.tsc_ratio, s.tsc) + vcpu->clock.tsc_offset;
 	page->system_time = s.ns + s.offset;
 	page->tsc_to_system_mul = scale.mul;
 	page->tsc_shift = scale.shift;

@@ -5,34 +5,38 @@
  */
 #include "vmx/clock/record.h"
 
-#define NS_PER_SECOND	1000000000ULL
 #define NS_PER_MS	1000000ULL
 #define NS_MAX		(~0ULL >> 1)	/* KTIME_MAX */
 
 /**
  * clock_scale_make() - the factor for a TSC
- * @hz: its true frequency, 1 to 2^62; not the one on the processor's label, for a guest
- *	that trusts the label loses seconds within minutes
+ * @ticks: it counts so many,
+ * @ns: while so many nanoseconds pass; both 1 to 2^63. What the host has measured, not what the
+ *	processor's label says: a guest that trusts that loses seconds within minutes
  *
- * Return: the factor, exact to 2^-31 of its value.
+ * Return: the factor, exact to 2^-31 of its value, never too large.
  */
-struct clock_scale clock_scale_make(u64 hz)
+struct clock_scale clock_scale_make(u64 ticks, u64 ns)
 {
 	struct clock_scale scale = {};
-	u64 ns = NS_PER_SECOND;
 	unsigned int i;
 
-	/* Bring the quotient ns / hz between 1/2 and 1, so that mul uses all its bits. */
-	for (; ns >= hz; scale.shift++)
-		hz <<= 1;
-	for (; ns < hz - ns; scale.shift--)
+	/* Bring the quotient ns / ticks between 1/2 and 1, so that mul uses all its bits. */
+	for (; ns >= ticks; scale.shift++) {
+		/* The last bit of so many does not count. */
+		if (ticks >> 62)
+			ns >>= 1;
+		else
+			ticks <<= 1;
+	}
+	for (; ns < ticks - ns; scale.shift--)
 		ns <<= 1;
 	/* Long division, as both may have more than 32 bits. */
 	for (i = 0; i < 32; i++) {
 		ns <<= 1;
 		scale.mul <<= 1;
-		if (ns >= hz) {
-			ns -= hz;
+		if (ns >= ticks) {
+			ns -= ticks;
 			scale.mul |= 1;
 		}
 	}

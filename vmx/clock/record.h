@@ -15,7 +15,7 @@ struct clock_scale {
 	s8 shift;
 };
 
-struct clock_scale clock_scale_make(u64 hz);
+struct clock_scale clock_scale_make(u64 ticks, u64 ns);
 u64 clock_scale_ns(struct clock_scale scale, u64 ticks);
 u64 clock_ticks_to_ns(u64 ticks, u32 khz);
 

@@ -11,7 +11,6 @@
 #include <asm/processor.h>
 #include <asm/apicdef.h>
 #include "vmx/cpu/cpuid_policy.h"
-#include "vmx/hw/enable.h"
 #include "vmx/vcpu.h"
 
 static struct cpuid_host host __ro_after_init;
@@ -101,14 +100,12 @@ int cpuid_supported(struct vcpu *unused, struct kvm_cpuid_entry2 *out, u32 *nent
  * cpuid_emulated() - KVM_GET_EMULATED_CPUID: features by emulating undefined opcodes
  * @unused: none
  * @out: not touched: there is none
- * @nent: in: entries that fit; out: 0
+ * @nent: out: 0
  *
- * Return: 0, or -E2BIG without room, as KVM does.
+ * Return: 0.
  */
 int cpuid_emulated(struct vcpu *unused, struct kvm_cpuid_entry2 *out, u32 *nent)
 {
-	if (!*nent)
-		return -E2BIG;
 	*nent = 0;
 	return 0;
 }
@@ -179,11 +176,11 @@ static int copy_entries(struct vcpu_cpuid *cpuid, const struct kvm_cpuid_entry2 
  * cpuid_set() - KVM_SET_CPUID2
  * @vcpu: loaded
  * @entries: what the guest is to see
- * @nent: number of them
+ * @nent: number of them, at most CPUID_MAX_ENTRIES
  *
  * Afterwards the VMCS's CR4 mask is to be written anew: cr4_reserved may have changed.
  *
- * Return: 0; -E2BIG for too many; -EINVAL for an impossible width of addresses, or a change
+ * Return: 0; -EINVAL for an impossible width of addresses, or a change
  * after KVM_RUN; -ENOMEM.
  */
 int cpuid_set(struct vcpu *vcpu, const struct kvm_cpuid_entry2 *entries, u32 nent)
@@ -191,8 +188,6 @@ int cpuid_set(struct vcpu *vcpu, const struct kvm_cpuid_entry2 *entries, u32 nen
 	struct vcpu_cpuid new = {};
 	int ret;
 
-	if (nent > CPUID_MAX_ENTRIES)
-		return -E2BIG;
 	if (!cpuid_entries_valid(entries, nent))
 		return -EINVAL;
 	ret = copy_entries(&new, entries, nent);
@@ -232,11 +227,10 @@ int cpuid_get(struct vcpu *vcpu, struct kvm_cpuid_entry2 *out, u32 *nent)
 
 /**
  * cpuid_create() - a new vCPU's: no entry yet
- * @vcpu: being created
+ * @vcpu: being created, zeroed
  */
 void cpuid_create(struct vcpu *vcpu)
 {
-	memset(&vcpu->cpuid, 0, sizeof(vcpu->cpuid));
 	derive(vcpu, &vcpu->cpuid);
 }
 
@@ -247,20 +241,6 @@ void cpuid_create(struct vcpu *vcpu)
 void cpuid_destroy(struct vcpu *vcpu)
 {
 	kfree(vcpu->cpuid.entries);
-	vcpu->cpuid.entries = NULL;
-}
-
-/**
- * cpuid_find() - an entry of the guest's CPUID
- * @vcpu: any
- * @leaf: EAX
- * @index: ECX
- *
- * Return: the entry, or NULL.
- */
-const struct kvm_cpuid_entry2 *cpuid_find(struct vcpu *vcpu, u32 leaf, u32 index)
-{
-	return cpuid_lookup(&vcpu->cpuid, leaf, index);
 }
 
 /**

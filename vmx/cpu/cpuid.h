@@ -29,8 +29,6 @@ enum cpuid_word {
 /* The features that other parts of the driver ask for: word and bit. */
 #define CPUID_FEATURE(word, bit)	(CPUID_WORD_##word * 32 + (bit))
 enum cpuid_feature {
-	CPUID_MWAIT		= CPUID_FEATURE(1_ECX, 3),
-	CPUID_VMX		= CPUID_FEATURE(1_ECX, 5),
 	CPUID_PCID		= CPUID_FEATURE(1_ECX, 17),
 	CPUID_X2APIC		= CPUID_FEATURE(1_ECX, 21),
 	CPUID_TSC_DEADLINE	= CPUID_FEATURE(1_ECX, 24),
@@ -43,7 +41,6 @@ enum cpuid_feature {
 	CPUID_SGX		= CPUID_FEATURE(7_EBX, 2),
 	CPUID_SMEP		= CPUID_FEATURE(7_EBX, 7),
 	CPUID_INVPCID		= CPUID_FEATURE(7_EBX, 10),
-	CPUID_RTM		= CPUID_FEATURE(7_EBX, 11),
 	CPUID_RDSEED		= CPUID_FEATURE(7_EBX, 18),
 	CPUID_SMAP		= CPUID_FEATURE(7_EBX, 20),
 	CPUID_UMIP		= CPUID_FEATURE(7_ECX, 2),
@@ -111,7 +108,6 @@ int cpuid_init(void);
 bool cpuid_offered(enum cpuid_feature feature);
 void cpuid_create(struct vcpu *vcpu);
 void cpuid_destroy(struct vcpu *vcpu);
-const struct kvm_cpuid_entry2 *cpuid_find(struct vcpu *vcpu, u32 leaf, u32 index);
 void cpuid_update_dynamic(struct vcpu *vcpu);
 
 #endif

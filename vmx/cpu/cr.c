@@ -6,12 +6,8 @@
  *
  * vcpu->mutex, vCPU loaded. SDM vol. 3A, 2.5 and 4.1.2; vol. 3C, 23.8 and 25.3.
  */
-#include <linux/bits.h>
 #include <asm/tlbflush.h>
-#include "vmx/cpu/cpuid.h"
 #include "vmx/cpu/cr.h"
-#include "vmx/cpu/segment.h"
-#include "vmx/hw/enable.h"
 #include "vmx/hw/tlb.h"
 
 /* What the guest may change by itself: nothing that VMX fixes or that changes our state. */
@@ -348,7 +344,7 @@ int cr_set_efer(struct vcpu *vcpu, u64 value)
 	changed = vcpu->efer ^ value;
 	if (value & ~vcpu->cpuid.efer_allowed)
 		return 1;
-	if ((changed & EFER_LME) && cr_paging(vcpu))
+	if ((changed & EFER_LME) && (vcpu->cr0 & X86_CR0_PG))
 		return 1;
 	if (!changed)
 		return 0;
@@ -394,16 +390,6 @@ void cr_cpuid_changed(struct vcpu *vcpu)
 {
 	cr4_get(vcpu);
 	write_cr4_fields(vcpu);
-}
-
-/**
- * cr_clear_ts() - CLTS
- * @vcpu: loaded
- */
-void cr_clear_ts(struct vcpu *vcpu)
-{
-	vcpu->cr0 = cr0_get(vcpu) & ~X86_CR0_TS;
-	write_cr0_fields(vcpu);
 }
 
 /**

@@ -6,7 +6,6 @@
 #ifndef KVMLET_VMX_CPU_CR_H
 #define KVMLET_VMX_CPU_CR_H
 
-#include <linux/types.h>
 #include "vmx/vcpu.h"
 
 unsigned long cr0_get(struct vcpu *vcpu);
@@ -19,7 +18,6 @@ int cr_set_efer(struct vcpu *vcpu, u64 value);
 bool cr_sregs_valid(struct vcpu *vcpu, const struct kvm_sregs *sregs);
 void cr_force(struct vcpu *vcpu, unsigned long cr0, unsigned long cr3, unsigned long cr4,
 	      u64 efer);
-void cr_clear_ts(struct vcpu *vcpu);
 void cr_cpuid_changed(struct vcpu *vcpu);
 int cr_load_pdptrs(struct vcpu *vcpu);
 void cr_get_pdptrs(u64 *pdpte);
@@ -35,11 +33,6 @@ static inline bool cr_protected(const struct vcpu *vcpu)
 static inline bool cr_pae_paging(unsigned long cr0, unsigned long cr4, u64 efer)
 {
 	return (cr0 & X86_CR0_PG) && (cr4 & X86_CR4_PAE) && !(efer & EFER_LMA);
-}
-
-static inline bool cr_paging(const struct vcpu *vcpu)
-{
-	return vcpu->cr0 & X86_CR0_PG;
 }
 
 #endif

@@ -9,13 +9,9 @@
  * vcpu->mutex, vCPU loaded. SDM vol. 3B, 17.2.
  */
 #include <linux/hw_breakpoint.h>
-#include <linux/nospec.h>
-#include <asm/debugreg.h>
-#include <asm/vmx.h>
 #include "vmx/cpu/cr.h"
 #include "vmx/cpu/debug.h"
 #include "vmx/cpu/regs.h"
-#include "vmx/vcpu.h"
 
 #define GUEST_DR6_FIXED_1	0xffff0ff0UL	/* reads as 1, without RTM */
 #define GUEST_DR6_WRITABLE	0x0000e00fUL	/* B0 to B3, BD, BS, BT */
@@ -27,7 +23,12 @@ static bool debugger_has_them(const struct vcpu *vcpu)
 	return vcpu->debugger.control & KVM_GUESTDBG_USE_HW_BP;
 }
 
-static void lend(struct vcpu *vcpu, bool on)
+/**
+ * debug_lend() - the guest's next accesses to debug registers do not exit, or they do again
+ * @vcpu: loaded, without a debugger
+ * @on: they do not; the guest is to repeat the one that has
+ */
+void debug_lend(struct vcpu *vcpu, bool on)
 {
 	u32 *proc = &vcpu->vmcs->proc;
 
@@ -47,16 +48,7 @@ void debug_arm(struct vcpu *vcpu)
 	vcpu->armed_dr7 = (dr7 & GUEST_DR7_WRITABLE) | GUEST_DR7_FIXED_1;
 	vmcs_writel(GUEST_DR7, vcpu->armed_dr7);
 	if (vcpu->dr_lent)
-		lend(vcpu, false);
-}
-
-/**
- * debug_lend() - the guest's next accesses do not exit; it is to repeat the one that has
- * @vcpu: loaded, without a debugger
- */
-void debug_lend(struct vcpu *vcpu)
-{
-	lend(vcpu, true);
+		debug_lend(vcpu, false);
 }
 
 /**
@@ -120,7 +112,7 @@ unsigned long debug_access(struct vcpu *vcpu, unsigned long at, unsigned int len
 void debug_deliver(struct vcpu *vcpu, unsigned long dr6)
 {
 	vcpu->dr6 &= ~DR_TRAP_BITS;
-	vcpu->dr6 |= GUEST_DR6_FIXED_1 | (dr6 & GUEST_DR6_WRITABLE);
+	vcpu->dr6 |= debug_dr6_of(dr6);
 	if (vcpu->dr7 & DR7_GD) {
 		vcpu->dr7 &= ~DR7_GD;
 		debug_arm(vcpu);
@@ -178,7 +170,7 @@ int debug_set_dr(struct vcpu *vcpu, unsigned int nr, unsigned long value)
 	if (nr & 1)
 		set_dr7(vcpu, value);
 	else
-		vcpu->dr6 = (value & GUEST_DR6_WRITABLE) | GUEST_DR6_FIXED_1;
+		vcpu->dr6 = debug_dr6_of(value);
 	return 0;
 }
 
@@ -213,9 +205,8 @@ static void take_back(struct vcpu *vcpu)
 	get_debugreg(vcpu->dr6, 6);
 	vcpu->dr6 = debug_dr6_of(vcpu->dr6);
 	set_debugreg(DR6_RESERVED, 6);
-	if (dr7 == vcpu->armed_dr7)
-		lend(vcpu, false);
-	else
+	debug_lend(vcpu, false);
+	if (dr7 != vcpu->armed_dr7)
 		set_dr7(vcpu, dr7);
 }
 
@@ -243,15 +234,12 @@ void debug_switch_out(struct vcpu *vcpu)
  * debug_get() - KVM_GET_DEBUGREGS
  * @vcpu: loaded
  * @regs: filled in, zeroed by the caller
- *
- * Return: 0.
  */
-int debug_get(struct vcpu *vcpu, struct kvm_debugregs *regs)
+void debug_get(struct vcpu *vcpu, struct kvm_debugregs *regs)
 {
 	memcpy(regs->db, vcpu->dr, sizeof(regs->db));
 	regs->dr6 = vcpu->dr6;
 	regs->dr7 = vcpu->dr7;
-	return 0;
 }
 
 /**
@@ -266,7 +254,7 @@ int debug_set(struct vcpu *vcpu, const struct kvm_debugregs *regs)
 	if (regs->flags || upper_32_bits(regs->dr6) || upper_32_bits(regs->dr7))
 		return -EINVAL;
 	memcpy(vcpu->dr, regs->db, sizeof(vcpu->dr));
-	vcpu->dr6 = (regs->dr6 & GUEST_DR6_WRITABLE) | GUEST_DR6_FIXED_1;
+	vcpu->dr6 = debug_dr6_of(regs->dr6);
 	set_dr7(vcpu, regs->dr7);
 	return 0;
 }

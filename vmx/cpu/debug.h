@@ -5,9 +5,6 @@
 #ifndef KVMLET_VMX_CPU_DEBUG_H
 #define KVMLET_VMX_CPU_DEBUG_H
 
-#include <linux/bits.h>
-#include <linux/kvm.h>
-#include <linux/types.h>
 #include <linux/percpu.h>
 #include <asm/processor.h>
 #include <asm/debugreg.h>
@@ -27,7 +24,7 @@
 
 void debug_reset(struct vcpu *vcpu);
 void debug_arm(struct vcpu *vcpu);
-void debug_lend(struct vcpu *vcpu);
+void debug_lend(struct vcpu *vcpu, bool on);
 unsigned long debug_dr6_of(unsigned long conditions);
 unsigned long debug_access(struct vcpu *vcpu, unsigned long at, unsigned int len, u8 kinds);
 void debug_deliver(struct vcpu *vcpu, unsigned long dr6);
@@ -42,7 +39,7 @@ static inline bool debug_must_switch(const struct vcpu *vcpu)
 	return (vcpu->armed_dr7 & DR7_ARMED) || vcpu->dr_lent || hw_breakpoint_active();
 }
 
-int debug_get(struct vcpu *vcpu, struct kvm_debugregs *regs);
+void debug_get(struct vcpu *vcpu, struct kvm_debugregs *regs);
 int debug_set(struct vcpu *vcpu, const struct kvm_debugregs *regs);
 
 #endif

@@ -11,15 +11,10 @@
  * vcpu->mutex, vCPU loaded. SDM vol. 3B, 17.2 and 17.3; vol. 3C, 26.7.3 (pending debug exceptions).
  */
 #include <linux/sched.h>
-#include <linux/string.h>
 #include <asm/traps.h>
-#include <asm/vmx.h>
 #include "vmx/cpu/debug.h"
 #include "vmx/cpu/debugger.h"
-#include "vmx/cpu/event.h"
 #include "vmx/cpu/regs.h"
-#include "vmx/cpu/segment.h"
-#include "vmx/vcpu.h"
 
 #define INT3_BYTES	1
 
@@ -100,11 +95,10 @@ static void leave(struct vcpu *vcpu, u8 vector, unsigned long dr6)
  */
 static void begin_step(struct vcpu *vcpu)
 {
-	const u32 shadows = GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS;
 	u32 blocked = vmcs_read32(GUEST_INTERRUPTIBILITY_INFO);
 
 	vcpu_set_rflags(vcpu, vcpu_rflags(vcpu) | X86_EFLAGS_TF);
-	vmcs_write32(GUEST_INTERRUPTIBILITY_INFO, blocked & ~shadows);
+	vmcs_write32(GUEST_INTERRUPTIBILITY_INFO, blocked & ~EVENT_SHADOWS);
 	vmcs_writel(GUEST_PENDING_DBG_EXCEPTIONS,
 		    vmcs_readl(GUEST_PENDING_DBG_EXCEPTIONS) & ~DR6_BS);
 }

@@ -8,17 +8,13 @@
  * SDM vol. 3A, 6.9 (priorities), table 6-5 (double faults); vol. 3C, 26.6 and 27.2.4.
  */
 #include <linux/sched.h>
-#include <asm/debugreg.h>
 #include <asm/traps.h>
-#include <asm/vmx.h>
 #include "vmx/cpu/debug.h"
-#include "vmx/cpu/debugger.h"
 #include "vmx/cpu/event.h"
 #include "vmx/cpu/regs.h"
 #include "vmx/cpu/smm.h"
 #include "vmx/irqchip/irqchip.h"
 #include "vmx/trace.h"
-#include "vmx/vcpu.h"
 
 #define NMI_QUEUE_MAX	2
 
@@ -52,43 +48,34 @@ void event_reset(struct vcpu *vcpu)
 	vcpu->ev.user_vector = -1;
 }
 
-/* A second fault while the first was being delivered (SDM table 6-5). */
-static bool promote(struct vcpu *vcpu, u8 vector)
+/* While another one was being delivered. SDM table 6-5. */
+static noinline void queue_second(struct vcpu *vcpu, struct vcpu_exception exception)
 {
 	enum exception_class first = class_of(vcpu->ev.exception.vector);
-	enum exception_class second = class_of(vector);
+	enum exception_class second = class_of(exception.vector);
 
 	if (vcpu->ev.exception.vector == X86_TRAP_DF && second != CLASS_BENIGN) {
 		vcpu->ev.exception.injected = false;
 		vcpu_request(vcpu, REQ_TRIPLE_FAULT);
-		return true;
+		return;
 	}
-	if ((first != CLASS_CONTRIBUTORY || second != CLASS_CONTRIBUTORY) &&
-	    (first != CLASS_PAGE_FAULT || second == CLASS_BENIGN))
-		return false;
-	vcpu->ev.exception = (struct vcpu_exception) {
-		.pending = true, .vector = X86_TRAP_DF, .has_error = true,
-	};
-	return true;
+	if ((first == CLASS_CONTRIBUTORY && second == CLASS_CONTRIBUTORY) ||
+	    (first == CLASS_PAGE_FAULT && second != CLASS_BENIGN))
+		exception = (struct vcpu_exception) {
+			.pending = true, .vector = X86_TRAP_DF, .has_error = true,
+		};
+	vcpu->ev.exception = exception;
 }
 
-static void queue(struct vcpu *vcpu, u8 vector, bool has_error, u32 error)
+/* Inlined, since most of it is known there. */
+static __always_inline void queue(struct vcpu *vcpu, struct vcpu_exception exception)
 {
+	exception.pending = true;
 	vcpu_request(vcpu, REQ_EVENT);
-	if ((vcpu->ev.exception.pending || vcpu->ev.exception.injected) && promote(vcpu, vector))
-		return;
-	vcpu->ev.exception = (struct vcpu_exception) {
-		.pending = true, .vector = vector, .has_error = has_error, .error = error,
-	};
-}
-
-/* If it was not promoted. */
-static void set_payload(struct vcpu *vcpu, u8 vector, unsigned long payload)
-{
-	if (vcpu->ev.exception.vector != vector)
-		return;
-	vcpu->ev.exception.has_payload = true;
-	vcpu->ev.exception.payload = payload;
+	if (vcpu->ev.exception.pending || vcpu->ev.exception.injected)
+		queue_second(vcpu, exception);
+	else
+		vcpu->ev.exception = exception;
 }
 
 static void deliver_payload(struct vcpu *vcpu)
@@ -107,7 +94,7 @@ static void deliver_payload(struct vcpu *vcpu)
  */
 void event_exception(struct vcpu *vcpu, u8 vector)
 {
-	queue(vcpu, vector, false, 0);
+	queue(vcpu, (struct vcpu_exception) { .vector = vector });
 }
 
 /**
@@ -118,7 +105,9 @@ void event_exception(struct vcpu *vcpu, u8 vector)
  */
 void event_exception_error(struct vcpu *vcpu, u8 vector, u32 error)
 {
-	queue(vcpu, vector, true, error);
+	queue(vcpu, (struct vcpu_exception) {
+		.vector = vector, .has_error = true, .error = error
+	});
 }
 
 /**
@@ -129,11 +118,9 @@ void event_exception_error(struct vcpu *vcpu, u8 vector, u32 error)
  */
 void event_soft_exception(struct vcpu *vcpu, u8 vector, u8 insn_len)
 {
-	queue(vcpu, vector, false, 0);
-	if (vcpu->ev.exception.vector == vector) {
-		vcpu->ev.exception.soft = true;
-		vcpu->ev.exception.insn_len = insn_len;
-	}
+	queue(vcpu, (struct vcpu_exception) {
+		.vector = vector, .soft = true, .insn_len = insn_len
+	});
 }
 
 /**
@@ -144,8 +131,10 @@ void event_soft_exception(struct vcpu *vcpu, u8 vector, u8 insn_len)
  */
 void event_page_fault(struct vcpu *vcpu, unsigned long address, u32 error)
 {
-	queue(vcpu, X86_TRAP_PF, true, error);
-	set_payload(vcpu, X86_TRAP_PF, address);
+	queue(vcpu, (struct vcpu_exception) {
+		.vector = X86_TRAP_PF, .has_error = true, .error = error,
+		.has_payload = true, .payload = address
+	});
 }
 
 /**
@@ -168,8 +157,9 @@ void event_debug(struct vcpu *vcpu, unsigned long dr6)
 	/* One #DB tells of all that an instruction met. */
 	if (event_debug_pending(vcpu))
 		dr6 |= vcpu->ev.exception.payload;
-	queue(vcpu, X86_TRAP_DB, false, 0);
-	set_payload(vcpu, X86_TRAP_DB, dr6);
+	queue(vcpu, (struct vcpu_exception) {
+		.vector = X86_TRAP_DB, .has_payload = true, .payload = dr6
+	});
 	if (unlikely(vcpu->debugger.control))
 		vcpu_request(vcpu, REQ_DEBUG);
 }
@@ -227,7 +217,7 @@ u8 event_shadow(struct vcpu *vcpu)
  */
 void event_set_shadow(struct vcpu *vcpu, u8 shadow)
 {
-	u32 blocked = interruptibility(vcpu) & ~(GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS);
+	u32 blocked = interruptibility(vcpu) & ~EVENT_SHADOWS;
 
 	if (shadow & KVM_X86_SHADOW_INT_MOV_SS)
 		blocked |= GUEST_INTR_STATE_MOV_SS;
@@ -244,8 +234,7 @@ void event_set_shadow(struct vcpu *vcpu, u8 shadow)
  */
 bool event_interrupt_allowed(struct vcpu *vcpu)
 {
-	return (vcpu_rflags(vcpu) & X86_EFLAGS_IF) &&
-	       !(interruptibility(vcpu) & (GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS));
+	return (vcpu_rflags(vcpu) & X86_EFLAGS_IF) && !(interruptibility(vcpu) & EVENT_SHADOWS);
 }
 
 /**
@@ -256,8 +245,7 @@ bool event_interrupt_allowed(struct vcpu *vcpu)
  */
 bool event_nmi_allowed(struct vcpu *vcpu)
 {
-	return !(interruptibility(vcpu) & (GUEST_INTR_STATE_NMI | GUEST_INTR_STATE_STI |
-					   GUEST_INTR_STATE_MOV_SS));
+	return !(interruptibility(vcpu) & (GUEST_INTR_STATE_NMI | EVENT_SHADOWS));
 }
 
 /**
@@ -564,10 +552,8 @@ static noinline void get_exception(struct vcpu *vcpu, bool payload,
  *
  * What an instruction raises (INT n, INT3) is not shown, because its length is not: RIP is still
  * at the instruction.
- *
- * Return: 0.
  */
-int event_get(struct vcpu *vcpu, struct kvm_vcpu_events *events)
+void event_get(struct vcpu *vcpu, struct kvm_vcpu_events *events)
 {
 	u32 flags = READ_ONCE(vcpu->vm->event_flags), blocked;
 	int vector = event_interrupt_vector(vcpu);
@@ -593,7 +579,6 @@ int event_get(struct vcpu *vcpu, struct kvm_vcpu_events *events)
 		events->triple_fault.pending = test_bit(REQ_TRIPLE_FAULT, &vcpu->requests);
 	events->flags = KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SHADOW |
 			KVM_VCPUEVENT_VALID_SMM | flags;
-	return 0;
 }
 
 static bool events_valid(const struct vcpu *vcpu, const struct kvm_vcpu_events *events)

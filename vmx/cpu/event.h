@@ -9,8 +9,12 @@
 #include <linux/atomic.h>
 #include <linux/kvm.h>
 #include <linux/types.h>
+#include <asm/vmx.h>
 
 struct vcpu;
+
+/* Of the interruptibility: the instruction before blocks events for the next one. */
+#define EVENT_SHADOWS	(GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS)
 
 struct vcpu_exception {
 	bool pending;		/* to be delivered; DR6 and CR2 not written yet */
@@ -65,7 +69,7 @@ bool event_smi_allowed(const struct vcpu *vcpu);
 int event_interrupt_vector(struct vcpu *vcpu);
 int event_take_user(struct vcpu *vcpu);
 void event_set_interrupt(struct vcpu *vcpu, int vector);
-int event_get(struct vcpu *vcpu, struct kvm_vcpu_events *events);
+void event_get(struct vcpu *vcpu, struct kvm_vcpu_events *events);
 int event_set(struct vcpu *vcpu, const struct kvm_vcpu_events *events);
 
 #endif

@@ -5,14 +5,10 @@
  *
  * vcpu->mutex, vCPU loaded. SDM vol. 3A, 4.
  */
-#include <linux/string.h>
-#include "mmu/mmu.h"
 #include "mmu/walk.h"
-#include "vmx/cpu/cpuid.h"
 #include "vmx/cpu/cr.h"
 #include "vmx/cpu/linear.h"
 #include "vmx/cpu/regs.h"
-#include "vmx/vcpu.h"
 
 static int read_entry(void *ctx, u64 gpa, void *entry, size_t len)
 {
@@ -87,6 +83,19 @@ void linear_note_code(struct vcpu *vcpu, unsigned long rip, const u8 *bytes, uns
 }
 
 /**
+ * linear_code_stands() - is the code that the processor has just executed what was decoded there?
+ * @vcpu: loaded, in 64-bit mode
+ * @f: of its RIP
+ *
+ * That it may be fetched the processor has found. Context: interrupts may be off.
+ */
+bool linear_code_stands(struct vcpu *vcpu, const struct linear_fetch *f)
+{
+	return f->noted && f->efer == vcpu->efer && f->cr4 == (vcpu->cr4 & FETCH_CR4) &&
+	       f->cr3 == cr3_get(vcpu) && mmu_unchanged(&vcpu->vm->mmu, &f->watch);
+}
+
+/**
  * linear_same_code() - would a fetch, and its decoding, have the same result as the last one?
  * @vcpu: loaded, in 64-bit mode
  * @rip: where
@@ -94,15 +103,13 @@ void linear_note_code(struct vcpu *vcpu, unsigned long rip, const u8 *bytes, uns
  *
  * Code that accesses a device does so again and again. As long as the registers, the entries of
  * the guest's page tables (accessed bits included) and the code read the same, nothing that a
- * walk or the decoder would find can differ. May sleep.
+ * walk or the decoder would find can differ.
  */
 bool linear_same_code(struct vcpu *vcpu, unsigned long rip, unsigned int access)
 {
 	const struct linear_fetch *f = &vcpu->fetch[linear_place(rip)];
 
-	return f->noted && f->rip == rip && f->access == access && f->efer == vcpu->efer &&
-	       f->cr4 == (vcpu->cr4 & FETCH_CR4) && f->cr3 == cr3_get(vcpu) &&
-	       mmu_unchanged(&vcpu->vm->mmu, &f->watch);
+	return f->rip == rip && f->access == access && linear_code_stands(vcpu, f);
 }
 
 /**

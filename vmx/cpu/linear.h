@@ -30,6 +30,7 @@ static inline unsigned int linear_place(unsigned long rip)
 }
 
 void linear_note_code(struct vcpu *vcpu, unsigned long rip, const u8 *bytes, unsigned int len);
+bool linear_code_stands(struct vcpu *vcpu, const struct linear_fetch *f);
 bool linear_same_code(struct vcpu *vcpu, unsigned long rip, unsigned int access);
 int linear_to_gpa(struct vcpu *vcpu, unsigned long address, unsigned int access, gpa_t *gpa,
 		  u32 *error_code);

@@ -5,15 +5,9 @@
  *
  * vcpu->mutex, vCPU loaded. SDM vol. 3B, chapter 16.
  */
-#include <linux/kvm.h>
-#include <linux/nospec.h>
 #include <asm/mce.h>
-#include <asm/processor-flags.h>
 #include <asm/traps.h>
 #include "vmx/cpu/cr.h"
-#include "vmx/cpu/event.h"
-#include "vmx/cpu/mce.h"
-#include "vmx/vcpu.h"
 
 #define MCE_SUPPORTED	(MCG_CTL_P | MCG_SER_P)
 
@@ -23,13 +17,10 @@ enum { BANK_CTL, BANK_STATUS, BANK_ADDR, BANK_MISC, BANK_REGISTERS };
 /**
  * mce_supported() - KVM_X86_GET_MCE_CAP_SUPPORTED
  * @mcg_cap: the bits of IA32_MCG_CAP that mce_set_banks() takes besides the number of banks
- *
- * Return: 0.
  */
-int mce_supported(u64 *mcg_cap)
+void mce_supported(u64 *mcg_cap)
 {
 	*mcg_cap = MCE_SUPPORTED;
-	return 0;
 }
 
 /**

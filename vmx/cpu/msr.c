@@ -6,19 +6,14 @@
  * vcpu->mutex, vCPU loaded; what is constant after msr_init() has no lock. SDM vol. 4.
  */
 #include <linux/cache.h>
-#include <linux/kvm.h>
 #include <asm/cpufeature.h>
 #include <asm/kvm_para.h>
 #include <asm/mce.h>
 #include <asm/msr.h>
 #include <asm/nospec-branch.h>
-#include <asm/vmx.h>
-#include "vmx/clock/clock.h"
-#include "vmx/cpu/cpuid.h"
 #include "vmx/cpu/cr.h"
 #include "vmx/cpu/msr_table.h"
 #include "vmx/cpu/smm.h"
-#include "vmx/hw/switch.h"
 #include "vmx/irqchip/irqchip.h"
 #include "vmx/vcpu.h"
 

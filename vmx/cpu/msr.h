@@ -9,13 +9,14 @@
 
 #include "include/portable.h"
 
+struct kvm_x86_mce;
 struct vcpu;
 
 #define MSR_MC_BANKS	32	/* machine-check banks, of four registers each */
 #define MSR_MTRR_PAIRS	8	/* variable ranges */
 #define MSR_MTRR_FIXED	11
 #define MSR_SWITCHED	4	/* NR_SWITCHED_MSRS of vmx/hw/switch.h */
-#define MSR_LIST_MAX	255	/* of either index list */
+#define MSR_LIST_MAX	192	/* of either index list */
 
 /**
  * struct vcpu_msrs - values of MSRs (vcpu->mutex)
@@ -63,5 +64,10 @@ bool msr_known(struct vcpu *vcpu, u32 index);
 
 u32 msr_list(u32 *out, u16 flag);
 int msr_get_feature(u32 index, u64 *value);
+
+/* mce.c: machine checks */
+void mce_supported(u64 *mcg_cap);
+int mce_set_banks(struct vcpu *vcpu, u64 mcg_cap);
+int mce_report(struct vcpu *vcpu, const struct kvm_x86_mce *mce);
 
 #endif

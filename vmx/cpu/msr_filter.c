@@ -5,15 +5,12 @@
  *
  * vm->msr_filter is replaced as a whole: under vm->lock, and read under RCU. SDM vol. 4.
  */
-#include <linux/nospec.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
-#include <linux/string.h>
 #include <linux/uaccess.h>
 #include <asm/apicdef.h>
 #include "vmx/cpu/msr_filter.h"
 #include "vmx/vcpu.h"
-#include "vmx/vm.h"
 
 #define ACCESSES	(KVM_MSR_FILTER_READ | KVM_MSR_FILTER_WRITE)
 

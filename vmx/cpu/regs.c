@@ -4,12 +4,8 @@
  *
  * vcpu->mutex, vCPU loaded.
  */
-#include <linux/string.h>
 #include "vmx/cpu/cr.h"
-#include "vmx/cpu/event.h"
 #include "vmx/cpu/regs.h"
-#include "vmx/cpu/segment.h"
-#include "vmx/irqchip/irqchip.h"
 
 /* struct kvm_regs has another order than instructions. */
 #define EACH_GPR(X)								\
@@ -22,10 +18,8 @@
  * regs_get() - KVM_GET_REGS
  * @vcpu: loaded
  * @regs: filled in, all of it
- *
- * Return: 0.
  */
-int regs_get(struct vcpu *vcpu, struct kvm_regs *regs)
+void regs_get(struct vcpu *vcpu, struct kvm_regs *regs)
 {
 	vcpu_gpr(vcpu, GPR_RSP);
 #define GET(name, nr)	regs->name = vcpu->gpr[nr];
@@ -36,17 +30,14 @@ int regs_get(struct vcpu *vcpu, struct kvm_regs *regs)
 	/* A debugger's steps are not the guest's business, nor the monitor's. */
 	if (vcpu->debugger.control & KVM_GUESTDBG_SINGLESTEP)
 		regs->rflags &= ~X86_EFLAGS_TF;
-	return 0;
 }
 
 /**
  * regs_set() - KVM_SET_REGS; an exception on its way is dropped, as upstream does
  * @vcpu: loaded
  * @regs: new values
- *
- * Return: 0.
  */
-int regs_set(struct vcpu *vcpu, const struct kvm_regs *regs)
+void regs_set(struct vcpu *vcpu, const struct kvm_regs *regs)
 {
 #define SET(name, nr)	vcpu->gpr[nr] = regs->name;
 	EACH_GPR(SET)
@@ -57,7 +48,6 @@ int regs_set(struct vcpu *vcpu, const struct kvm_regs *regs)
 	vcpu->ev.exception.pending = false;
 	vcpu_request(vcpu, REQ_EVENT);
 	vcpu_request(vcpu, REQ_DEBUG);
-	return 0;
 }
 
 /* struct kvm_sregs names its segments; ours are numbered. */
@@ -97,34 +87,28 @@ static void get_common(struct vcpu *vcpu, struct kvm_sregs *sregs)
  * sregs_get() - KVM_GET_SREGS
  * @vcpu: loaded
  * @sregs: filled in, zeroed by the caller
- *
- * Return: 0.
  */
-int sregs_get(struct vcpu *vcpu, struct kvm_sregs *sregs)
+void sregs_get(struct vcpu *vcpu, struct kvm_sregs *sregs)
 {
 	int vector = event_interrupt_vector(vcpu);
 
 	get_common(vcpu, sregs);
 	if (vector >= 0)
 		__set_bit(vector, (unsigned long *)sregs->interrupt_bitmap);
-	return 0;
 }
 
 /**
  * sregs2_get() - KVM_GET_SREGS2: with the PDPTEs that the processor holds, which memory may not
  * @vcpu: loaded
  * @sregs: filled in, zeroed by the caller
- *
- * Return: 0.
  */
-int sregs2_get(struct vcpu *vcpu, struct kvm_sregs2 *sregs)
+void sregs2_get(struct vcpu *vcpu, struct kvm_sregs2 *sregs)
 {
 	get_common(vcpu, (struct kvm_sregs *)sregs);
 	if (cr_pae_paging(sregs->cr0, sregs->cr4, sregs->efer)) {
 		cr_get_pdptrs(sregs->pdptrs);
 		sregs->flags = KVM_SREGS2_FLAGS_PDPTRS_VALID;
 	}
-	return 0;
 }
 
 static void set_interrupt_bitmap(struct vcpu *vcpu, const struct kvm_sregs *sregs)

@@ -6,7 +6,6 @@
 #ifndef KVMLET_VMX_CPU_REGS_H
 #define KVMLET_VMX_CPU_REGS_H
 
-#include <linux/nospec.h>
 #include <asm/processor-flags.h>
 #include "vmx/vcpu.h"
 
@@ -102,11 +101,11 @@ static inline void regs_flush(struct vcpu *vcpu)
 	vcpu->vmcs->dirty = 0;
 }
 
-int regs_get(struct vcpu *vcpu, struct kvm_regs *regs);
-int regs_set(struct vcpu *vcpu, const struct kvm_regs *regs);
-int sregs_get(struct vcpu *vcpu, struct kvm_sregs *sregs);
+void regs_get(struct vcpu *vcpu, struct kvm_regs *regs);
+void regs_set(struct vcpu *vcpu, const struct kvm_regs *regs);
+void sregs_get(struct vcpu *vcpu, struct kvm_sregs *sregs);
 int sregs_set(struct vcpu *vcpu, const struct kvm_sregs *sregs);
-int sregs2_get(struct vcpu *vcpu, struct kvm_sregs2 *sregs);
+void sregs2_get(struct vcpu *vcpu, struct kvm_sregs2 *sregs);
 int sregs2_set(struct vcpu *vcpu, const struct kvm_sregs2 *sregs);
 
 #endif

@@ -5,15 +5,11 @@
  *
  * vcpu->mutex, vCPU loaded. SDM vol. 3A, table 9-1 and 8.4.
  */
-#include <linux/string.h>
-#include "vmx/cpu/cpuid.h"
+#include "vmx/cpu/cpuid_policy.h"
 #include "vmx/cpu/cr.h"
 #include "vmx/cpu/debug.h"
-#include "vmx/cpu/event.h"
-#include "vmx/cpu/msr.h"
 #include "vmx/cpu/regs.h"
 #include "vmx/cpu/reset.h"
-#include "vmx/cpu/segment.h"
 #include "vmx/irqchip/irqchip.h"
 
 #define RESET_CR0	(X86_CR0_CD | X86_CR0_NW | X86_CR0_ET)
@@ -24,22 +20,19 @@
 #define SYSTEM(t)	.limit = 0xffff, .type = (t), .present = 1
 
 static const struct kvm_segment reset_segments[NR_SEGMENTS] = {
-	[SEG_CS]	= { .base = 0xffff0000, .limit = 0xffff, .selector = 0xf000,
-			    .type = 11, .s = 1, .present = 1 },
-	[SEG_DS]	= { DATA },
-	[SEG_ES]	= { DATA },
-	[SEG_FS]	= { DATA },
-	[SEG_GS]	= { DATA },
-	[SEG_SS]	= { DATA },
-	[SEG_LDTR]	= { SYSTEM(2) },
-	[SEG_TR]	= { SYSTEM(11) },
+	[SEG_ES]		= { DATA },
+	[SEG_CS]		= { .base = 0xffff0000, .limit = 0xffff, .selector = 0xf000,
+				    .type = 11, .s = 1, .present = 1 },
+	[SEG_SS ... SEG_GS]	= { DATA },
+	[SEG_LDTR]		= { SYSTEM(2) },
+	[SEG_TR]		= { SYSTEM(11) },
 };
 
 static const struct kvm_dtable reset_dtable = { .base = 0, .limit = 0xffff };
 
 static void reset_registers(struct vcpu *vcpu)
 {
-	const struct kvm_cpuid_entry2 *leaf1 = cpuid_find(vcpu, 1, 0);
+	const struct kvm_cpuid_entry2 *leaf1 = cpuid_lookup(&vcpu->cpuid, 1, 0);
 	unsigned int i;
 
 	for (i = 0; i < NR_GPRS; i++)

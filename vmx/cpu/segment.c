@@ -6,12 +6,9 @@
  *
  * vcpu->mutex, vCPU loaded. SDM vol. 3C, 24.4.1 (fields), 26.3.1.2 (what an entry accepts).
  */
-#include <linux/nospec.h>
-#include <linux/string.h>
 #include "vmx/cpu/cr.h"
 #include "vmx/cpu/regs.h"
 #include "vmx/cpu/segment.h"
-#include "vmx/vcpu.h"
 
 /* Of the access rights, which are a descriptor's bits 40 to 55 and VMX_AR_UNUSABLE_MASK. */
 #define SEG_AR_AVL	BIT(12)
@@ -196,17 +193,6 @@ unsigned int segment_cpl(struct vcpu *vcpu)
 bool segment_cs_long(struct vcpu *vcpu)
 {
 	return (vcpu->efer & EFER_LMA) && (vmcs_read32(GUEST_CS_AR_BYTES) & VMX_AR_L_MASK);
-}
-
-/**
- * segment_cs_32() - is the default operand size 32 bits, outside 64-bit mode?
- * @vcpu: loaded
- *
- * Return: CS.D.
- */
-bool segment_cs_32(struct vcpu *vcpu)
-{
-	return vmcs_read32(GUEST_CS_AR_BYTES) & VMX_AR_DB_MASK;
 }
 
 /**

@@ -23,7 +23,6 @@ void dtable_get(struct vcpu *vcpu, bool idt, struct kvm_dtable *table);
 void dtable_set(struct vcpu *vcpu, bool idt, const struct kvm_dtable *table);
 unsigned int segment_cpl(struct vcpu *vcpu);
 bool segment_cs_long(struct vcpu *vcpu);
-bool segment_cs_32(struct vcpu *vcpu);
 void segment_fix_tr(struct vcpu *vcpu);
 
 #endif

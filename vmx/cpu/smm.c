@@ -11,14 +11,10 @@
  * vcpu->mutex, vCPU loaded; others add SMIs by vcpu_inject_smi(). SDM vol. 3C, ch. 34;
  * AMD64 Architecture Programmer's Manual vol. 2, 10.2 and 10.3.
  */
-#include <linux/string.h>
 #include <asm/traps.h>
-#include "vmx/cpu/cpuid_policy.h"
 #include "vmx/cpu/cr.h"
 #include "vmx/cpu/debug.h"
-#include "vmx/cpu/event.h"
 #include "vmx/cpu/regs.h"
-#include "vmx/cpu/segment.h"
 #include "vmx/cpu/smm.h"
 #include "vmx/exit/exit.h"
 #include "vmx/hw/controls.h"

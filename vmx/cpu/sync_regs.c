@@ -7,7 +7,6 @@
  *
  * vcpu->mutex, vCPU loaded.
  */
-#include <linux/string.h>
 #include "vmx/cpu/sync_regs.h"
 #include "vmx/ioctl.h"
 #include "vmx/vcpu.h"

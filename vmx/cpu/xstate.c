@@ -15,17 +15,13 @@
  */
 #include <linux/gfp.h>
 #include <linux/irqflags.h>
-#include <linux/kvm.h>
-#include <linux/nospec.h>
 #include <linux/sched.h>
-#include <linux/string.h>
 #include <linux/uaccess.h>
 #include <asm/fpu/api.h>
 #include <asm/fpu/xcr.h>
 #include <asm/fpu/xstate.h>
 #include <asm/msr.h>
 #include <asm/special_insns.h>
-#include "vmx/cpu/cpuid.h"
 #include "vmx/cpu/cpuid_policy.h"
 #include "vmx/cpu/xstate.h"
 #include "vmx/hw/fpregs.h"
@@ -237,10 +233,8 @@ int xstate_set_xcr0(struct vcpu *vcpu, u64 value)
  * xstate_get_fpu() - KVM_GET_FPU
  * @vcpu: its registers are not loaded
  * @fpu: filled in, all of it
- *
- * Return: 0.
  */
-int xstate_get_fpu(struct vcpu *vcpu, struct kvm_fpu *fpu)
+void xstate_get_fpu(struct vcpu *vcpu, struct kvm_fpu *fpu)
 {
 	const struct fxregs_state *fx = &vcpu->fpu.guest->i387;
 
@@ -251,7 +245,6 @@ int xstate_get_fpu(struct vcpu *vcpu, struct kvm_fpu *fpu)
 	fpu->pad2 = 0;
 	memcpy(fpu->fpr, fx->st_space, sizeof(fpu->fpr));
 	memcpy(fpu->xmm, fx->xmm_space, sizeof(fpu->xmm));
-	return 0;
 }
 
 /**
@@ -379,10 +372,12 @@ int xstate_set_xsave(struct vcpu *vcpu, const struct kvm_xsave *xsave)
  * @vcpu: loaded
  * @xcrs: filled in, zeroed by the caller
  *
- * Return: 0.
+ * Return: 0, or -EINVAL on a processor without XSAVE.
  */
 int xstate_get_xcrs(struct vcpu *vcpu, struct kvm_xcrs *xcrs)
 {
+	if (!host_xcr0)
+		return -EINVAL;
 	xcrs->nr_xcrs = 1;
 	xcrs->xcrs[0].xcr = XCR_XFEATURE_ENABLED_MASK;
 	xcrs->xcrs[0].value = vcpu->xcr0;
@@ -394,13 +389,13 @@ int xstate_get_xcrs(struct vcpu *vcpu, struct kvm_xcrs *xcrs)
  * @vcpu: loaded
  * @xcrs: only XCR0 is looked at; others are for processors to come
  *
- * Return: 0 or -EINVAL.
+ * Return: 0 or -EINVAL, as on a processor without XSAVE.
  */
 int xstate_set_xcrs(struct vcpu *vcpu, const struct kvm_xcrs *xcrs)
 {
 	u32 i;
 
-	if (xcrs->nr_xcrs > KVM_MAX_XCRS || xcrs->flags)
+	if (!host_xcr0 || xcrs->nr_xcrs > KVM_MAX_XCRS || xcrs->flags)
 		return -EINVAL;
 	for (i = 0; i < xcrs->nr_xcrs; i++)
 		if (xcrs->xcrs[i].xcr == XCR_XFEATURE_ENABLED_MASK)

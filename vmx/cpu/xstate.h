@@ -30,7 +30,7 @@ void xstate_put_fpu(struct vcpu *vcpu);
 void xstate_enter(struct vcpu *vcpu);
 void xstate_leave(struct vcpu *vcpu);
 int xstate_set_xcr0(struct vcpu *vcpu, u64 value);
-int xstate_get_fpu(struct vcpu *vcpu, struct kvm_fpu *fpu);
+void xstate_get_fpu(struct vcpu *vcpu, struct kvm_fpu *fpu);
 int xstate_set_fpu(struct vcpu *vcpu, const struct kvm_fpu *fpu);
 int xstate_get_xsave(struct vcpu *vcpu, struct kvm_xsave __user *xsave);
 int xstate_set_xsave(struct vcpu *vcpu, const struct kvm_xsave *xsave);

@@ -89,38 +89,19 @@ ALU_FN(alu_bts, a->dst |= test_bit_of(a))
 ALU_FN(alu_btr, a->dst &= ~test_bit_of(a))
 ALU_FN(alu_btc, a->dst ^= test_bit_of(a))
 
-/**
- * alu_inc() - INC: as ADD, but for CF
- * @a: operands and flags, changed to results
- */
-void alu_inc(struct alu *a)
+/* INC and DEC leave CF as it is. */
+static void count(struct alu *a, bool up)
 {
 	bool cf = a->rflags & X86_EFLAGS_CF;
 
-	add(a, 1, false);
+	a->src = 1;
+	if (up)
+		alu_add(a);
+	else
+		alu_sub(a);
 	set_flag(a, X86_EFLAGS_CF, cf);
 }
 
-/**
- * alu_dec() - DEC: as SUB, but for CF
- * @a: operands and flags, changed to results
- */
-void alu_dec(struct alu *a)
-{
-	bool cf = a->rflags & X86_EFLAGS_CF;
-
-	sub(a, 1, false);
-	set_flag(a, X86_EFLAGS_CF, cf);
-}
-
-/**
- * alu_neg() - NEG: 0 - x
- * @a: operands and flags, changed to results
- */
-void alu_neg(struct alu *a)
-{
-	u64 src = a->dst;
-
-	a->dst = 0;
-	sub(a, src, false);
-}
+ALU_FN(alu_inc, count(a, true))
+ALU_FN(alu_dec, count(a, false))
+ALU_FN(alu_neg, a->src = a->dst; a->dst = 0; alu_sub(a))

@@ -5,8 +5,6 @@
  */
 #include "vmx/emulate/insn.h"
 
-#define PAGE_BYTES	4096U
-
 #define VEX_VVVV	0x78
 #define VEX_L		BIT(2)
 

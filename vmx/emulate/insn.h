@@ -14,6 +14,15 @@ enum { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI };
 
 #define NONE	0xff	/* no register, no override */
 
+#define PAGE_BYTES	4096U
+
+/* Types of descriptors of code and data. */
+#define TYPE_CODE	BIT(3)
+#define TYPE_CONFORMING	BIT(2)	/* code */
+#define TYPE_DOWN	BIT(2)	/* data: expands down */
+#define TYPE_RW		BIT(1)	/* data: writable; code: readable */
+#define TYPE_ACCESSED	BIT(0)
+
 #define REX_B	BIT(0)
 #define REX_X	BIT(1)
 #define REX_R	BIT(2)
@@ -114,6 +123,7 @@ int emul_cmpxchg(struct emul *e);
 int emul_cmpxchg_pair(struct emul *e);
 
 /* stack.c */
+int emul_push(struct emul *e, unsigned int size, u64 value);
 int emul_push_mem(struct emul *e);
 int emul_pop_mem(struct emul *e);
 

@@ -5,11 +5,6 @@
  */
 #include "vmx/emulate/insn.h"
 
-/* Descriptor types, where S is set. */
-#define TYPE_CODE	BIT(3)
-#define TYPE_DOWN	BIT(2)	/* data: expands down */
-#define TYPE_RW		BIT(1)	/* data: writable; code: readable */
-
 /**
  * emul_raise() - end an instruction with a fault that has no error code
  * @e: executing

@@ -24,9 +24,13 @@
 
 #define TEST_ONLY	(OPF_READ | OPF_NOWRITE)
 
-/* 80 to 83: no flags of form here, the row that leads to the group says which immediate. */
-#define GROUP1(name, form, ...)							\
-static const struct emul_opcode name[8] = {					\
+/* Rows by ModRM.reg; rows for no prefix, 66H, F3H, F2H. */
+#define ROWS(n, ...)	(const struct emul_opcode[n]) { __VA_ARGS__ }
+#define GROUP(...)	{ .sub = ROWS(8, __VA_ARGS__), .flags = OPF_MODRM | OPF_GROUP }
+#define PREFIXED(...)	{ .sub = ROWS(4, __VA_ARGS__), .flags = OPF_MODRM | OPF_PREFIX }
+
+/* 80 to 83. */
+#define GROUP1(form, ...)	GROUP(						\
 	GENERIC(alu_add, RM, IMM, FLAGS((form) | OPF_READ | OPF_LOCK), __VA_ARGS__),	\
 	GENERIC(alu_or, RM, IMM, FLAGS((form) | OPF_READ | OPF_LOCK), __VA_ARGS__),	\
 	GENERIC(alu_adc, RM, IMM, FLAGS((form) | OPF_READ | OPF_LOCK), __VA_ARGS__),	\
@@ -34,17 +38,10 @@ static const struct emul_opcode name[8] = {					\
 	GENERIC(alu_and, RM, IMM, FLAGS((form) | OPF_READ | OPF_LOCK), __VA_ARGS__),	\
 	GENERIC(alu_sub, RM, IMM, FLAGS((form) | OPF_READ | OPF_LOCK), __VA_ARGS__),	\
 	GENERIC(alu_xor, RM, IMM, FLAGS((form) | OPF_READ | OPF_LOCK), __VA_ARGS__),	\
-	GENERIC(alu_sub, RM, IMM, FLAGS((form) | TEST_ONLY), __VA_ARGS__),		\
-}
-
-GROUP1(group_80, OPF_IMM8, BYTE);
-GROUP1(group_82, OPF_IMM8 | OPF_LEGACY, BYTE);
-GROUP1(group_81, OPF_IMM, .size = 0);
-GROUP1(group_83, OPF_IMM8, .size = 0);
+	GENERIC(alu_sub, RM, IMM, FLAGS((form) | TEST_ONLY), __VA_ARGS__))
 
 /* C0, C1, D0 to D3. */
-#define GROUP2(name, count, form, ...)						\
-static const struct emul_opcode name[8] = {					\
+#define GROUP2(count, form, ...)	GROUP(					\
 	GENERIC(alu_rol, RM, count, FLAGS((form) | OPF_READ), __VA_ARGS__),	\
 	GENERIC(alu_ror, RM, count, FLAGS((form) | OPF_READ), __VA_ARGS__),	\
 	GENERIC(alu_rcl, RM, count, FLAGS((form) | OPF_READ), __VA_ARGS__),	\
@@ -52,23 +49,9 @@ static const struct emul_opcode name[8] = {					\
 	GENERIC(alu_shl, RM, count, FLAGS((form) | OPF_READ), __VA_ARGS__),	\
 	GENERIC(alu_shr, RM, count, FLAGS((form) | OPF_READ), __VA_ARGS__),	\
 	GENERIC(alu_shl, RM, count, FLAGS((form) | OPF_READ), __VA_ARGS__),	\
-	GENERIC(alu_sar, RM, count, FLAGS((form) | OPF_READ), __VA_ARGS__),	\
-}
-
-GROUP2(group_c0, IMM, OPF_IMM8, BYTE);
-GROUP2(group_c1, IMM, OPF_IMM8, .size = 0);
-GROUP2(group_d0, ONE, 0, BYTE);
-GROUP2(group_d1, ONE, 0, .size = 0);
-GROUP2(group_d2, CL, 0, BYTE);
-GROUP2(group_d3, CL, 0, .size = 0);
+	GENERIC(alu_sar, RM, count, FLAGS((form) | OPF_READ), __VA_ARGS__))
 
 #define SSE(fn, bytes, ...)	EXEC(fn, .size = bytes, __VA_ARGS__)
-
-/* Rows by ModRM.reg; rows for no prefix, 66H, F3H, F2H. */
-#define ROWS(n, ...)	(const struct emul_opcode[n]) { __VA_ARGS__ }
-#define GROUP_OF(rows)	{ .sub = rows, .flags = OPF_MODRM | OPF_GROUP }
-#define GROUP(...)	GROUP_OF(ROWS(8, __VA_ARGS__))
-#define PREFIXED(...)	{ .sub = ROWS(4, __VA_ARGS__), .flags = OPF_MODRM | OPF_PREFIX }
 
 /* TEST, twice, NOT and NEG; INC and DEC. */
 #define UNARY_TEST(imm, bytes)							\
@@ -90,8 +73,8 @@ const struct emul_opcode emul_map0[256] = {
 	ARITH(0x38, alu_sub, TEST_ONLY, 0),
 	[0x63] = GENERIC(alu_movsx, REG, RM, .src_size = 4, FLAGS(OPF_MODRM | OPF_LONG)),
 	BOTH(0x6c, EXEC, emul_string, FLAGS(OPF_IO)), BOTH(0x6e, EXEC, emul_string, FLAGS(OPF_IO)),
-	[0x80] = GROUP_OF(group_80), [0x81] = GROUP_OF(group_81),
-	[0x82] = GROUP_OF(group_82), [0x83] = GROUP_OF(group_83),
+	[0x80] = GROUP1(OPF_IMM8, BYTE), [0x81] = GROUP1(OPF_IMM, .size = 0),
+	[0x82] = GROUP1(OPF_IMM8 | OPF_LEGACY, BYTE), [0x83] = GROUP1(OPF_IMM8, .size = 0),
 	BOTH(0x84, GENERIC, alu_and, RM, REG, FLAGS(OPF_MODRM | TEST_ONLY)),
 	BOTH(0x86, EXEC, emul_xchg, FLAGS(OPF_MODRM | OPF_LOCK | OPF_LOCKED)),
 	BOTH(0x88, GENERIC, alu_mov, RM, REG, FLAGS(OPF_MODRM)),
@@ -102,11 +85,11 @@ const struct emul_opcode emul_map0[256] = {
 	BOTH(0xa4, EXEC, emul_string), BOTH(0xa6, EXEC, emul_string),
 	BOTH(0xaa, EXEC, emul_string), BOTH(0xac, EXEC, emul_string),
 	BOTH(0xae, EXEC, emul_string),
-	[0xc0] = GROUP_OF(group_c0), [0xc1] = GROUP_OF(group_c1),
+	[0xc0] = GROUP2(IMM, OPF_IMM8, BYTE), [0xc1] = GROUP2(IMM, OPF_IMM8, .size = 0),
 	[0xc6] = GROUP([0] = GENERIC(alu_mov, RM, IMM, BYTE, FLAGS(OPF_IMM8))),
 	[0xc7] = GROUP([0] = GENERIC(alu_mov, RM, IMM, FLAGS(OPF_IMM))),
-	[0xd0] = GROUP_OF(group_d0), [0xd1] = GROUP_OF(group_d1),
-	[0xd2] = GROUP_OF(group_d2), [0xd3] = GROUP_OF(group_d3),
+	[0xd0] = GROUP2(ONE, 0, BYTE), [0xd1] = GROUP2(ONE, 0, .size = 0),
+	[0xd2] = GROUP2(CL, 0, BYTE), [0xd3] = GROUP2(CL, 0, .size = 0),
 	[0xf6] = GROUP(UNARY_TEST(OPF_IMM8, BYTE)), [0xf7] = GROUP(UNARY_TEST(OPF_IMM, .size = 0)),
 	[0xfe] = GROUP(INC_DEC(BYTE)),
 	[0xff] = GROUP(INC_DEC(.size = 0), [6] = EXEC(emul_push_mem, FLAGS(OPF_STACK))),

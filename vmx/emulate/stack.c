@@ -16,6 +16,27 @@ static unsigned int stack_bytes(struct emul *e)
 }
 
 /**
+ * emul_push() - push a value
+ * @e: executing
+ * @size: bytes of it
+ * @value: excess bits do not matter
+ *
+ * Return: as emul_ref_at(), emul_store().
+ */
+int emul_push(struct emul *e, unsigned int size, u64 value)
+{
+	unsigned int width = stack_bytes(e);
+	u64 sp = (e->ops->get_gpr(e, RSP) - size) & size_mask(width);
+	struct emul_ref ref;
+	int r = emul_ref_at(e, EMUL_SS, sp, size, EMUL_WRITE, &ref) ?:
+		emul_store(e, &ref, NULL, &value);
+
+	if (r == EMUL_OK)
+		emul_set_reg(e, RSP, width, sp);
+	return r;
+}
+
+/**
  * emul_push_mem() - PUSH r/m
  * @e: executing
  *
@@ -23,18 +44,11 @@ static unsigned int stack_bytes(struct emul *e)
  */
 int emul_push_mem(struct emul *e)
 {
-	unsigned int width = stack_bytes(e), size = e->insn.size;
-	u64 sp = (e->ops->get_gpr(e, RSP) - size) & size_mask(width);
 	struct emul_ref ref;
 	u64 value;
-	int r = emul_read_rm(e, size, 0, &ref, &value) ?:
-		emul_ref_at(e, EMUL_SS, sp, size, EMUL_WRITE, &ref) ?:
-		emul_store(e, &ref, NULL, &value);
 
-	if (r != EMUL_OK)
-		return r;
-	emul_set_reg(e, RSP, width, sp);
-	return emul_retire(e);
+	return emul_read_rm(e, e->insn.size, 0, &ref, &value) ?:
+	       emul_push(e, e->insn.size, value) ?: emul_retire(e);
 }
 
 /**

@@ -8,8 +8,6 @@
  */
 #include "vmx/emulate/insn.h"
 
-#define PAGE_BYTES	4096U
-
 /* One iteration of an instruction, and what it moved. */
 struct step {
 	int (*run)(struct emul *e, struct step *s);

@@ -22,14 +22,10 @@ struct tss {
 #define CELL_SEGMENT(t)	(CELL_GENERAL(t) + 8)
 #define TSS_T_FLAG	100	/* the byte that asks for #DB when the task begins */
 
-/* Types of descriptors: system's, code's, data's. */
+/* Types of system descriptors. */
 #define TYPE_LDT	2
 #define TYPE_BUSY	BIT(1)
 #define TYPE_WIDE	BIT(3)
-#define TYPE_CODE	BIT(3)
-#define TYPE_CONFORMING	BIT(2)
-#define TYPE_RW		BIT(1)
-#define TYPE_ACCESSED	BIT(0)
 
 /* No other bit of EFLAGS can be set. */
 #define TASK_FLAGS	0x3f7fd5
@@ -242,22 +238,10 @@ static int load_new(struct emul *e, struct emul_task *task, const struct tss *t,
 static int push_error(struct emul *e, const struct emul_task *task, unsigned int width)
 {
 	static const struct emul_opcode none;
-	struct kvm_segment ss;
-	struct emul_ref ref;
-	unsigned int stack;
-	u64 sp;
-	int r;
 
-	e->ops->get_segment(e, EMUL_SS, &ss);
-	stack = ss.db ? 4 : 2;
-	sp = (e->ops->get_gpr(e, RSP) - width) & size_mask(stack);
 	e->insn.op = &none;
 	e->insn.rex = 0;
-	r = emul_ref_at(e, EMUL_SS, sp, width, EMUL_WRITE, &ref) ?:
-	    emul_store(e, &ref, NULL, &task->error);
-	if (r == EMUL_OK)
-		emul_set_reg(e, RSP, stack, sp);
-	return r;
+	return emul_push(e, width, task->error);
 }
 
 static void lay_out(struct tss *t, const struct kvm_segment *tr)

@@ -5,7 +5,6 @@
 #include <asm/msr-index.h>
 #include "vmx/cpu/cpuid_policy.h"
 #include "vmx/cpu/regs.h"
-#include "vmx/cpu/segment.h"
 #include "vmx/exit/exit.h"
 
 static void answer(struct vcpu *vcpu, u32 eax, u32 ebx, u32 ecx, u32 edx)

@@ -2,11 +2,8 @@
 /*
  * MOV to and from control registers, CLTS, LMSW. SDM vol. 3D, table 27-3.
  */
-#include <asm/vmx.h>
-#include "uapi/kvmlet.h"
 #include "vmx/cpu/cr.h"
 #include "vmx/cpu/regs.h"
-#include "vmx/cpu/segment.h"
 #include "vmx/exit/exit.h"
 
 /* Exit qualification for control-register accesses. */
@@ -100,8 +97,7 @@ int exit_cr(struct vcpu *vcpu)
 	case CR_MOV_FROM:
 		return mov_from_cr(vcpu, CR_NUMBER(qual), CR_GPR(qual));
 	case CR_CLTS:
-		cr_clear_ts(vcpu);
-		return skip_instruction(vcpu);
+		return guest_cr0(vcpu, cr0_get(vcpu) & ~X86_CR0_TS);
 	default:
 		return lmsw(vcpu, CR_LMSW_SOURCE(qual));
 	}

@@ -3,18 +3,10 @@
  * MOV to and from debug registers. SDM vol. 3D, table 27-4; vol. 3B, 17.2.
  */
 #include <linux/sched.h>
-#include <asm/debugreg.h>
 #include "vmx/cpu/cr.h"
 #include "vmx/cpu/debug.h"
-#include "vmx/cpu/event.h"
 #include "vmx/cpu/regs.h"
-#include "vmx/cpu/segment.h"
 #include "vmx/exit/exit.h"
-
-/* Exit qualification for MOV DR. */
-#define DR_NUMBER(qual)		((qual) & 7)
-#define DR_IS_READ(qual)	((qual) & BIT(4))
-#define DR_GPR(qual)		(((qual) >> 8) & 15)
 
 static int read_dr(struct vcpu *vcpu, unsigned int dr, unsigned int gpr)
 {
@@ -50,7 +42,7 @@ static int write_dr(struct vcpu *vcpu, unsigned int dr, unsigned long value)
 int exit_dr(struct vcpu *vcpu)
 {
 	unsigned long qual = vmcs_readl(EXIT_QUALIFICATION);
-	unsigned int dr = DR_NUMBER(qual);
+	unsigned int dr = qual & DEBUG_REG_ACCESS_NUM, gpr = DEBUG_REG_ACCESS_REG(qual);
 
 	if ((dr == 4 || dr == 5) && (cr4_get(vcpu) & X86_CR4_DE))
 		return exit_undefined(vcpu);
@@ -61,10 +53,9 @@ int exit_dr(struct vcpu *vcpu)
 		return 1;
 	}
 	if (!vcpu->debugger.control) {
-		debug_lend(vcpu);
+		debug_lend(vcpu, true);
 		return 1;
 	}
-	if (DR_IS_READ(qual))
-		return read_dr(vcpu, dr, DR_GPR(qual));
-	return write_dr(vcpu, dr, vcpu_gpr(vcpu, DR_GPR(qual)));
+	return qual & TYPE_MOV_FROM_DR ? read_dr(vcpu, dr, gpr) :
+					 write_dr(vcpu, dr, vcpu_gpr(vcpu, gpr));
 }

@@ -9,7 +9,6 @@
 #define pr_fmt(fmt) "kvmlet: " fmt
 
 #include <linux/debugfs.h>
-#include <linux/kernel.h>
 #include <linux/module.h>
 #include <linux/printk.h>
 #include <linux/ratelimit.h>
@@ -17,12 +16,9 @@
 #include <linux/seq_file.h>
 #include <linux/spinlock.h>
 #include <asm/processor.h>
-#include "vmx/exit/entry.h"
 #include "vmx/exit/exit.h"
-#include "vmx/hw/enable.h"
 #include "vmx/hw/explain.h"
 #include "vmx/plant.h"
-#include "vmx/stats.h"
 #include "vmx/vcpu.h"
 
 #define LOGGED	8		/* findings that go to the log, at most */
@@ -32,13 +28,6 @@ static struct {
 	size_t length;
 	char text[4096];
 } last;
-
-static struct dentry *last_file;
-
-/* One explanation: how much of it may still go to the log. */
-struct account {
-	unsigned int may_log;
-};
 
 static __printf(1, 2) void note(const char *words, ...)
 {
@@ -55,16 +44,17 @@ static u64 read_field(void *context, u32 field)
 	return __vmcs_read(field);
 }
 
+/* @context: how many may still go to the log. */
 static void take_finding(void *context, const struct explain_finding *finding)
 {
-	struct account *account = context;
+	unsigned int *may_log = context;
 	char text[EXPLAIN_TEXT];
 
 	explain_text(finding, true, text, sizeof(text));
 	note("%s\n", text);
-	if (!account->may_log)
+	if (!*may_log)
 		return;
-	account->may_log--;
+	--*may_log;
 	explain_text(finding, false, text, sizeof(text));
 	pr_warn("VM entry failed: %s\n", text);
 }
@@ -79,10 +69,10 @@ static const char *kind_of(struct vcpu *vcpu, u64 reason)
 static void explain(struct vcpu *vcpu, u64 reason)
 {
 	static DEFINE_RATELIMIT_STATE(limit, DEFAULT_RATELIMIT_INTERVAL, 3);
-	struct account account = { .may_log = __ratelimit(&limit) ? LOGGED : 0 };
+	unsigned int may_log = __ratelimit(&limit) ? LOGGED : 0;
 	u32 widths = cpuid_eax(0x80000008);
 	const struct explain_source source = {
-		.read = read_field, .found = take_finding, .context = &account,
+		.read = read_field, .found = take_finding, .context = &may_log,
 		.caps = &vmx_caps, .physical_bits = widths, .linear_bits = widths >> 8,
 	};
 	/* An instruction that fails writes none. */
@@ -93,7 +83,7 @@ static void explain(struct vcpu *vcpu, u64 reason)
 	last.length = 0;
 	note("process %d, vCPU %u: reason %#llx (%s), qualification %#lx\n", current->tgid,
 	     vcpu->id, reason, kind_of(vcpu, reason), qualification);
-	if (account.may_log)
+	if (may_log)
 		pr_warn("vCPU %u: VM entry failed: reason %#llx (%s), qualification %#lx\n",
 			vcpu->id, reason, kind_of(vcpu, reason), qualification);
 	if (!explain_entry(&source))
@@ -134,21 +124,13 @@ DEFINE_SHOW_ATTRIBUTE(last);
 /**
  * entry_init() - make the files in debugfs, which the module can do without; after stats_init()
  *
+ * They go with their folder: stats_exit().
+ *
  * Return: 0.
  */
 int entry_init(void)
 {
-	last_file = debugfs_create_file("last-entry-failure", 0400, stats_folder, NULL,
-					&last_fops);
+	debugfs_create_file("last-entry-failure", 0400, stats_folder, NULL, &last_fops);
 	plant_init(stats_folder);
 	return 0;
-}
-
-/**
- * entry_exit() - undo entry_init()
- */
-void entry_exit(void)
-{
-	plant_exit();
-	debugfs_remove(last_file);
 }

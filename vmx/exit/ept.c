@@ -3,15 +3,10 @@
  * EPT violations: a page is mapped, or there is none and the access is emulated.
  * SDM vol. 3C, 28.2.3; vol. 3D, table 27-7.
  */
-#include <asm/vmx.h>
-#include "vmx/cpu/event.h"
+#include <linux/irqflags.h>
 #include "vmx/cpu/regs.h"
 #include "vmx/exit/exit.h"
-#include "vmx/exit/mmio.h"
 #include "vmx/trace.h"
-#include "vmx/vcpu.h"
-
-#define QUAL_NMI_UNBLOCKED	BIT(12)
 
 static bool event_interrupted(const struct vcpu *vcpu)
 {
@@ -45,13 +40,7 @@ int exit_pml_full(struct vcpu *vcpu)
 	return 1;
 }
 
-/**
- * exit_ept_violation() - the guest accessed what EPT does not map, or not so
- * @vcpu: loaded
- *
- * Return: see exit.h.
- */
-int exit_ept_violation(struct vcpu *vcpu)
+static noinline int violation(struct vcpu *vcpu)
 {
 	unsigned long qual = vmcs_readl(EXIT_QUALIFICATION);
 	gpa_t gpa = vmcs_read64(GUEST_PHYSICAL_ADDRESS);
@@ -76,4 +65,15 @@ int exit_ept_violation(struct vcpu *vcpu)
 	if (r == -ENOMEM || r == -EIO)
 		return r;
 	return exit_memory_fault(vcpu, gpa & PAGE_MASK, PAGE_SIZE);
+}
+
+/**
+ * exit_ept_violation() - the guest accessed what EPT does not map, or not so
+ * @vcpu: loaded
+ *
+ * Return: see exit.h.
+ */
+int exit_ept_violation(struct vcpu *vcpu)
+{
+	return irqs_disabled() ? store_at_once(vcpu) : violation(vcpu);
 }

@@ -5,18 +5,12 @@
  */
 #include <linux/sched.h>
 #include <asm/cpu.h>
-#include <asm/debugreg.h>
 #include <asm/traps.h>
-#include <asm/vmx.h>
 #include "vmx/cpu/cr.h"
 #include "vmx/cpu/debug.h"
-#include "vmx/cpu/debugger.h"
-#include "vmx/cpu/event.h"
 #include "vmx/cpu/regs.h"
-#include "vmx/cpu/segment.h"
 #include "vmx/cpu/smm.h"
 #include "vmx/exit/exit.h"
-#include "vmx/exit/mmio.h"
 
 /* Of VM-exit interruption information: the exit came in IRET, after it unblocked NMIs. */
 #define INTR_INFO_NMI_UNBLOCKED	BIT(12)
@@ -63,13 +57,12 @@ int exit_triple_fault(struct vcpu *vcpu)
  */
 static int debug_exception(struct vcpu *vcpu)
 {
-	const u32 shadows = GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS;
 	unsigned long dr6 = vmcs_readl(EXIT_QUALIFICATION);
 
 	if ((vcpu->exit_intr_info & INTR_INFO_INTR_TYPE_MASK) == INTR_TYPE_PRIV_SW_EXCEPTION)
 		skip_instruction(vcpu);
 	else if ((vcpu_rflags(vcpu) & X86_EFLAGS_TF) &&
-		 (vmcs_read32(GUEST_INTERRUPTIBILITY_INFO) & shadows))
+		 (vmcs_read32(GUEST_INTERRUPTIBILITY_INFO) & EVENT_SHADOWS))
 		vmcs_writel(GUEST_PENDING_DBG_EXCEPTIONS,
 			    vmcs_readl(GUEST_PENDING_DBG_EXCEPTIONS) | DR6_BS);
 	event_debug(vcpu, dr6 & (DR_TRAP_BITS | DR6_BS | DR6_BD | DR6_BT));

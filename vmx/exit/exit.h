@@ -26,8 +26,12 @@ int exit_handle_at_once(struct vcpu *vcpu);
 int exit_handle(struct vcpu *vcpu);
 const char *exit_name(u32 reason);
 
+/* entry.c: why an entry failed is read in debugfs. */
+int entry_init(void);
+
 /* What several handlers need. */
 int skip_instruction(struct vcpu *vcpu);
+int skip_bytes(struct vcpu *vcpu, unsigned int len);
 int raise_gp(struct vcpu *vcpu);
 int exit_memory_fault(struct vcpu *vcpu, u64 gpa, u64 size);
 int exit_emulation_error(struct vcpu *vcpu, const u8 *bytes, unsigned int nr);

@@ -3,15 +3,12 @@
  * I/O instructions: a controller in the kernel answers, or user space does. RIP stays at the
  * instruction until user space has answered. SDM vol. 3D, table 27-5.
  */
-#include <linux/string.h>
+#include <linux/irqflags.h>
 #include "vmx/cpu/debug.h"
-#include "vmx/cpu/event.h"
 #include "vmx/cpu/regs.h"
 #include "vmx/exit/exit.h"
-#include "vmx/exit/mmio.h"
 #include "vmx/irqchip/irqchip.h"
 #include "vmx/trace.h"
-#include "vmx/vcpu.h"
 
 /* Exit qualification for I/O instructions. */
 #define IO_SIZE(qual)		(((qual) & 7) + 1)
@@ -110,15 +107,18 @@ static noinline int out_here(struct vcpu *vcpu, unsigned long qual)
  * exit_io() - IN, OUT, INS, OUTS
  * @vcpu: loaded
  *
- * Return: 1, or 0 with KVM_EXIT_IO.
+ * Return: 1; 0 with KVM_EXIT_IO; EXIT_LATER.
  */
 int exit_io(struct vcpu *vcpu)
 {
 	unsigned long qual = vmcs_readl(EXIT_QUALIFICATION);
 
-	if (IO_IS_STRING(qual))
+	/* Debug registers that are lent still may hold breakpoints on ports. */
+	if (unlikely(IO_IS_STRING(qual) || vcpu->dr_lent) && irqs_disabled())
+		return EXIT_LATER;
+	if (unlikely(IO_IS_STRING(qual)))
 		return mmio_emulate(vcpu);
-	if (!vm_has_ports(vcpu->vm))
+	if (!READ_ONCE(vcpu->vm->has_ports))
 		return to_user(vcpu, qual);
 	return IO_IS_IN(qual) ? in_here(vcpu, qual) : out_here(vcpu, qual);
 }

@@ -6,11 +6,7 @@
 #include <linux/kvm_para.h>
 #include <linux/sched.h>
 #include <asm/traps.h>
-#include "vmx/cpu/cr.h"
-#include "vmx/cpu/event.h"
 #include "vmx/cpu/regs.h"
-#include "vmx/cpu/segment.h"
-#include "vmx/cpu/xstate.h"
 #include "vmx/exit/exit.h"
 
 /**

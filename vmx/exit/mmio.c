@@ -116,6 +116,7 @@ static int device_write(struct vcpu *vcpu, gpa_t gpa, const void *data, unsigned
 	memcpy(part.data, data, len);
 	if (irqchip_mmio(vcpu, gpa, len, part.data, true)) {
 		trace_mmio(vcpu, true, gpa, len, part.data);
+		store_note(vcpu, gpa);
 		return EMUL_OK;
 	}
 	if (m->nr_writes == MMIO_MAX_PARTS)
@@ -629,6 +630,7 @@ static int decode(struct vcpu *vcpu)
 		emul_decoded(e, known);
 		return EMUL_OK;
 	}
+	vcpu->mmio.stores[linear_place(rip)].page = 0;
 	emul_init(e, &emul_ops, vcpu, mode, cpl);
 	r = emul_decode(e);
 	/* Code that may be in two pages was fetched in two pieces. */

@@ -14,6 +14,9 @@
 
 struct vcpu;
 
+/* Of an EPT violation's exit qualification: an IRET that it ended had unblocked NMIs. */
+#define QUAL_NMI_UNBLOCKED	BIT(12)
+
 #define MMIO_MAX_PARTS	4	/* an operand of 16 bytes across a page, 8 bytes an exit */
 
 struct mmio_part {
@@ -30,9 +33,19 @@ struct mmio_pio {
 	u16 count;
 };
 
+/* MOV to [@base + @disp] in @page, @len bytes long: see store.c. */
+struct known_store {
+	gpa_t page;			/* 0: not known */
+	u64 disp, value;		/* registers are added, and taken, if there are some */
+	u8 base, source;		/* registers, or NR_GPRS */
+	u8 size, len;			/* bytes that are written, and of the instruction */
+};
+
 struct mmio_state {
 	struct emul emul;
 	struct emul_insn known[LINEAR_FETCHES];		/* decoded from vcpu->fetch */
+	bool knows_stores;				/* there is one, or was */
+	struct known_store stores[LINEAR_FETCHES];	/* what those are, if they are that */
 	struct mmio_part reads[MMIO_MAX_PARTS];		/* answered, in order of the access */
 	struct mmio_part writes[MMIO_MAX_PARTS];	/* to be handed out */
 	u8 nr_reads, next_read;				/* answered; used by this replay */
@@ -44,6 +57,10 @@ struct mmio_state {
 	unsigned long linear;				/* page that was accessed, */
 	gpa_t gpa;					/* and where it is */
 };
+
+/* Stores to a controller of ours or an eventfd (store.c). */
+void store_note(struct vcpu *vcpu, gpa_t gpa);
+int store_at_once(struct vcpu *vcpu);
 
 int mmio_emulate(struct vcpu *vcpu);
 bool mmio_is_rsm(struct vcpu *vcpu);

@@ -4,10 +4,8 @@
  * user space's business if it asked for it (KVM_CAP_X86_USER_SPACE_MSR). SDM vol. 3C, 25.1.3.
  */
 #include <linux/irqflags.h>
-#include <linux/string.h>
 #include <asm/apicdef.h>
 #include <asm/msr-index.h>
-#include "vmx/cpu/msr.h"
 #include "vmx/cpu/msr_filter.h"
 #include "vmx/cpu/regs.h"
 #include "vmx/exit/exit.h"

@@ -12,9 +12,10 @@
  * for a CPL it comes after the exit. VECTORING: may come while an event is being delivered,
  * which must then be delivered again.
  * IRQS_OFF: handled and entered again without turning interrupts on; an interrupt that waits
- * ends the next entry at once. Such a handler does not sleep, touches no guest memory, and
- * leaves XCR0, XSS, CR4 and the debug registers alone; or it returns EXIT_LATER, having done
- * nothing, and is called again with interrupts on.
+ * ends the next entry at once. Such a handler does not sleep, reads guest memory only where it
+ * is present, and leaves XCR0, XSS, CR4 and the debug registers alone; or it returns EXIT_LATER,
+ * having done nothing, and is called again with interrupts on, and with an event that the exit
+ * interrupted taken back (VECTORING).
  */
 #ifndef KVMLET_VMX_EXIT_REASONS_H
 #define KVMLET_VMX_EXIT_REASONS_H
@@ -53,7 +54,7 @@
 	X(27, VMON,                exit_undefined,     0)         /* always: no VMX in a guest */ \
 	X(28, CR_ACCESS,           exit_cr,            0)         /* CR8; bits of CR0, CR4 */ \
 	X(29, DR_ACCESS,           exit_dr,            0)         /* the first; all if debugged */ \
-	X(30, IO_INSTRUCTION,      exit_io,            0)         /* always */ \
+	X(30, IO_INSTRUCTION,      exit_io,            IRQS_OFF)  /* always */ \
 	X(31, MSR_READ,            exit_rdmsr,         IRQS_OFF)  /* MSRs that are not passed */ \
 	X(32, MSR_WRITE,           exit_wrmsr,         IRQS_OFF)  /* MSRs that are not passed */ \
 	X(33, INVALID_STATE,       exit_entry_failed,  0)         /* guest state breaks a rule */ \
@@ -68,7 +69,7 @@
 	X(45, EOI_INDUCED,         exit_unexpected,    0)         /* off */ \
 	X(46, GDTR_IDTR,           exit_unexpected,    0)         /* off */ \
 	X(47, LDTR_TR,             exit_unexpected,    0)         /* off */ \
-	X(48, EPT_VIOLATION,       exit_ept_violation, VECTORING) /* memory EPT does not map */ \
+	X(48, EPT_VIOLATION,       exit_ept_violation, VECTORING | IRQS_OFF) /* none mapped */ \
 	X(49, EPT_MISCONFIG,       exit_unexpected,    VECTORING) /* no entry of ours is wrong */ \
 	X(50, INVEPT,              exit_undefined,     0)         /* always: no VMX in a guest */ \
 	X(51, RDTSCP,              exit_unexpected,    0)         /* off: the TSC has an offset */ \

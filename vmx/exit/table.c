@@ -7,24 +7,16 @@
  */
 #define pr_fmt(fmt) "kvmlet: " fmt
 
-#include <linux/kernel.h>
-#include <linux/nospec.h>
 #include <linux/printk.h>
 #include <asm/traps.h>
 #include "uapi/kvmlet.h"
 #include "vmx/cpu/debug.h"
-#include "vmx/cpu/event.h"
 #include "vmx/cpu/regs.h"
-#include "vmx/cpu/segment.h"
-#include "vmx/exit/entry.h"
 #include "vmx/exit/exit.h"
 #include "vmx/hw/caps.h"
-#include "vmx/vcpu.h"
 
 #define VECTORING	BIT(0)
 #define IRQS_OFF	BIT(1)
-
-#define SHADOWS		(GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS)
 
 struct exit_row {
 	const char *name;
@@ -68,11 +60,13 @@ const char *exit_name(u32 reason)
 	return row ? row->name : "unknown";
 }
 
-static int internal_error(struct vcpu *vcpu, u32 suberror)
+/* User space may write to the run page meanwhile: it is never read back here. */
+static int internal_error(struct vcpu *vcpu, u32 suberror, const u64 *data, unsigned int nr)
 {
 	vcpu->run->exit_reason = KVM_EXIT_INTERNAL_ERROR;
 	vcpu->run->internal.suberror = suberror;
-	vcpu->run->internal.ndata = 0;
+	vcpu->run->internal.ndata = nr;
+	memcpy(vcpu->run->internal.data, data, nr * sizeof(*data));
 	return 0;
 }
 
@@ -82,14 +76,12 @@ static int internal_error(struct vcpu *vcpu, u32 suberror)
  *
  * Data: the full exit reason, the CPU. Return: 0.
  */
-int exit_unexpected(struct vcpu *vcpu)
+noinline int exit_unexpected(struct vcpu *vcpu)
 {
-	int r = internal_error(vcpu, KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON);
+	const u64 data[] = { vcpu->exit_reason, vcpu->cpu };
 
-	vcpu->run->internal.ndata = 2;
-	vcpu->run->internal.data[0] = vcpu->exit_reason;
-	vcpu->run->internal.data[1] = vcpu->cpu;
-	return r;
+	return internal_error(vcpu, KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON, data,
+			      ARRAY_SIZE(data));
 }
 
 /**
@@ -102,16 +94,12 @@ int exit_unexpected(struct vcpu *vcpu)
  */
 int exit_delivery_error(struct vcpu *vcpu)
 {
-	int r = internal_error(vcpu, KVM_INTERNAL_ERROR_DELIVERY_EV);
+	const u64 data[] = {
+		vmcs_read32(IDT_VECTORING_INFO_FIELD), vcpu->exit_reason,
+		vmcs_readl(EXIT_QUALIFICATION), vmcs_read64(GUEST_PHYSICAL_ADDRESS), vcpu->cpu,
+	};
 
-	/* User space may write to the run page meanwhile: it is never read back here. */
-	vcpu->run->internal.ndata = 5;
-	vcpu->run->internal.data[0] = vmcs_read32(IDT_VECTORING_INFO_FIELD);
-	vcpu->run->internal.data[1] = vcpu->exit_reason;
-	vcpu->run->internal.data[2] = vmcs_readl(EXIT_QUALIFICATION);
-	vcpu->run->internal.data[3] = vmcs_read64(GUEST_PHYSICAL_ADDRESS);
-	vcpu->run->internal.data[4] = vcpu->cpu;
-	return r;
+	return internal_error(vcpu, KVM_INTERNAL_ERROR_DELIVERY_EV, data, ARRAY_SIZE(data));
 }
 
 /**
@@ -211,7 +199,8 @@ int exit_handle_at_once(struct vcpu *vcpu)
 		return EXIT_LATER;
 	reason = array_index_nospec(reason, ARRAY_SIZE(exit_table));
 	vcpu->stats.exits[reason]++;
-	if (!(exit_table[reason].traits & IRQS_OFF))
+	/* Spinlocks may sleep there; those of eventfds, say. */
+	if (IS_ENABLED(CONFIG_PREEMPT_RT) || !(exit_table[reason].traits & IRQS_OFF))
 		return EXIT_LATER;
 	return exit_table[reason].handler(vcpu);
 }
@@ -243,8 +232,8 @@ static noinline int skip_carefully(struct vcpu *vcpu, u32 blocked)
 
 	if (rip != (u32)rip && !segment_cs_long(vcpu))
 		vcpu_set_rip(vcpu, (u32)rip);
-	if (blocked & SHADOWS)
-		vmcs_write32(GUEST_INTERRUPTIBILITY_INFO, blocked & ~SHADOWS);
+	if (blocked & EVENT_SHADOWS)
+		vmcs_write32(GUEST_INTERRUPTIBILITY_INFO, blocked & ~EVENT_SHADOWS);
 	vcpu_set_rflags(vcpu, vcpu_rflags(vcpu) & ~X86_EFLAGS_RF);
 	if (vcpu_rflags(vcpu) & X86_EFLAGS_TF)
 		event_debug(vcpu, DR6_BS);
@@ -252,24 +241,36 @@ static noinline int skip_carefully(struct vcpu *vcpu, u32 blocked)
 }
 
 /**
- * skip_instruction() - the instruction that exited is done
+ * skip_bytes() - an instruction that the processor has not measured is done
  * @vcpu: loaded
+ * @len: its bytes
  *
  * Ends a shadow of STI or MOV SS, clears RFLAGS.RF, and raises the trap of TF. Return: 1.
  */
-int skip_instruction(struct vcpu *vcpu)
+int skip_bytes(struct vcpu *vcpu, unsigned int len)
 {
 	u32 blocked = vmcs_read32(GUEST_INTERRUPTIBILITY_INFO);
 	unsigned long old = vcpu_rip(vcpu);
-	unsigned long rip = old + vmcs_read32(VM_EXIT_INSTRUCTION_LEN);
+	unsigned long rip = old + len;
 
 	/* As vcpu_set_rip(), where it has been read. */
 	vcpu->rip = rip;
 	vcpu->vmcs->dirty |= VMCS_CACHED_RIP;
-	if (unlikely(((old ^ rip) & BIT_ULL(32)) || (blocked & SHADOWS) ||
+	if (unlikely(((old ^ rip) & BIT_ULL(32)) || (blocked & EVENT_SHADOWS) ||
 		     (vcpu_rflags(vcpu) & (X86_EFLAGS_TF | X86_EFLAGS_RF))))
 		return skip_carefully(vcpu, blocked);
 	return 1;
+}
+
+/**
+ * skip_instruction() - the instruction that exited is done
+ * @vcpu: loaded
+ *
+ * See skip_bytes(). Return: 1.
+ */
+int skip_instruction(struct vcpu *vcpu)
+{
+	return skip_bytes(vcpu, vmcs_read32(VM_EXIT_INSTRUCTION_LEN));
 }
 
 /**

@@ -3,12 +3,9 @@
  * Task switches: what caused one, and what becomes of an event whose handler is a task. The
  * switch itself is vmx/emulate/task.c's. SDM vol. 3C, 25.4.2; vol. 3D, table 27-2.
  */
-#include <asm/vmx.h>
 #include "vmx/cpu/debug.h"
-#include "vmx/cpu/event.h"
 #include "vmx/cpu/regs.h"
 #include "vmx/exit/exit.h"
-#include "vmx/exit/mmio.h"
 
 #define TASK_SOURCE(qual)	((qual) >> 30 & 3)
 #define DR7_LOCAL		0x155UL		/* L0 to L3, LE */

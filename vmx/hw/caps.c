@@ -14,9 +14,9 @@ const struct vmx_msr_info vmx_msr_info[VMX_MSR_COUNT] = {
 };
 
 const struct caps_row caps_table[VMX_CAP_COUNT] = {
-#define CAPS_ROW(id, _word, where, _need, _name, _gives, _costs)			\
+#define CAPS_ROW(id, _word, where, _need, _name, _costs)				\
 	[VMX_CAP_##id] = {								\
-		.name = _name, .gives = _gives, .costs = _costs, .word = CAPS_##_word,	\
+		.name = _name, .costs = _costs, .word = CAPS_##_word,			\
 		.bit = CAPS_WHERE_##id & 0xff, .width = CAPS_WHERE_##id >> 8 & 0xff,	\
 		.expect = CAPS_WHERE_##id >> 16, .need = CAPS_##_need,			\
 	},
@@ -272,10 +272,7 @@ static void compute(const struct vmx_msrs *m, struct vmx_caps *caps)
 	caps->cr4_fixed0 = msr_value(m, VMX_MSR_CR4_FIXED0);
 	caps->cr4_fixed1 = msr_value(m, VMX_MSR_CR4_FIXED1);
 	caps->revision = caps_field(m, VMX_CAP_REVISION);
-	caps->vmcs_size = caps_field(m, VMX_CAP_VMCS_SIZE);
 	caps->cr3_targets = caps_field(m, VMX_CAP_CR3_TARGETS);
-	caps->msr_list_max = 512 * (caps_field(m, VMX_CAP_MSR_LIST) + 1);
-	caps->timer_shift = caps_field(m, VMX_CAP_TIMER_RATE);
 }
 
 static void count_missing(const struct vmx_msrs *m, struct caps_reason *why)

@@ -67,7 +67,7 @@ enum caps_need {
 };
 
 enum vmx_cap {
-#define CAPS_ROW(id, word, where, need, name, gives, costs)	VMX_CAP_##id,
+#define CAPS_ROW(id, word, where, need, name, costs)	VMX_CAP_##id,
 #include "vmx/hw/caps_table.h"
 	VMX_CAP_COUNT
 };
@@ -81,15 +81,14 @@ enum vmx_cap {
 #define CAPS_F_IS(lo, width, value)	CAPS_WHERE(lo, width, value)
 
 enum caps_where {
-#define CAPS_ROW(id, word, where, need, name, gives, costs)	CAPS_WHERE_##id = where,
+#define CAPS_ROW(id, word, where, need, name, costs)	CAPS_WHERE_##id = where,
 #include "vmx/hw/caps_table.h"
 };
 
 /* One bit, or a field of several; there if it equals @expect (CAPS_ANY: if it is not zero). */
 struct caps_row {
 	const char *name;
-	const char *gives;
-	const char *costs;	/* of its absence; empty if kvmlet does not use it */
+	const char *costs;	/* of its absence, if it is required, else empty */
 	u8 word;
 	u8 bit;
 	u8 width;
@@ -124,10 +123,7 @@ extern const unsigned int caps_nr_pairs;
  * @cr4_fixed0:	CR4 bits that must be 1 in VMX operation
  * @cr4_fixed1:	CR4 bits that may be 1
  * @revision:	VMCS revision identifier, the first word of VMXON region and VMCS
- * @vmcs_size:	bytes of a VMXON region or VMCS, at most 4096
- * @timer_shift: the preemption timer counts down once in 2^shift TSC ticks
  * @cr3_targets: number of CR3-target values
- * @msr_list_max: recommended maximum of entries in an MSR load or store area
  */
 struct vmx_caps {
 	u64 has[(VMX_CAP_COUNT + 63) / 64];
@@ -137,10 +133,7 @@ struct vmx_caps {
 	u64 proc3;
 	u64 cr0_fixed0, cr0_fixed1, cr4_fixed0, cr4_fixed1;
 	u32 revision;
-	u16 vmcs_size;
 	u16 cr3_targets;
-	u16 msr_list_max;
-	u8 timer_shift;
 };
 
 /* Bytes that hold every verdict in words (a very long list of losses ends in "..."). */

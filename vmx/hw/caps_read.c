@@ -5,7 +5,6 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
-#include <linux/errno.h>
 #include <linux/printk.h>
 #include <linux/smp.h>
 #include <asm/msr.h>

@@ -37,7 +37,7 @@ static const u32 passed_through[] = {
 #define PAUSE_WINDOW	4096
 
 #define X2APIC_TPR	(APIC_BASE_MSR + (APIC_TASKPRI >> 4))
-#define BITMAPS_ORDER	2	/* the pages below, one after the other */
+#define BITMAPS_BYTES	(3 * PAGE_SIZE)	/* of those below, one after the other */
 
 /* One lets those through, one also an x2APIC's TPR; one, for a guest with a filter, none. */
 static unsigned long *msr_bitmap, *msr_bitmap_x2apic, *msr_bitmap_none;
@@ -63,12 +63,12 @@ int controls_init(void)
 {
 	unsigned int i;
 
-	msr_bitmap = (void *)__get_free_pages(GFP_KERNEL, BITMAPS_ORDER);
+	msr_bitmap = alloc_pages_exact(BITMAPS_BYTES, GFP_KERNEL);
 	if (!msr_bitmap)
 		return -ENOMEM;
 	msr_bitmap_x2apic = msr_bitmap + PAGE_SIZE / sizeof(long);
 	msr_bitmap_none = msr_bitmap_x2apic + PAGE_SIZE / sizeof(long);
-	memset(msr_bitmap, 0xff, PAGE_SIZE << BITMAPS_ORDER);
+	memset(msr_bitmap, 0xff, BITMAPS_BYTES);
 	for (i = 0; i < ARRAY_SIZE(passed_through); i++) {
 		allow(msr_bitmap, passed_through[i], false);
 		allow(msr_bitmap, passed_through[i], true);
@@ -86,7 +86,7 @@ int controls_init(void)
  */
 void controls_exit(void)
 {
-	free_pages((unsigned long)msr_bitmap, BITMAPS_ORDER);
+	free_pages_exact(msr_bitmap, BITMAPS_BYTES);
 }
 
 /**

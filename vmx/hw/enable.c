@@ -211,10 +211,8 @@ static void free_vmxon_regions(void)
 {
 	int cpu;
 
-	for_each_possible_cpu(cpu) {
+	for_each_possible_cpu(cpu)
 		free_page((unsigned long)per_cpu(vmxon_region, cpu));
-		per_cpu(vmxon_region, cpu) = NULL;
-	}
 }
 
 static int alloc_vmxon_regions(void)

@@ -122,24 +122,14 @@ static void check_msr_areas(struct explain *e)
 	}
 }
 
-static bool eptp_type_valid(const struct explain *e, u64 eptp)
-{
-	switch (eptp & 7) {
-	case 0:
-		return explain_can(e, VMX_CAP_EPT_UC);
-	case 6:
-		return explain_can(e, VMX_CAP_EPT_WB);
-	}
-	return false;
-}
-
 static void check_eptp(struct explain *e)
 {
 	u64 eptp = explain_get(e, EPT_POINTER), reserved = 0xf00;
 	const struct explain_field field = FIELD(EPT_POINTER);
-	unsigned int levels = (eptp >> 3 & 7) + 1;
+	unsigned int type = eptp & 7, levels = (eptp >> 3 & 7) + 1;
 
-	explain_rule(e, eptp_type_valid(e, eptp), field,
+	explain_rule(e, type == 0 ? explain_can(e, VMX_CAP_EPT_UC) :
+		     type == 6 && explain_can(e, VMX_CAP_EPT_WB), field,
 		     "bits 2:0 must be a memory type of IA32_VMX_EPT_VPID_CAP");
 	explain_rule(e, levels == 4 || (levels == 5 && explain_can(e, VMX_CAP_EPT_WALK_5)), field,
 		     "bits 5:3 must be a page-walk length minus 1");

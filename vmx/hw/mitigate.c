@@ -12,13 +12,11 @@
 #include <linux/mm.h>
 #include <linux/moduleparam.h>
 #include <linux/percpu.h>
-#include <linux/string.h>
 #include <asm/cpufeature.h>
 #include <asm/hardirq.h>
 #include <asm/msr.h>
 #include <asm/nospec-branch.h>
 #include <asm/processor.h>
-#include <asm/vmx.h>
 #include "vmx/compat.h"
 #include "vmx/hw/mitigate.h"
 #include "vmx/vcpu.h"

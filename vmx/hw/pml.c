@@ -9,9 +9,6 @@
 #include <linux/gfp.h>
 #include <linux/io.h>
 #include <linux/moduleparam.h>
-#include <asm/vmx.h>
-#include "vmx/hw/controls.h"
-#include "vmx/hw/enable.h"
 #include "vmx/hw/pml.h"
 #include "vmx/vcpu.h"
 

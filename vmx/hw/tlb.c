@@ -8,9 +8,7 @@
 #include <linux/bitmap.h>
 #include <linux/spinlock.h>
 #include <asm/asm.h>
-#include <asm/vmx.h>
 #include "vmx/hw/controls.h"
-#include "vmx/hw/enable.h"
 #include "vmx/hw/tlb.h"
 #include "vmx/vcpu.h"
 

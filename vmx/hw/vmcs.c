@@ -12,10 +12,8 @@
 #include <linux/percpu.h>
 #include <linux/printk.h>
 #include <linux/smp.h>
-#include <linux/string.h>
 #include <asm/io.h>
 #include <asm/nospec-branch.h>
-#include "vmx/hw/enable.h"
 #include "vmx/hw/vmcs.h"
 
 static DEFINE_PER_CPU(struct list_head, active_vmcs);
@@ -95,7 +93,6 @@ void vmcs_free(struct vmcs_state *vmcs)
 		return;
 	vmcs_clear(vmcs);
 	free_page((unsigned long)vmcs->region);
-	vmcs->region = NULL;
 }
 
 /**

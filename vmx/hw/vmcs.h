@@ -7,12 +7,9 @@
 #ifndef KVMLET_VMX_HW_VMCS_H
 #define KVMLET_VMX_HW_VMCS_H
 
-#include <linux/bits.h>
 #include <linux/bug.h>
-#include <linux/build_bug.h>
 #include <linux/list.h>
 #include <linux/percpu.h>
-#include <linux/types.h>
 #include <asm/asm.h>
 #include <asm/vmx.h>
 #include "vmx/compat.h"
@@ -33,14 +30,12 @@ enum vmcs_cached {
 	VMCS_CACHED_RIP		= BIT(0),
 	VMCS_CACHED_RSP		= BIT(1),
 	VMCS_CACHED_RFLAGS	= BIT(2),
-	VMCS_CACHED_QUAL	= BIT(3),
-	VMCS_CACHED_CR0		= BIT(4),
+	VMCS_CACHED_CR0		= BIT(3),
+	VMCS_CACHED_CR3		= BIT(4),
 	VMCS_CACHED_CR4		= BIT(5),
 	VMCS_CACHED_SS		= BIT(6),
-	VMCS_CACHED_SHADOW	= BIT(7),
-	VMCS_CACHED_GDTR	= BIT(8),
-	VMCS_CACHED_IDTR	= BIT(9),
-	VMCS_CACHED_CR3		= BIT(10),
+	VMCS_CACHED_GDTR	= BIT(7),
+	VMCS_CACHED_IDTR	= BIT(8),
 };
 
 /* One segment register, SEG_*, all four fields. */

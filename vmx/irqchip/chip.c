@@ -6,6 +6,7 @@
  * vm->lock guards creation; each controller has its own lock.
  */
 #include <linux/slab.h>
+#include "vmx/coalesced.h"
 #include "vmx/cpu/event.h"
 #include "vmx/irqchip/internal.h"
 
@@ -34,6 +35,7 @@ int irqchip_create(struct vm *vm)
 		return -ENOMEM;
 	}
 	vm->pic = pic;
+	WRITE_ONCE(vm->has_ports, true);
 	vm->ioapic = ioapic;
 	rcu_assign_pointer(vm->routes, routes);
 	/* Who sees the mode sees the controllers. */
@@ -69,6 +71,7 @@ int irqchip_split(struct vm *vm, u64 pins)
  */
 void irqchip_destroy(struct vm *vm)
 {
+	pit_destroy(vm);
 	kvfree(rcu_dereference_protected(vm->routes, true));
 	kfree(vm->ioapic);
 	kfree(vm->pic);
@@ -119,13 +122,33 @@ int irqchip_set(struct vm *vm, const struct kvm_irqchip *chip)
  * @data: read or written, all of it
  * @write: OUT
  *
- * Return: false if no controller is there, and no eventfd; so always unless vm_has_ports().
+ * Return: false if no controller is there, no eventfd and no zone; so always unless
+ * vm->has_ports.
  */
 bool irqchip_pio(struct vcpu *vcpu, u16 port, unsigned int len, void *data, bool write)
 {
+	struct pit *pit = READ_ONCE(vcpu->vm->pit);
+
 	if (vcpu->vm->pic && pic_has_port(port))
 		return pic_io(vcpu, port, len, data, write);
-	return write && ioeventfd_write(vcpu->vm, IO_PORTS, port, len, data);
+	if (pit && pit_io(pit, port, len, data, write))
+		return true;
+	return write && (ioeventfd_write(vcpu->vm, IO_PORTS, port, len, data) ||
+			 coalesced_write(vcpu->vm, true, port, len, data));
+}
+
+static bool eventfd_mmio(struct vcpu *vcpu, gpa_t gpa, unsigned int len, void *data, bool write)
+{
+	return write && (ioeventfd_write(vcpu->vm, IO_MEMORY, gpa, len, data) ||
+			 coalesced_write(vcpu->vm, false, gpa, len, data));
+}
+
+static noinline bool controllers_mmio(struct vcpu *vcpu, gpa_t gpa, unsigned int len, void *data,
+				      bool write)
+{
+	return lapic_mmio(vcpu->lapic, gpa, len, data, write) ||
+	       (vcpu->vm->ioapic && ioapic_mmio(vcpu, gpa, len, data, write)) ||
+	       eventfd_mmio(vcpu, gpa, len, data, write);
 }
 
 /**
@@ -136,14 +159,12 @@ bool irqchip_pio(struct vcpu *vcpu, u16 port, unsigned int len, void *data, bool
  * @data: read or written, all of it
  * @write: a store
  *
- * Return: false if no controller is there, and no eventfd.
+ * Return: false if no controller is there, no eventfd and no zone.
  */
 bool irqchip_mmio(struct vcpu *vcpu, gpa_t gpa, unsigned int len, void *data, bool write)
 {
-	if ((vcpu->lapic && lapic_mmio(vcpu->lapic, gpa, len, data, write)) ||
-	    (vcpu->vm->ioapic && ioapic_mmio(vcpu, gpa, len, data, write)))
-		return true;
-	return write && ioeventfd_write(vcpu->vm, IO_MEMORY, gpa, len, data);
+	return vcpu->lapic ? controllers_mmio(vcpu, gpa, len, data, write) :
+			     eventfd_mmio(vcpu, gpa, len, data, write);
 }
 
 static bool extint_waits(struct vcpu *vcpu)

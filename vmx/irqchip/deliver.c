@@ -14,12 +14,13 @@
 #define MSI_HINT		BIT(3)
 #define MSI_LOGICAL		BIT(2)
 
+/* In xAPIC mode, where a processor starts, one whose id has no room there must be reached, too. */
 static bool is_for(const struct apic_msg *msg, const struct lapic *lapic)
 {
 	int mode = READ_ONCE(lapic->mode);
-	u32 id = lapic_get(lapic, APIC_ID);
+	u32 id = lapic->vcpu->id;
 	struct match_target target = {
-		.id	= mode == LAPIC_X2APIC ? id : id >> 24,
+		.id	= mode == LAPIC_X2APIC || id > 0xff ? id : lapic_get(lapic, APIC_ID) >> 24,
 		.ldr	= lapic_get(lapic, APIC_LDR),
 		.dfr	= lapic_get(lapic, APIC_DFR),
 		.x2apic	= mode == LAPIC_X2APIC,

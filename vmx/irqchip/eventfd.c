@@ -111,6 +111,7 @@ static int add_io(struct vm *vm, struct ioeventfd **e)
 		return -ENOSPC;
 	hlist_add_head_rcu(&(*e)->link, head);
 	WRITE_ONCE(vm->eventfds.nr_io, vm->eventfds.nr_io + 1);
+	WRITE_ONCE(vm->has_ports, true);
 	*e = NULL;
 	return 0;
 }
@@ -187,8 +188,9 @@ static noinline bool matches(const struct ioeventfd *e, unsigned int len, const 
 static bool is_for(const struct ioeventfd *e, u32 space, u64 addr, unsigned int len,
 		   const void *data)
 {
-	return e->addr == addr && e->space == space && (!e->len || e->len == len) &&
-	       (e->any || matches(e, len, data));
+	if (e->addr != addr || e->space != space || (e->len && e->len != len))
+		return false;
+	return likely(e->any) || matches(e, len, data);
 }
 
 /**
@@ -210,10 +212,10 @@ bool ioeventfd_write(struct vm *vm, u32 space, u64 addr, unsigned int len, const
 		return false;
 	rcu_read_lock();
 	hlist_for_each_entry_rcu(e, bucket(vm, addr), link) {
-		found = is_for(e, space, addr, len, data);
-		if (!found)
+		if (!is_for(e, space, addr, len, data))
 			continue;
 		compat_eventfd_signal(e->ctx);
+		found = true;
 		break;
 	}
 	rcu_read_unlock();
@@ -290,7 +292,7 @@ static void unlink(struct vm *vm, struct irqfd *f)
 	eventfd_ctx_remove_wait_queue(f->ctx, &f->wait, &count);
 	list_del_rcu(&f->link);
 	vm->eventfds.nr_irq--;
-	WRITE_ONCE(vm->eventfds.nr_resample, vm->eventfds.nr_resample - !!f->resample);
+	atomic_sub(!!f->resample, &vm->eventfds.ears);
 	let_go(f);
 }
 
@@ -327,7 +329,7 @@ static int add_irq(struct vm *vm, struct irqfd *f, struct file *file)
 	if (vm->eventfds.nr_irq == MOST)
 		return -ENOSPC;
 	vm->eventfds.nr_irq++;
-	WRITE_ONCE(vm->eventfds.nr_resample, vm->eventfds.nr_resample + !!f->resample);
+	atomic_add(!!f->resample, &vm->eventfds.ears);
 	list_add_tail_rcu(&f->link, &vm->eventfds.irq);
 	init_waitqueue_func_entry(&f->wait, signalled);
 	init_poll_funcptr(&f->poll, listen);
@@ -406,7 +408,7 @@ int irqfd_set(struct vm *vm, const struct kvm_irqfd *args)
 
 /**
  * irqfd_ended() - the guest has ended an interrupt: its resampled lines fall, and who raises
- * them looks whether they have to rise again
+ * them looks whether they have to rise again; the 8254's next may come
  * @vm: any
  * @ioapic: the input is the IO-APIC's, else the 8259s'
  * @pin: the input
@@ -425,6 +427,8 @@ void irqfd_ended(struct vm *vm, bool ioapic, unsigned int pin)
 	list_for_each_entry_rcu(f, &vm->eventfds.irq, link)
 		if (f->resample && irqchip_leads_to(vm, f->gsi, ioapic, pin))
 			compat_eventfd_signal(f->resample);
+	if (READ_ONCE(vm->pit) && irqchip_leads_to(vm, PIT_GSI, ioapic, pin))
+		pit_hear_end(vm->pit);
 	rcu_read_unlock();
 }
 

@@ -6,6 +6,7 @@
 #ifndef KVMLET_VMX_IRQCHIP_EVENTFD_H
 #define KVMLET_VMX_IRQCHIP_EVENTFD_H
 
+#include <linux/atomic.h>
 #include <linux/kvm.h>
 #include <linux/list.h>
 #include <linux/types.h>
@@ -20,12 +21,14 @@ struct vm;
  * @irq:	irqfds; read under RCU, too
  * @nr_io:	how many, read by anybody
  * @nr_irq:	how many
- * @nr_resample: how many of these have a resamplefd, read by anybody
+ * @ears:	who hears of each interrupt's end: how many of these, those with a resamplefd, and
+ *		the 8254 while it waits for its own; atomic
  */
 struct vm_eventfds {
 	struct hlist_head io[IOEVENTFD_BUCKETS];
 	struct list_head irq;
-	unsigned int nr_io, nr_irq, nr_resample;
+	unsigned int nr_io, nr_irq;
+	atomic_t ears;
 };
 
 /* The space of an ioeventfd's address, by its flags. No guest here writes to that of CCW. */
@@ -39,6 +42,6 @@ bool ioeventfd_write(struct vm *vm, u32 space, u64 addr, unsigned int len, const
 int irqfd_set(struct vm *vm, const struct kvm_irqfd *args);
 void irqfd_ended(struct vm *vm, bool ioapic, unsigned int pin);
 
-#define irqfd_resamples(vm)	(READ_ONCE((vm)->eventfds.nr_resample) != 0)
+#define irqfd_resamples(vm)	(atomic_read(&(vm)->eventfds.ears) != 0)
 
 #endif

@@ -6,8 +6,8 @@
  *   (c) constant after creation
  *   (v) the vCPU's thread (vcpu->mutex); others may read it, and get an old value or a new one
  *   (a) anybody, atomic
- *   (p) pic->lock        (o) ioapic->lock
- * Nothing is called with one of the two locks held but the posting of interrupts to LAPICs,
+ *   (p) pic->lock        (o) ioapic->lock        (t) pit->lock
+ * Nothing is called with one of the three locks held but the posting of interrupts to LAPICs,
  * which takes no lock. vCPUs are kicked after it was released.
  */
 #ifndef KVMLET_VMX_IRQCHIP_INTERNAL_H
@@ -22,6 +22,7 @@
 #include "vmx/irqchip/lapic_logic.h"
 #include "vmx/irqchip/match.h"
 #include "vmx/irqchip/pic.h"
+#include "vmx/irqchip/pit.h"
 #include "vmx/vcpu.h"
 #include "vmx/vm.h"
 
@@ -80,6 +81,25 @@ struct pic {
 	struct line_levels wires;
 	struct pic_pair pair;
 };
+
+/**
+ * struct pit - the 8254
+ * @lock:	(t)
+ * @vm:		whose interrupt it raises (c)
+ * @speaker:	port 0x61 is its own (c)
+ * @hears:	it is counted in vm_eventfds.ears (t)
+ * @timer:	set for @chip.due (t)
+ * @chip:	its state (t)
+ */
+struct pit {
+	raw_spinlock_t lock;
+	struct vm *vm;
+	bool speaker, hears;
+	struct hrtimer timer;
+	struct pit_chip chip;
+};
+
+#define PIT_GSI		0
 
 #define IOAPIC_PINS	KVM_IOAPIC_NUM_PINS
 
@@ -179,6 +199,11 @@ int pic_take(struct vcpu *vcpu);
 bool pic_io(struct vcpu *vcpu, u16 port, unsigned int len, u8 *data, bool write);
 void pic_get(struct vm *vm, unsigned int chip, struct kvm_pic_state *state);
 void pic_set(struct vm *vm, unsigned int chip, const struct kvm_pic_state *state);
+
+/* pit_chip.c */
+void pit_hear_end(struct pit *pit);
+void pit_destroy(struct vm *vm);
+bool pit_io(struct pit *pit, u16 port, unsigned int len, u8 *data, bool write);
 
 /* ioapic.c */
 struct ioapic *ioapic_create(void);

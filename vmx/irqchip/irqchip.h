@@ -33,6 +33,11 @@ int irqchip_set_line(struct vm *vm, enum line_source source, u32 gsi, bool level
 int irqchip_set_routes(struct vm *vm, struct kvm_irq_routing __user *user);
 int irqchip_signal_msi(struct vm *vm, const struct kvm_msi *msi);
 
+/* The 8254 (pit_chip.c). */
+int pit_create(struct vm *vm, u32 flags);
+int pit_state(struct vm *vm, struct kvm_pit_channel_state *channels, u32 *pit_flags, bool set);
+int pit_set_reinject(struct vm *vm, const struct kvm_reinject_control __user *user);
+
 /* What a guest accesses (chip.c). False: no controller is there, and no eventfd. */
 bool irqchip_pio(struct vcpu *vcpu, u16 port, unsigned int len, void *data, bool write);
 bool irqchip_mmio(struct vcpu *vcpu, gpa_t gpa, unsigned int len, void *data, bool write);

@@ -19,6 +19,10 @@ for driver in kvmlet kvm; do
 	shows '^Linux guest .* Debian .* x86_64 GNU/Linux' "$driver: uname -a is Debian's"
 	shows '^Hypervisor vendor: +KVM' "$driver: the guest sees KVM"
 	shows '^(kvm-clock|tsc)' "$driver: its clock is kvm-clock, or a TSC that it trusts"
+	shows '^/dev/vda +[0-9]' "$driver: its root is on the disk"
+	[ "$(echo "$output" | tr -d '\r' | sed -n '/^host:.*debugfs/,$p' |
+		grep -c '^written by the guest, which runs on [0-9]')" = 1 ]
+	check $? "$driver: the host finds the file that the guest has left there"
 	shows '^Mem: +[0-9]+ ' "$driver: a command at its prompt answers"
 done
 tap_end

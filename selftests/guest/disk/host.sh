@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0
 # In the lab: makes two images, boots the guest of `init` with them, which is saved when it asks for
 # it, restores it, and shows what is in the first image.
-# host.sh DEVICE WORD...: a WORD is a run and goes to the guest's command line.
+# host.sh DEVICE WORD...: a WORD is a run and goes to the guest's command line. The first one is
+# traced, from where the guest is restored.
 device=$1
 shift
+trace=--trace=/trace
 
 # piece N: 64 KiB of the image
 piece()
@@ -14,15 +16,23 @@ piece()
 
 for word; do
 	echo "host: run $word"
+	case $word in
+	legacy) io=io=thread ;;
+	*) io=io=uring ;;
+	esac
 	dd if=/dev/zero bs=64k count=32 2>/dev/null | tr '\0' 'x' > /disk.img
 	{ echo "second disk"; head -c 4084 /dev/zero; } > /second.img
 	kvmlet run --device "$device" --kernel /vmlinux --initrd /guest.cpio --mem 128M \
-		--append "$(cat /cmdline) $word" --disk /disk.img --disk /second.img,ro \
+		--append "$(cat /cmdline) $word" --disk "/disk.img,$io" --disk /second.img,ro \
 		--save /saved
 	echo "host: saved, status $?"
-	kvmlet run --device "$device" --restore /saved --disk /disk.img --disk /second.img,ro
+	kvmlet run --device "$device" --restore /saved --disk "/disk.img,$io" \
+		--disk /second.img,ro $trace
 	echo "host: status $?"
 	rm -f /saved
+	[ -z "$trace" ] || grep -E '^ *[0-9]+ (disk0|  )' /trace |
+		awk '/disk0: a write/ && n++ { exit } { print "trace:" $0 }'
+	trace=
 	rm -rf /found
 	mkdir /found
 	tar xf /disk.img -C /found
