@@ -471,9 +471,10 @@ static void fresh(void)
  */
 static void fresh_after_tick(void)
 {
-	uint64_t last, now = guest_rdtsc();
+	uint64_t last, now;
 
 	fresh();
+	now = guest_rdtsc();
 	do {
 		last = now;
 		now = guest_rdtsc();
