@@ -21,14 +21,6 @@ OVER_TOTAL = {
 }
 
 
-# Over WORST by a few instructions, and for now skipped with the number.
-OVER_WORST = {
-    "mmio-eventfd": "the instruction is looked at; upstream skips it by an undefined length",
-    "wrmsr-adjust": "a TSC that may be scaled",
-    "dr7": "two exits, of which one lends the registers",
-}
-
-
 def pairs(result):
     """[(class, kvmlet's row, upstream's)] of those that both have and that are compared."""
     ours, theirs = (result.rows[d] for d in DRIVERS)
@@ -49,12 +41,8 @@ def check_ratios(result, case):
 
 def check_worst(found, case):
     over = sorted(((r, k) for k, r in found.items() if r > WORST), reverse=True)
-    name = f"costs at most {WORST} of upstream's"
-    case(not {k for _r, k in over} - set(OVER_WORST), f"each other class {name}",
-         [f"{key}: {r:.2f}" for r, key in over if key not in OVER_WORST])
-    for ratio, key in over:
-        if key in OVER_WORST:
-            case(None, f"{key} {name}", f"{ratio:.3f}: {OVER_WORST[key]}")
+    case(not over, f"each class costs at most {WORST} of upstream's",
+         [f"{key}: {r:.3f}" for r, key in over])
 
 
 def check_life(result, case):

@@ -154,7 +154,7 @@ void tsc_write_adjust(struct vcpu *vcpu, u64 value, bool host)
 	u64 change = value - vcpu->clock.tsc_adjust;
 
 	vcpu->clock.tsc_adjust = value;
-	if (!host)
+	if (change && !host)
 		move_tsc(vcpu, change);
 }
 

@@ -184,7 +184,9 @@ void debug_switch_in(struct vcpu *vcpu)
 {
 	const unsigned long *dr = debugger_has_them(vcpu) ? vcpu->debugger.dr : vcpu->dr;
 
-	set_debugreg(0, 7);
+	/* After an exit DR7 arms nothing; before the first it may be the host's. */
+	if (hw_breakpoint_active())
+		set_debugreg(0, 7);
 	if (!(vcpu->armed_dr7 & DR7_ARMED) && !vcpu->dr_lent)
 		return;
 	set_debugreg(dr[0], 0);

@@ -6,7 +6,6 @@
  * vm->lock guards creation; each controller has its own lock.
  */
 #include <linux/slab.h>
-#include "vmx/coalesced.h"
 #include "vmx/cpu/event.h"
 #include "vmx/irqchip/internal.h"
 
@@ -133,14 +132,7 @@ bool irqchip_pio(struct vcpu *vcpu, u16 port, unsigned int len, void *data, bool
 		return pic_io(vcpu, port, len, data, write);
 	if (pit && pit_io(pit, port, len, data, write))
 		return true;
-	return write && (ioeventfd_write(vcpu->vm, IO_PORTS, port, len, data) ||
-			 coalesced_write(vcpu->vm, true, port, len, data));
-}
-
-static bool eventfd_mmio(struct vcpu *vcpu, gpa_t gpa, unsigned int len, void *data, bool write)
-{
-	return write && (ioeventfd_write(vcpu->vm, IO_MEMORY, gpa, len, data) ||
-			 coalesced_write(vcpu->vm, false, gpa, len, data));
+	return write && post_write(vcpu->vm, IO_PORTS, port, len, data);
 }
 
 static noinline bool controllers_mmio(struct vcpu *vcpu, gpa_t gpa, unsigned int len, void *data,
@@ -148,7 +140,7 @@ static noinline bool controllers_mmio(struct vcpu *vcpu, gpa_t gpa, unsigned int
 {
 	return lapic_mmio(vcpu->lapic, gpa, len, data, write) ||
 	       (vcpu->vm->ioapic && ioapic_mmio(vcpu, gpa, len, data, write)) ||
-	       eventfd_mmio(vcpu, gpa, len, data, write);
+	       (write && post_write(vcpu->vm, IO_MEMORY, gpa, len, data));
 }
 
 /**
@@ -163,8 +155,9 @@ static noinline bool controllers_mmio(struct vcpu *vcpu, gpa_t gpa, unsigned int
  */
 bool irqchip_mmio(struct vcpu *vcpu, gpa_t gpa, unsigned int len, void *data, bool write)
 {
-	return vcpu->lapic ? controllers_mmio(vcpu, gpa, len, data, write) :
-			     eventfd_mmio(vcpu, gpa, len, data, write);
+	if (vcpu->lapic)
+		return controllers_mmio(vcpu, gpa, len, data, write);
+	return write && post_write(vcpu->vm, IO_MEMORY, gpa, len, data);
 }
 
 static bool extint_waits(struct vcpu *vcpu)

@@ -13,6 +13,7 @@
 #include <linux/hash.h>
 #include <linux/poll.h>
 #include <linux/slab.h>
+#include "vmx/coalesced.h"
 #include "vmx/compat.h"
 #include "vmx/irqchip/eventfd.h"
 #include "vmx/irqchip/internal.h"
@@ -194,32 +195,31 @@ static bool is_for(const struct ioeventfd *e, u32 space, u64 addr, unsigned int 
 }
 
 /**
- * ioeventfd_write() - a guest writes: signal the eventfd that it is for
+ * post_write() - a guest writes: signal the eventfd that it is for, or keep it in a zone
  * @vm: any
  * @space: of @addr, IO_*
  * @addr: any
  * @len: 1 to 8 bytes
  * @data: what is written
  *
- * Return: false if there is none. Context: any.
+ * Return: false if there is neither. Context: any.
  */
-bool ioeventfd_write(struct vm *vm, u32 space, u64 addr, unsigned int len, const void *data)
+bool post_write(struct vm *vm, u32 space, u64 addr, unsigned int len, const void *data)
 {
 	const struct ioeventfd *e;
-	bool found = false;
 
 	if (likely(!READ_ONCE(vm->eventfds.nr_io)))
-		return false;
+		return coalesced_write(vm, space == IO_PORTS, addr, len, data);
 	rcu_read_lock();
 	hlist_for_each_entry_rcu(e, bucket(vm, addr), link) {
-		if (!is_for(e, space, addr, len, data))
-			continue;
-		compat_eventfd_signal(e->ctx);
-		found = true;
-		break;
+		if (is_for(e, space, addr, len, data)) {
+			compat_eventfd_signal(e->ctx);
+			rcu_read_unlock();
+			return true;
+		}
 	}
 	rcu_read_unlock();
-	return found;
+	return coalesced_write(vm, space == IO_PORTS, addr, len, data);
 }
 
 /* --- irqfd ---------------------------------------------------------------------------------- */

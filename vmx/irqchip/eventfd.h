@@ -38,7 +38,7 @@ struct vm_eventfds {
 
 void eventfds_destroy(struct vm *vm);
 int ioeventfd_set(struct vm *vm, const struct kvm_ioeventfd *args);
-bool ioeventfd_write(struct vm *vm, u32 space, u64 addr, unsigned int len, const void *data);
+bool post_write(struct vm *vm, u32 space, u64 addr, unsigned int len, const void *data);
 int irqfd_set(struct vm *vm, const struct kvm_irqfd *args);
 void irqfd_ended(struct vm *vm, bool ioapic, unsigned int pin);
 
