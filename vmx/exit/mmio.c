@@ -126,33 +126,31 @@ static int device_write(struct vcpu *vcpu, gpa_t gpa, const void *data, unsigned
 	return EMUL_OK;
 }
 
-static int read_part(struct vcpu *vcpu, gpa_t gpa, u8 *data, unsigned int len)
+/* What lies in one page: memory, or a device. */
+static int access_part(struct vcpu *vcpu, gpa_t gpa, void *data, unsigned int len, bool write)
 {
-	unsigned int n;
+	struct mmu *mmu = &vcpu->vm->mmu;
 	int r = EMUL_OK;
+	unsigned int n;
 
-	if (mmu_is_ram(&vcpu->vm->mmu, vcpu->smm, gpa, false))
-		return mmu_read(&vcpu->vm->mmu, vcpu->smm, gpa, data, len) ? EMUL_UNHANDLED :
-									     EMUL_OK;
+	if (mmu_is_ram(mmu, vcpu->smm, gpa, write)) {
+		r = write ? mmu_write(mmu, vcpu->smm, gpa, data, len) :
+			    mmu_read(mmu, vcpu->smm, gpa, data, len);
+		return r ? EMUL_UNHANDLED : EMUL_OK;
+	}
 	for (; len && r == EMUL_OK; len -= n, gpa += n, data += n) {
 		n = min(len, 8U);
-		r = device_read(vcpu, gpa, data, n);
+		r = write ? device_write(vcpu, gpa, data, n) : device_read(vcpu, gpa, data, n);
 	}
 	return r;
 }
 
-static int write_part(struct vcpu *vcpu, gpa_t gpa, const u8 *data, unsigned int len)
+static int access_parts(struct vcpu *vcpu, const struct operand *op, void *data, bool write)
 {
-	unsigned int n;
-	int r = EMUL_OK;
+	int r = access_part(vcpu, op->gpa[0], data, op->len[0], write);
 
-	if (mmu_is_ram(&vcpu->vm->mmu, vcpu->smm, gpa, true))
-		return mmu_write(&vcpu->vm->mmu, vcpu->smm, gpa, data, len) ? EMUL_UNHANDLED :
-									      EMUL_OK;
-	for (; len && r == EMUL_OK; len -= n, gpa += n, data += n) {
-		n = min(len, 8U);
-		r = device_write(vcpu, gpa, data, n);
-	}
+	if (r == EMUL_OK && op->len[1])
+		r = access_part(vcpu, op->gpa[1], data + op->len[0], op->len[1], write);
 	return r;
 }
 
@@ -187,11 +185,7 @@ static int read_anywhere(struct emul *e, u64 linear, void *data, unsigned int le
 	if (r == EMUL_OK && (access & EMUL_FETCH))
 		return mmu_read(&vcpu->vm->mmu, vcpu->smm, op.gpa[0], data, len) ?
 			       EMUL_UNHANDLED : EMUL_OK;
-	if (r == EMUL_OK)
-		r = read_part(vcpu, op.gpa[0], data, op.len[0]);
-	if (r == EMUL_OK && op.len[1])
-		r = read_part(vcpu, op.gpa[1], data + op.len[0], op.len[1]);
-	return r;
+	return r == EMUL_OK ? access_parts(vcpu, &op, data, false) : r;
 }
 
 static int op_read(struct emul *e, u64 linear, void *data, unsigned int len, unsigned int access)
@@ -206,29 +200,19 @@ static int op_read(struct emul *e, u64 linear, void *data, unsigned int len, uns
 	return read_anywhere(e, linear, data, len, access);
 }
 
-static int write_anywhere(struct emul *e, u64 linear, const void *data, unsigned int len,
-			  unsigned int access)
-{
-	struct operand op;
-	int r = translate(e, linear, len, access | EMUL_WRITE, &op);
-
-	if (r == EMUL_OK)
-		r = write_part(vcpu_of(e), op.gpa[0], data, op.len[0]);
-	if (r == EMUL_OK && op.len[1])
-		r = write_part(vcpu_of(e), op.gpa[1], data + op.len[0], op.len[1]);
-	return r;
-}
-
 static int op_write(struct emul *e, u64 linear, const void *data, unsigned int len,
 		    unsigned int access)
 {
 	struct vcpu *vcpu = vcpu_of(e);
+	struct operand op;
+	int r;
 
 	if (!(access & EMUL_IMPLICIT))
 		note_access(e, linear, len, DEBUG_WRITE);
 	if (is_exit_access(&vcpu->mmio, linear, len, access | EMUL_WRITE))
 		return device_write(vcpu, vcpu->mmio.gpa + offset_in_page(linear), data, len);
-	return write_anywhere(e, linear, data, len, access);
+	r = translate(e, linear, len, access | EMUL_WRITE, &op);
+	return r == EMUL_OK ? access_parts(vcpu, &op, (void *)data, true) : r;
 }
 
 /* Across two pages, or to a device, a locked access is a plain write: nobody else can tell. */
