@@ -178,19 +178,25 @@ static void mark_again(struct slot *slot, u64 words)
 		slot->dirty[words] = valid_bits(slot, words);
 }
 
-static int get_log(struct mmu *mmu, struct slot *slot, u64 __user *to)
+/*
+ * Tells and takes all marks of @words words from @first on; if @clear, takes those that user space
+ * has set instead.
+ */
+static int take_log(struct mmu *mmu, struct slot *slot, u64 first, u64 words, u64 __user *user,
+		    bool clear)
 {
-	u64 marks[CHUNK], i, n, words = nr_words(slot);
+	u64 marks[CHUNK], i, n;
 	bool any = false;
 	int r = 0;
 
-	if (mmu->log_mode)
-		return copy_to_user(to, slot->dirty, words * sizeof(u64)) ? -EFAULT : 0;
 	for (i = 0; i < words && !r; i += n) {
 		n = min_t(u64, CHUNK, words - i);
 		memset(marks, 0xff, sizeof(marks));
-		any |= take_marks(mmu, slot, i, n, marks);
-		if (copy_to_user(to + i, marks, n * sizeof(u64))) {
+		if (clear && copy_from_user(marks, user + i, n * sizeof(u64)))
+			r = -EFAULT;
+		else
+			any |= take_marks(mmu, slot, first + i, n, marks);
+		if (!clear && copy_to_user(user + i, marks, n * sizeof(u64))) {
 			mark_again(slot, i + n);
 			r = -EFAULT;
 		}
@@ -201,29 +207,23 @@ static int get_log(struct mmu *mmu, struct slot *slot, u64 __user *to)
 	return r;
 }
 
+static int get_log(struct mmu *mmu, struct slot *slot, u64 __user *to)
+{
+	u64 words = nr_words(slot);
+
+	if (mmu->log_mode)
+		return copy_to_user(to, slot->dirty, words * sizeof(u64)) ? -EFAULT : 0;
+	return take_log(mmu, slot, 0, words, to, false);
+}
+
 static int clear_log(struct mmu *mmu, struct slot *slot, const struct kvm_clear_dirty_log *log)
 {
-	u64 marks[CHUNK], first = log->first_page / 64, i, n;
-	u64 words = DIV_ROUND_UP(log->num_pages, 64);
-	u64 __user *from = log->dirty_bitmap;
-	bool any = false;
-	int r = 0;
-
 	if (log->first_page % 64 || log->first_page > slot->npages ||
 	    log->num_pages > slot->npages - log->first_page ||
 	    (log->num_pages % 64 && log->num_pages < slot->npages - log->first_page))
 		return -EINVAL;
-	for (i = 0; i < words && !r; i += n) {
-		n = min_t(u64, CHUNK, words - i);
-		if (copy_from_user(marks, from + i, n * sizeof(u64)))
-			r = -EFAULT;
-		else
-			any |= take_marks(mmu, slot, first + i, n, marks);
-		cond_resched();
-	}
-	if (any)
-		flush(mmu);
-	return r;
+	return take_log(mmu, slot, log->first_page / 64, DIV_ROUND_UP(log->num_pages, 64),
+			log->dirty_bitmap, true);
 }
 
 /* The slot that user space names, whatever that is. */

@@ -183,12 +183,9 @@ int enable_get(void)
 	if (enable_rebooting()) {
 		err = -EBUSY;
 	} else if (!enable_users) {
-		err = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "virt/kvmlet:online",
-					vmx_cpu_online, vmx_cpu_offline);
-		if (err > 0) {
-			enable_cpuhp_state = err;
-			err = 0;
-		}
+		enable_cpuhp_state = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "virt/kvmlet:online",
+						       vmx_cpu_online, vmx_cpu_offline);
+		err = min(enable_cpuhp_state, 0);
 	}
 	if (!err)
 		enable_users++;
