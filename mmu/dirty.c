@@ -9,6 +9,7 @@
  * stale translation lets through meanwhile comes before the flush, hence before user space
  * reads the page. SDM volume 3, "Page-Modification Logging".
  */
+#include <linux/bitmap.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
@@ -82,14 +83,6 @@ static void protect_slot(struct mmu *mmu, const struct slot *slot)
 		flush(mmu);
 }
 
-/* The bits of a slot's last word that stand for frames. */
-static u64 valid_bits(const struct slot *slot, u64 word)
-{
-	u64 n = slot->npages - word * 64;
-
-	return n < 64 ? BIT_ULL(n) - 1 : ~0ULL;
-}
-
 /**
  * mmu_alloc_log() - memory for the marks of a slot
  * @mmu: guest memory, slots_lock held
@@ -99,16 +92,13 @@ static u64 valid_bits(const struct slot *slot, u64 word)
  */
 int mmu_alloc_log(struct mmu *mmu, struct slot *slot)
 {
-	u64 i, n = nr_words(slot);
-
 	if (mmu->log_by_rings)
 		return 0;
-	slot->dirty = kvcalloc(n, sizeof(*slot->dirty), GFP_KERNEL_ACCOUNT);
+	slot->dirty = kvcalloc(nr_words(slot), sizeof(*slot->dirty), GFP_KERNEL_ACCOUNT);
 	if (!slot->dirty)
 		return -ENOMEM;
 	if (mmu->log_mode & KVM_DIRTY_LOG_INITIALLY_SET)
-		for (i = 0; i < n; i++)
-			slot->dirty[i] = valid_bits(slot, i);
+		bitmap_set(slot->dirty, 0, slot->npages);
 	return 0;
 }
 
@@ -171,13 +161,6 @@ static bool take_marks(struct mmu *mmu, struct slot *slot, u64 first, u64 n, u64
 	return any;
 }
 
-/* They could not be told: what was written counts as written. One mark too many does no harm. */
-static void mark_again(struct slot *slot, u64 words)
-{
-	while (words--)
-		slot->dirty[words] = valid_bits(slot, words);
-}
-
 /*
  * Tells and takes all marks of @words words from @first on; if @clear, takes those that user space
  * has set instead.
@@ -197,7 +180,8 @@ static int take_log(struct mmu *mmu, struct slot *slot, u64 first, u64 words, u6
 		else
 			any |= take_marks(mmu, slot, first + i, n, marks);
 		if (!clear && copy_to_user(user + i, marks, n * sizeof(u64))) {
-			mark_again(slot, i + n);
+			/* What was written counts as written; a mark too many does no harm. */
+			bitmap_set(slot->dirty, 0, min((i + n) * 64, slot->npages));
 			r = -EFAULT;
 		}
 		cond_resched();

@@ -233,16 +233,6 @@ static void write_ocw2(struct kvm_pic_state *chip, u8 value)
 		chip->priority_add = (line + 1) & 7;
 }
 
-static void write_command(struct kvm_pic_state *chip, u8 value)
-{
-	if (value & ICW1)
-		begin_init(chip, value);
-	else if (value & OCW3)
-		write_ocw3(chip, value);
-	else
-		write_ocw2(chip, value);
-}
-
 static void write_data(struct kvm_pic_state *chip, u8 value)
 {
 	switch (chip->init_state) {
@@ -299,7 +289,11 @@ void pic_write(struct pic_pair *pair, u16 port, u8 value)
 		pair->chip[port & 1].elcr = value & elcr_masks[port & 1];
 	else if (port & 1)
 		write_data(&pair->chip[n], value);
+	else if (value & ICW1)
+		begin_init(&pair->chip[n], value);
+	else if (value & OCW3)
+		write_ocw3(&pair->chip[n], value);
 	else
-		write_command(&pair->chip[n], value);
+		write_ocw2(&pair->chip[n], value);
 	update(pair);
 }
