@@ -59,10 +59,10 @@ static bool protect(struct mmu *mmu, u8 as_id, u64 start, u64 end, u64 mask)
 	return any;
 }
 
-static void flush(struct mmu *mmu)
+static void call_locked(struct mmu *mmu, void (*op)(struct mmu *mmu))
 {
 	write_lock(&mmu->lock);
-	mmu->ops->flush(mmu);
+	op(mmu);
 	write_unlock(&mmu->lock);
 }
 
@@ -80,7 +80,7 @@ static void protect_slot(struct mmu *mmu, const struct slot *slot)
 		cond_resched();
 	}
 	if (any)
-		flush(mmu);
+		call_locked(mmu, mmu->ops->flush);
 }
 
 /**
@@ -102,16 +102,6 @@ int mmu_alloc_log(struct mmu *mmu, struct slot *slot)
 	return 0;
 }
 
-/* The first log begins, or the last has ended. */
-static void tell_processors(struct mmu *mmu)
-{
-	if (!mmu->format.pml)
-		return;
-	write_lock(&mmu->lock);
-	mmu->ops->log_writes(mmu);
-	write_unlock(&mmu->lock);
-}
-
 /**
  * mmu_begin_log() - writes to a slot that had no log are noticed from now on
  * @mmu: guest memory, slots_lock held for write
@@ -120,8 +110,8 @@ static void tell_processors(struct mmu *mmu)
 void mmu_begin_log(struct mmu *mmu, const struct slot *slot)
 {
 	/* The processors must log before the first dirty bit is cleared. */
-	if (mmu->nr_logs++ == 0)
-		tell_processors(mmu);
+	if (mmu->nr_logs++ == 0 && mmu->format.pml)
+		call_locked(mmu, mmu->ops->log_writes);
 	/* All marked: each frame is protected as its mark is taken. */
 	if (mmu->log_by_rings || !(mmu->log_mode & KVM_DIRTY_LOG_INITIALLY_SET))
 		protect_slot(mmu, slot);
@@ -135,8 +125,8 @@ void mmu_begin_log(struct mmu *mmu, const struct slot *slot)
  */
 void mmu_end_log(struct mmu *mmu)
 {
-	if (--mmu->nr_logs == 0)
-		tell_processors(mmu);
+	if (--mmu->nr_logs == 0 && mmu->format.pml)
+		call_locked(mmu, mmu->ops->log_writes);
 }
 
 /* Moves the marks of @n words from @first on to @to, as far as @to has them set. */
@@ -187,27 +177,8 @@ static int take_log(struct mmu *mmu, struct slot *slot, u64 first, u64 words, u6
 		cond_resched();
 	}
 	if (any)
-		flush(mmu);
+		call_locked(mmu, mmu->ops->flush);
 	return r;
-}
-
-static int get_log(struct mmu *mmu, struct slot *slot, u64 __user *to)
-{
-	u64 words = nr_words(slot);
-
-	if (mmu->log_mode)
-		return copy_to_user(to, slot->dirty, words * sizeof(u64)) ? -EFAULT : 0;
-	return take_log(mmu, slot, 0, words, to, false);
-}
-
-static int clear_log(struct mmu *mmu, struct slot *slot, const struct kvm_clear_dirty_log *log)
-{
-	if (log->first_page % 64 || log->first_page > slot->npages ||
-	    log->num_pages > slot->npages - log->first_page ||
-	    (log->num_pages % 64 && log->num_pages < slot->npages - log->first_page))
-		return -EINVAL;
-	return take_log(mmu, slot, log->first_page / 64, DIV_ROUND_UP(log->num_pages, 64),
-			log->dirty_bitmap, true);
 }
 
 /* The slot that user space names, whatever that is. */
@@ -305,10 +276,13 @@ int mmu_get_dirty_log(struct mmu *mmu, const struct kvm_dirty_log *log)
 	struct slot *slot;
 	int r = lock_logged_slot(mmu, log->slot, &slot);
 
-	if (!r) {
-		r = get_log(mmu, slot, log->dirty_bitmap);
-		up_write(&mmu->slots_lock);
-	}
+	if (r)
+		return r;
+	if (!mmu->log_mode)
+		r = take_log(mmu, slot, 0, nr_words(slot), log->dirty_bitmap, false);
+	else if (copy_to_user(log->dirty_bitmap, slot->dirty, nr_words(slot) * sizeof(u64)))
+		r = -EFAULT;
+	up_write(&mmu->slots_lock);
 	return r;
 }
 
@@ -328,10 +302,16 @@ int mmu_clear_dirty_log(struct mmu *mmu, const struct kvm_clear_dirty_log *log)
 	struct slot *slot;
 	int r = lock_logged_slot(mmu, log->slot, &slot);
 
-	if (!r) {
-		r = clear_log(mmu, slot, log);
-		up_write(&mmu->slots_lock);
-	}
+	if (r)
+		return r;
+	if (log->first_page % 64 || log->first_page > slot->npages ||
+	    log->num_pages > slot->npages - log->first_page ||
+	    (log->num_pages % 64 && log->num_pages < slot->npages - log->first_page))
+		r = -EINVAL;
+	else
+		r = take_log(mmu, slot, log->first_page / 64, DIV_ROUND_UP(log->num_pages, 64),
+			     log->dirty_bitmap, true);
+	up_write(&mmu->slots_lock);
 	return r;
 }
 

@@ -18,7 +18,6 @@
 #include "vmx/cpu/smm.h"
 #include "vmx/exit/exit.h"
 #include "vmx/hw/controls.h"
-#include "vmx/irqchip/irqchip.h"
 
 #define SMM_ENTRY	0x8000		/* RIP of the handler, from SMBASE on */
 #define SMM_AREA	0xfe00		/* the state-save area */

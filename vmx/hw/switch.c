@@ -16,7 +16,6 @@
 #include <asm/pgtable.h>
 #include <asm/segment.h>
 #include <asm/tlbflush.h>
-#include "vmx/hw/enable.h"
 #include "vmx/hw/switch.h"
 #include "vmx/vcpu.h"
 
