@@ -9,6 +9,7 @@
  * stale translation lets through meanwhile comes before the flush, hence before user space
  * reads the page. SDM volume 3, "Page-Modification Logging".
  */
+#include <linux/bitmap.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
@@ -58,10 +59,10 @@ static bool protect(struct mmu *mmu, u8 as_id, u64 start, u64 end, u64 mask)
 	return any;
 }
 
-static void flush(struct mmu *mmu)
+static void call_locked(struct mmu *mmu, void (*op)(struct mmu *mmu))
 {
 	write_lock(&mmu->lock);
-	mmu->ops->flush(mmu);
+	op(mmu);
 	write_unlock(&mmu->lock);
 }
 
@@ -79,15 +80,7 @@ static void protect_slot(struct mmu *mmu, const struct slot *slot)
 		cond_resched();
 	}
 	if (any)
-		flush(mmu);
-}
-
-/* The bits of a slot's last word that stand for frames. */
-static u64 valid_bits(const struct slot *slot, u64 word)
-{
-	u64 n = slot->npages - word * 64;
-
-	return n < 64 ? BIT_ULL(n) - 1 : ~0ULL;
+		call_locked(mmu, mmu->ops->flush);
 }
 
 /**
@@ -99,27 +92,14 @@ static u64 valid_bits(const struct slot *slot, u64 word)
  */
 int mmu_alloc_log(struct mmu *mmu, struct slot *slot)
 {
-	u64 i, n = nr_words(slot);
-
 	if (mmu->log_by_rings)
 		return 0;
-	slot->dirty = kvcalloc(n, sizeof(*slot->dirty), GFP_KERNEL_ACCOUNT);
+	slot->dirty = kvcalloc(nr_words(slot), sizeof(*slot->dirty), GFP_KERNEL_ACCOUNT);
 	if (!slot->dirty)
 		return -ENOMEM;
 	if (mmu->log_mode & KVM_DIRTY_LOG_INITIALLY_SET)
-		for (i = 0; i < n; i++)
-			slot->dirty[i] = valid_bits(slot, i);
+		bitmap_set(slot->dirty, 0, slot->npages);
 	return 0;
-}
-
-/* The first log begins, or the last has ended. */
-static void tell_processors(struct mmu *mmu)
-{
-	if (!mmu->format.pml)
-		return;
-	write_lock(&mmu->lock);
-	mmu->ops->log_writes(mmu);
-	write_unlock(&mmu->lock);
 }
 
 /**
@@ -130,8 +110,8 @@ static void tell_processors(struct mmu *mmu)
 void mmu_begin_log(struct mmu *mmu, const struct slot *slot)
 {
 	/* The processors must log before the first dirty bit is cleared. */
-	if (mmu->nr_logs++ == 0)
-		tell_processors(mmu);
+	if (mmu->nr_logs++ == 0 && mmu->format.pml)
+		call_locked(mmu, mmu->ops->log_writes);
 	/* All marked: each frame is protected as its mark is taken. */
 	if (mmu->log_by_rings || !(mmu->log_mode & KVM_DIRTY_LOG_INITIALLY_SET))
 		protect_slot(mmu, slot);
@@ -145,8 +125,8 @@ void mmu_begin_log(struct mmu *mmu, const struct slot *slot)
  */
 void mmu_end_log(struct mmu *mmu)
 {
-	if (--mmu->nr_logs == 0)
-		tell_processors(mmu);
+	if (--mmu->nr_logs == 0 && mmu->format.pml)
+		call_locked(mmu, mmu->ops->log_writes);
 }
 
 /* Moves the marks of @n words from @first on to @to, as far as @to has them set. */
@@ -171,58 +151,33 @@ static bool take_marks(struct mmu *mmu, struct slot *slot, u64 first, u64 n, u64
 	return any;
 }
 
-/* They could not be told: what was written counts as written. One mark too many does no harm. */
-static void mark_again(struct slot *slot, u64 words)
+/*
+ * Tells and takes all marks of @words words from @first on; if @clear, takes those that user space
+ * has set instead.
+ */
+static int take_log(struct mmu *mmu, struct slot *slot, u64 first, u64 words, u64 __user *user,
+		    bool clear)
 {
-	while (words--)
-		slot->dirty[words] = valid_bits(slot, words);
-}
-
-static int get_log(struct mmu *mmu, struct slot *slot, u64 __user *to)
-{
-	u64 marks[CHUNK], i, n, words = nr_words(slot);
+	u64 marks[CHUNK], i, n;
 	bool any = false;
 	int r = 0;
 
-	if (mmu->log_mode)
-		return copy_to_user(to, slot->dirty, words * sizeof(u64)) ? -EFAULT : 0;
 	for (i = 0; i < words && !r; i += n) {
 		n = min_t(u64, CHUNK, words - i);
 		memset(marks, 0xff, sizeof(marks));
-		any |= take_marks(mmu, slot, i, n, marks);
-		if (copy_to_user(to + i, marks, n * sizeof(u64))) {
-			mark_again(slot, i + n);
+		if (clear && copy_from_user(marks, user + i, n * sizeof(u64)))
+			r = -EFAULT;
+		else
+			any |= take_marks(mmu, slot, first + i, n, marks);
+		if (!clear && copy_to_user(user + i, marks, n * sizeof(u64))) {
+			/* What was written counts as written; a mark too many does no harm. */
+			bitmap_set(slot->dirty, 0, min((i + n) * 64, slot->npages));
 			r = -EFAULT;
 		}
 		cond_resched();
 	}
 	if (any)
-		flush(mmu);
-	return r;
-}
-
-static int clear_log(struct mmu *mmu, struct slot *slot, const struct kvm_clear_dirty_log *log)
-{
-	u64 marks[CHUNK], first = log->first_page / 64, i, n;
-	u64 words = DIV_ROUND_UP(log->num_pages, 64);
-	u64 __user *from = log->dirty_bitmap;
-	bool any = false;
-	int r = 0;
-
-	if (log->first_page % 64 || log->first_page > slot->npages ||
-	    log->num_pages > slot->npages - log->first_page ||
-	    (log->num_pages % 64 && log->num_pages < slot->npages - log->first_page))
-		return -EINVAL;
-	for (i = 0; i < words && !r; i += n) {
-		n = min_t(u64, CHUNK, words - i);
-		if (copy_from_user(marks, from + i, n * sizeof(u64)))
-			r = -EFAULT;
-		else
-			any |= take_marks(mmu, slot, first + i, n, marks);
-		cond_resched();
-	}
-	if (any)
-		flush(mmu);
+		call_locked(mmu, mmu->ops->flush);
 	return r;
 }
 
@@ -321,10 +276,13 @@ int mmu_get_dirty_log(struct mmu *mmu, const struct kvm_dirty_log *log)
 	struct slot *slot;
 	int r = lock_logged_slot(mmu, log->slot, &slot);
 
-	if (!r) {
-		r = get_log(mmu, slot, log->dirty_bitmap);
-		up_write(&mmu->slots_lock);
-	}
+	if (r)
+		return r;
+	if (!mmu->log_mode)
+		r = take_log(mmu, slot, 0, nr_words(slot), log->dirty_bitmap, false);
+	else if (copy_to_user(log->dirty_bitmap, slot->dirty, nr_words(slot) * sizeof(u64)))
+		r = -EFAULT;
+	up_write(&mmu->slots_lock);
 	return r;
 }
 
@@ -344,10 +302,16 @@ int mmu_clear_dirty_log(struct mmu *mmu, const struct kvm_clear_dirty_log *log)
 	struct slot *slot;
 	int r = lock_logged_slot(mmu, log->slot, &slot);
 
-	if (!r) {
-		r = clear_log(mmu, slot, log);
-		up_write(&mmu->slots_lock);
-	}
+	if (r)
+		return r;
+	if (log->first_page % 64 || log->first_page > slot->npages ||
+	    log->num_pages > slot->npages - log->first_page ||
+	    (log->num_pages % 64 && log->num_pages < slot->npages - log->first_page))
+		r = -EINVAL;
+	else
+		r = take_log(mmu, slot, log->first_page / 64, DIV_ROUND_UP(log->num_pages, 64),
+			     log->dirty_bitmap, true);
+	up_write(&mmu->slots_lock);
 	return r;
 }
 

@@ -259,18 +259,6 @@ static int make_room(struct fault *f)
 	return 0;
 }
 
-static int get(struct fault *f, int what)
-{
-	switch (what) {
-	case NEED_PAGE:
-		return get_page_in(f);
-	case NEED_TABLES:
-		return get_tables(f);
-	default:
-		return make_room(f);
-	}
-}
-
 static int fault_loop(struct fault *f)
 {
 	int i, r;
@@ -281,7 +269,12 @@ static int fault_loop(struct fault *f)
 		read_unlock(&f->mmu->lock);
 		if (r < NEED_PAGE)
 			return r;
-		r = get(f, r);
+		if (r == NEED_PAGE)
+			r = get_page_in(f);
+		else if (r == NEED_TABLES)
+			r = get_tables(f);
+		else
+			r = make_room(f);
 		if (r)
 			return r == -EHWPOISON ? MMU_FAULT_MAPPED : r;
 	}

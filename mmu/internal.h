@@ -45,9 +45,7 @@ static inline struct slot *mmu_find_slot(struct mmu *mmu, u8 as_id, u64 gfn)
 /* slots_lock keeps the slots. @id: below SLOT_IDS or not. */
 static inline struct slot *mmu_slot_by_id(struct mmu *mmu, u8 as_id, u16 id)
 {
-	unsigned int nr = mmu->nr_ids[as_id];
-
-	return id < nr ? mmu->slot_by_id[as_id][array_index_nospec(id, nr)] : NULL;
+	return xa_load(&mmu->slot_by_id[as_id], id);
 }
 
 /* The guest or the hypervisor writes to a frame of the slot; see dirty.c about locks. */

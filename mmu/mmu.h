@@ -21,6 +21,7 @@
 #include <linux/rwlock.h>
 #include <linux/rwsem.h>
 #include <linux/workqueue.h>
+#include <linux/xarray.h>
 #include "mmu/slots.h"
 
 #define MMU_ADDRESS_SPACES	2	/* 1: what a vCPU in SMM sees */
@@ -75,8 +76,7 @@ struct mmu {
 	struct rw_semaphore slots_lock;
 	struct slot_set slots[MMU_ADDRESS_SPACES];	/* (sm) by guest address */
 	u64 generation;					/* (s) counts changes; anybody reads it */
-	struct slot **slot_by_id[MMU_ADDRESS_SPACES];	/* (s) */
-	unsigned int nr_ids[MMU_ADDRESS_SPACES];	/* (s) entries of it */
+	struct xarray slot_by_id[MMU_ADDRESS_SPACES];	/* (s) */
 	u64 log_mode;				/* (s) KVM_DIRTY_LOG_* */
 	bool log_by_rings;			/* (sm) no bitmaps: see push_dirty */
 	unsigned int nr_logs;			/* (s) slots whose writes are logged */

@@ -41,35 +41,27 @@ static bool zap_hva_range(struct mmu *mmu, unsigned long start, unsigned long en
 	return any;
 }
 
-/* Clears, or only looks at, accessed bits of a range in one root. Without, mapped is used. */
-static bool age_root(struct mmu_root *root, u64 start, u64 end, bool clear, bool has_bits)
-{
-	struct ept_iter it;
-	bool young = false;
-
-	ept_for_each(&it, root->table, start, end) {
-		if (!ept_present(it.old) || !ept_is_leaf(it.old, it.level) ||
-		    (has_bits && !(it.old & EPT_ACCESSED)))
-			continue;
-		young = true;
-		if (clear)
-			clear_bit(__ffs(EPT_ACCESSED), (unsigned long *)it.entry);
-	}
-	return young;
-}
-
+/* Clears, or only looks at, accessed bits. Where there are none, mapped is used. */
 static bool age_region(struct mmu *mmu, const struct region *region, unsigned long start,
 		       unsigned long end, bool clear)
 {
 	struct mmu_root *root;
+	struct ept_iter it;
 	bool young = false;
 	u64 first, last;
 
 	region_frames(region, start, end, &first, &last);
 	list_for_each_entry(root, &mmu->roots, link) {
-		if (root->as_id == region->slot.as_id)
-			young |= age_root(root, first, last + 1, clear,
-					  mmu->format.accessed_dirty);
+		if (root->as_id != region->slot.as_id)
+			continue;
+		ept_for_each(&it, root->table, first, last + 1) {
+			if (!ept_present(it.old) || !ept_is_leaf(it.old, it.level) ||
+			    (mmu->format.accessed_dirty && !(it.old & EPT_ACCESSED)))
+				continue;
+			young = true;
+			if (clear)
+				clear_bit(__ffs(EPT_ACCESSED), (unsigned long *)it.entry);
+		}
 	}
 	return young;
 }

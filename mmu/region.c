@@ -15,23 +15,10 @@ static struct region *to_region(struct slot *slot)
 	return container_of(slot, struct region, slot);
 }
 
-/* Makes the array of ids reach @id. */
-static int reserve_id(struct mmu *mmu, u8 as_id, u16 id)
+static void region_free(struct slot *slot)
 {
-	unsigned int nr = roundup_pow_of_two(max(id + 1, 8));
-	struct slot **array;
-
-	if (id < mmu->nr_ids[as_id])
-		return 0;
-	array = kvcalloc(nr, sizeof(*array), GFP_KERNEL_ACCOUNT);
-	if (!array)
-		return -ENOMEM;
-	if (mmu->nr_ids[as_id])
-		memcpy(array, mmu->slot_by_id[as_id], mmu->nr_ids[as_id] * sizeof(*array));
-	kvfree(mmu->slot_by_id[as_id]);
-	mmu->slot_by_id[as_id] = array;
-	mmu->nr_ids[as_id] = nr;
-	return 0;
+	kvfree(slot->dirty);
+	kfree(to_region(slot));
 }
 
 /* Makes room for one more slot in the sorted set. */
@@ -56,7 +43,7 @@ static int region_create(struct mmu *mmu, const struct slot *new)
 {
 	struct slot_set *set = &mmu->slots[new->as_id];
 	struct region *region;
-	int r = reserve_id(mmu, new->as_id, new->id) ?: reserve_room(mmu, set);
+	int r = reserve_room(mmu, set);
 
 	if (r)
 		return r;
@@ -64,9 +51,13 @@ static int region_create(struct mmu *mmu, const struct slot *new)
 	if (!region)
 		return -ENOMEM;
 	region->slot = *new;
-	if (new->flags & KVM_MEM_LOG_DIRTY_PAGES && mmu_alloc_log(mmu, &region->slot)) {
-		kfree(region);
-		return -ENOMEM;
+	if (new->flags & KVM_MEM_LOG_DIRTY_PAGES)
+		r = mmu_alloc_log(mmu, &region->slot);
+	r = r ?: xa_err(xa_store(&mmu->slot_by_id[new->as_id], new->id, &region->slot,
+				 GFP_KERNEL_ACCOUNT));
+	if (r) {
+		region_free(&region->slot);
+		return r;
 	}
 	region->hva.start = new->hva;
 	region->hva.last = new->hva + (new->npages << PAGE_SHIFT) - 1;
@@ -74,7 +65,6 @@ static int region_create(struct mmu *mmu, const struct slot *new)
 	slots_insert(set, &region->slot);
 	interval_tree_insert(&region->hva, &mmu->hva_tree);
 	write_unlock(&mmu->lock);
-	mmu->slot_by_id[new->as_id][new->id] = &region->slot;
 	if (new->flags & KVM_MEM_LOG_DIRTY_PAGES)
 		mmu_begin_log(mmu, &region->slot);
 	return 0;
@@ -98,11 +88,10 @@ static void region_delete(struct mmu *mmu, struct slot *slot)
 	interval_tree_remove(&to_region(slot)->hva, &mmu->hva_tree);
 	write_unlock(&mmu->lock);
 	mmu_free_cut(&cut, true);
-	mmu->slot_by_id[slot->as_id][slot->id] = NULL;
+	xa_erase(&mmu->slot_by_id[slot->as_id], slot->id);
 	if (slot->flags & KVM_MEM_LOG_DIRTY_PAGES)
 		mmu_end_log(mmu);
-	kvfree(slot->dirty);
-	kfree(to_region(slot));
+	region_free(slot);
 }
 
 static void region_move(struct mmu *mmu, struct slot *slot, u64 gfn)
@@ -220,13 +209,9 @@ void mmu_destroy(struct mmu *mmu)
 	unsigned int as_id, i;
 
 	for (as_id = 0; as_id < MMU_ADDRESS_SPACES; as_id++) {
-		for (i = 0; i < mmu->slots[as_id].nr; i++) {
-			struct slot *slot = mmu->slots[as_id].slot[i];
-
-			kvfree(slot->dirty);
-			kfree(to_region(slot));
-		}
+		for (i = 0; i < mmu->slots[as_id].nr; i++)
+			region_free(mmu->slots[as_id].slot[i]);
 		kvfree(mmu->slots[as_id].slot);
-		kvfree(mmu->slot_by_id[as_id]);
+		xa_destroy(&mmu->slot_by_id[as_id]);
 	}
 }

@@ -51,28 +51,13 @@ void mmu_free_cut(struct list_head *cut, bool may_sleep)
 	}
 }
 
-static bool zap_root(struct mmu_root *root, u64 start, u64 end, struct list_head *cut)
+/* The table that @link leads to goes on the list, with the level of its entries. */
+static void cut_off(u64 link, int level, struct list_head *cut)
 {
-	struct ept_iter it;
-	bool any = false;
+	struct page *page = virt_to_page(ept_table_at(link & EPT_ADDRESS));
 
-	ept_for_each(&it, root->table, start, end) {
-		bool leaf = ept_is_leaf(it.old, it.level);
-		struct page *page;
-
-		if (!ept_present(it.old) || !(leaf || ept_iter_covered(&it)))
-			continue;
-		if (!leaf) {
-			page = virt_to_page(ept_table_at(it.old & EPT_ADDRESS));
-			set_page_private(page, it.level - 1);
-			list_add(&page->lru, cut);
-		}
-		/* The processor may be setting the accessed or dirty bit: an atomic exchange. */
-		xchg(it.entry, 0);
-		it.old = 0;
-		any = true;
-	}
-	return any;
+	set_page_private(page, level);
+	list_add(&page->lru, cut);
 }
 
 /**
@@ -92,12 +77,25 @@ static bool zap_root(struct mmu_root *root, u64 start, u64 end, struct list_head
 bool mmu_zap(struct mmu *mmu, u8 as_id, u64 start, u64 end, struct list_head *cut)
 {
 	struct mmu_root *root;
+	struct ept_iter it;
 	bool any = false;
 
 	lockdep_assert_held_write(&mmu->lock);
 	list_for_each_entry(root, &mmu->roots, link) {
-		if (root->as_id == as_id)
-			any |= zap_root(root, start, end, cut);
+		if (root->as_id != as_id)
+			continue;
+		ept_for_each(&it, root->table, start, end) {
+			bool leaf = ept_is_leaf(it.old, it.level);
+
+			if (!ept_present(it.old) || !(leaf || ept_iter_covered(&it)))
+				continue;
+			if (!leaf)
+				cut_off(it.old, it.level - 1, cut);
+			/* Atomic: the processor may be setting the accessed or dirty bit. */
+			xchg(it.entry, 0);
+			it.old = 0;
+			any = true;
+		}
 	}
 	return any;
 }
@@ -191,12 +189,16 @@ void mmu_root_put(struct mmu *mmu, struct mmu_root *root)
  */
 int mmu_init(struct mmu *mmu, const struct mmu_ops *ops, const struct mmu_format *format)
 {
+	unsigned int as_id;
+
 	mmu->ops = ops;
 	mmu->format = *format;
 	mmu->mm = current->mm;
 	init_rwsem(&mmu->slots_lock);
 	rwlock_init(&mmu->lock);
 	INIT_LIST_HEAD(&mmu->roots);
+	for (as_id = 0; as_id < MMU_ADDRESS_SPACES; as_id++)
+		xa_init_flags(&mmu->slot_by_id[as_id], XA_FLAGS_ACCOUNT);
 	mmu->hva_tree = RB_ROOT_CACHED;
 	INIT_DELAYED_WORK(&mmu->recovery, mmu_recover);
 	mmu->notifier.ops = &mmu_notifier_ops;

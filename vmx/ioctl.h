@@ -10,7 +10,6 @@
 #include "include/portable.h"
 
 struct kvm_cpuid_entry2;
-struct kvm_msr_entry;
 struct vcpu;
 
 /*
@@ -78,10 +77,6 @@ int list_cpuid(struct vcpu *vcpu, void __user *arg,
 	       int (*fill)(struct vcpu *vcpu, struct kvm_cpuid_entry2 *out, u32 *nent));
 int list_set_cpuid2(struct vcpu *vcpu, void __user *arg);
 int list_indices(void __user *arg, u16 flag);
-int list_msrs(struct vcpu *vcpu, void __user *arg, bool out,
-	      int (*one)(struct vcpu *vcpu, struct kvm_msr_entry *entry));
-int list_get_msr(struct vcpu *vcpu, struct kvm_msr_entry *entry);
-int list_set_msr(struct vcpu *vcpu, struct kvm_msr_entry *entry);
-int list_get_feature_msr(struct vcpu *unused, struct kvm_msr_entry *entry);
+int list_msrs(struct vcpu *vcpu, void __user *arg, bool set);
 
 #endif

@@ -95,45 +95,16 @@ int list_indices(void __user *arg, u16 flag)
 	return copy_to_user(user->indices, indices, nr * sizeof(*indices)) ? -EFAULT : 0;
 }
 
-/**
- * list_get_msr() - for list_msrs(): KVM_GET_MSRS
- * @vcpu: loaded
- * @entry: index, and where the value goes
- *
- * Return: as msr_get().
- */
-int list_get_msr(struct vcpu *vcpu, struct kvm_msr_entry *entry)
+static int msr_one(struct vcpu *vcpu, struct kvm_msr_entry *entry, bool set)
 {
-	return msr_get(vcpu, entry->index, &entry->data, true);
-}
-
-/**
- * list_set_msr() - for list_msrs(): KVM_SET_MSRS
- * @vcpu: loaded
- * @entry: index and value
- *
- * Return: as msr_set().
- */
-int list_set_msr(struct vcpu *vcpu, struct kvm_msr_entry *entry)
-{
-	return msr_set(vcpu, entry->index, entry->data, true);
-}
-
-/**
- * list_get_feature_msr() - for list_msrs(): KVM_GET_MSRS on the system's descriptor
- * @unused: none
- * @entry: index, and where the value goes
- *
- * Return: as msr_get_feature().
- */
-int list_get_feature_msr(struct vcpu *unused, struct kvm_msr_entry *entry)
-{
-	return msr_get_feature(entry->index, &entry->data);
+	if (set)
+		return msr_set(vcpu, entry->index, entry->data, true);
+	return vcpu ? msr_get(vcpu, entry->index, &entry->data, true) :
+		      msr_get_feature(entry->index, &entry->data);
 }
 
 /* Goes on to the first that fails, and returns how many did not. @entries has room for @nr. */
-static int msr_io(struct vcpu *vcpu, struct kvm_msr_entry __user *user, u32 nr, bool out,
-		  int (*one)(struct vcpu *vcpu, struct kvm_msr_entry *entry),
+static int msr_io(struct vcpu *vcpu, struct kvm_msr_entry __user *user, u32 nr, bool set,
 		  struct kvm_msr_entry *entries)
 {
 	unsigned long size = nr * sizeof(*entries);
@@ -142,23 +113,21 @@ static int msr_io(struct vcpu *vcpu, struct kvm_msr_entry __user *user, u32 nr, 
 	if (_copy_from_user(entries, user, size))
 		return -EFAULT;
 	for (done = 0; done < nr; done++)
-		if (one(vcpu, &entries[done]))
+		if (msr_one(vcpu, &entries[done], set))
 			break;
-	return out && _copy_to_user(user, entries, size) ? -EFAULT : done;
+	return !set && _copy_to_user(user, entries, size) ? -EFAULT : done;
 }
 
 /**
  * list_msrs() - KVM_GET_MSRS, KVM_SET_MSRS
- * @vcpu: loaded, or NULL for the system's ioctl
+ * @vcpu: loaded, or NULL for the system's KVM_GET_MSRS, which reads what msr_get_feature() does
  * @arg: struct kvm_msrs
- * @out: to be copied out afterwards
- * @one: what is done to each
+ * @set: KVM_SET_MSRS
  *
  * Return: number of MSRs done, up to the first that is none or is refused; -E2BIG, -EFAULT,
  * -ENOMEM.
  */
-int list_msrs(struct vcpu *vcpu, void __user *arg, bool out,
-	      int (*one)(struct vcpu *vcpu, struct kvm_msr_entry *entry))
+int list_msrs(struct vcpu *vcpu, void __user *arg, bool set)
 {
 	struct kvm_msr_entry few[FEW_MSRS] compat_uninitialized;
 	struct kvm_msrs __user *user = arg;
@@ -171,11 +140,11 @@ int list_msrs(struct vcpu *vcpu, void __user *arg, bool out,
 	if (nr >= MAX_IO_MSRS)
 		return -E2BIG;
 	if (nr <= FEW_MSRS)
-		return msr_io(vcpu, user->entries, nr, out, one, few);
+		return msr_io(vcpu, user->entries, nr, set, few);
 	many = kmalloc_array(nr, sizeof(*many), GFP_KERNEL_ACCOUNT);
 	if (!many)
 		return -ENOMEM;
-	r = msr_io(vcpu, user->entries, nr, out, one, many);
+	r = msr_io(vcpu, user->entries, nr, set, many);
 	kfree(many);
 	return r;
 }

@@ -33,7 +33,7 @@ MODULE_PARM_DESC(device, "name of the device: kvmlet, or kvm for programs that k
 	LIST(KVM_GET_EMULATED_CPUID, list_cpuid(NULL, arg, cpuid_emulated))		\
 	LIST(KVM_GET_MSR_INDEX_LIST, list_indices(arg, MSR_F_SAVE))			\
 	LIST(KVM_GET_MSR_FEATURE_INDEX_LIST, list_indices(arg, MSR_F_FEATURE))		\
-	LIST(KVM_GET_MSRS, list_msrs(NULL, arg, true, list_get_feature_msr))		\
+	LIST(KVM_GET_MSRS, list_msrs(NULL, arg, false))					\
 	FN(KVM_X86_GET_MCE_CAP_SUPPORTED, (mce_supported(data), 0))
 
 SYSTEM_IOCTLS(IOCTL_DEFINE_FN, IOCTL_DEFINE_LIST)

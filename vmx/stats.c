@@ -62,14 +62,20 @@ void stats_times_create(struct vcpu *vcpu)
 	if (vcpu->stats.times)
 		return;
 	times = kvzalloc(sizeof(*times), GFP_KERNEL_ACCOUNT);
-	/* Pairs with times_of(). */
+	/* Pairs with add_times(). */
 	smp_store_release(&vcpu->stats.times, times);
 }
 
-static const struct stats_times *times_of(const struct vcpu *vcpu)
+/* Adds the histogram of one reason. Returns its cycles. */
+static u64 add_times(const struct vcpu *vcpu, unsigned int reason, u64 *bucket)
 {
 	/* Pairs with stats_times_create(): it is zeroed when it is seen. */
-	return smp_load_acquire(&vcpu->stats.times);
+	const struct stats_times *times = smp_load_acquire(&vcpu->stats.times);
+	unsigned int n;
+
+	for (n = 0; times && n < STATS_BUCKETS; n++)
+		bucket[n] += READ_ONCE(times->bucket[reason][n]);
+	return times ? READ_ONCE(times->cycles[reason]) : 0;
 }
 
 /**
@@ -169,14 +175,6 @@ static u64 value_of(const struct row *row, struct vm *vm, const struct vcpu *vcp
 
 /* --- KVM_GET_STATS_FD ------------------------------------------------------------------------- */
 
-struct table {
-	const struct row *rows;
-	unsigned int nr;
-};
-
-static const struct table vm_table = { vm_rows, ARRAY_SIZE(vm_rows) };
-static const struct table vcpu_table = { vcpu_rows, ARRAY_SIZE(vcpu_rows) };
-
 struct named_desc {
 	struct kvm_stats_desc desc;
 	char name[NAME_SIZE];
@@ -184,39 +182,27 @@ struct named_desc {
 
 static_assert(sizeof(struct named_desc) == sizeof(struct kvm_stats_desc) + NAME_SIZE);
 
-/* The sums of all reasons: one histogram. */
-static void put_times(const struct vcpu *vcpu, u64 *data)
-{
-	const struct stats_times *times = times_of(vcpu);
-	unsigned int i, n;
-
-	for (i = 0; times && i < NR_EXIT_REASONS; i++)
-		for (n = 0; n < STATS_BUCKETS; n++)
-			data[n] += READ_ONCE(times->bucket[i][n]);
-}
-
 /* @data is NULL, or takes the numbers. Returns how many there are. */
-static unsigned int put_numbers(const struct table *table, struct vm *vm, const struct vcpu *vcpu,
-				u64 *data)
+static unsigned int put_numbers(const struct row *row, unsigned int rows, struct vm *vm,
+				const struct vcpu *vcpu, u64 *data)
 {
-	const struct row *row;
-	unsigned int nr = 0;
+	unsigned int nr = 0, i;
 
-	for (row = table->rows; row < table->rows + table->nr; nr += row->size, row++) {
-		if (data && row->kind == ROW_TIMES)
-			put_times(vcpu, data + nr);
-		else if (data)
+	for (; rows--; nr += row->size, row++) {
+		/* The sums of all reasons: one histogram. */
+		for (i = 0; data && row->kind == ROW_TIMES && i < NR_EXIT_REASONS; i++)
+			add_times(vcpu, i, data + nr);
+		if (data && row->kind != ROW_TIMES)
 			data[nr] = value_of(row, vm, vcpu);
 	}
 	return nr;
 }
 
-static void put_descs(const struct table *table, struct named_desc *d)
+static void put_descs(const struct row *row, unsigned int rows, struct named_desc *d)
 {
-	const struct row *row;
 	u32 offset = 0;
 
-	for (row = table->rows; row < table->rows + table->nr; row++, d++) {
+	for (; rows--; row++, d++) {
 		d->desc.flags = row->flags;
 		d->desc.size = row->size;
 		d->desc.offset = offset;
@@ -232,16 +218,16 @@ static ssize_t read_all(struct file *file, char __user *user, size_t count, loff
 {
 	const struct vcpu *vcpu = file->f_op == &vcpu_fops ? file->private_data : NULL;
 	struct vm *vm = vcpu ? vcpu->vm : file->private_data;
-	const struct table *table = vcpu ? &vcpu_table : &vm_table;
+	const struct row *rows = vcpu ? vcpu_rows : vm_rows;
+	unsigned int nr = vcpu ? ARRAY_SIZE(vcpu_rows) : ARRAY_SIZE(vm_rows);
 	struct kvm_stats_header header = {
 		.name_size	= NAME_SIZE,
-		.num_desc	= table->nr,
+		.num_desc	= nr,
 		.id_offset	= sizeof(header),
 		.desc_offset	= sizeof(header) + NAME_SIZE,
-		.data_offset	= sizeof(header) + NAME_SIZE +
-				  table->nr * sizeof(struct named_desc),
+		.data_offset	= sizeof(header) + NAME_SIZE + nr * sizeof(struct named_desc),
 	};
-	size_t size = header.data_offset + put_numbers(table, vm, vcpu, NULL) * sizeof(u64);
+	size_t size = header.data_offset + put_numbers(rows, nr, vm, vcpu, NULL) * sizeof(u64);
 	void *all = kvzalloc(size, GFP_KERNEL_ACCOUNT);
 	ssize_t r;
 
@@ -253,8 +239,8 @@ static ssize_t read_all(struct file *file, char __user *user, size_t count, loff
 			 vcpu->id);
 	else
 		snprintf(all + header.id_offset, NAME_SIZE, "kvm-%d", vm->stats.pid);
-	put_descs(table, all + header.desc_offset);
-	put_numbers(table, vm, vcpu, all + header.data_offset);
+	put_descs(rows, nr, all + header.desc_offset);
+	put_numbers(rows, nr, vm, vcpu, all + header.data_offset);
 	r = simple_read_from_buffer(user, count, pos, all, size);
 	kvfree(all);
 	return r;
@@ -333,35 +319,21 @@ static int stats_show(struct seq_file *out, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(stats);
 
-static void add_times(struct vm *vm, unsigned int nr, u64 *cycles, u64 *bucket)
-{
-	const struct stats_times *times;
-	struct vcpu *vcpu;
-	unsigned int i, n;
-
-	*cycles = 0;
-	memset(bucket, 0, STATS_BUCKETS * sizeof(*bucket));
-	vm_for_each_vcpu(i, vcpu, vm) {
-		times = times_of(vcpu);
-		if (!times)
-			continue;
-		*cycles += READ_ONCE(times->cycles[nr]);
-		for (n = 0; n < STATS_BUCKETS; n++)
-			bucket[n] += READ_ONCE(times->bucket[nr][n]);
-	}
-}
-
 /* A line for each reason that was timed: the name, all cycles, the histogram. */
 static int times_show(struct seq_file *out, void *unused)
 {
-	u64 cycles, bucket[STATS_BUCKETS];
+	struct vm *vm = out->private;
 	const struct row *row;
+	struct vcpu *vcpu;
 	unsigned int n;
 
 	for (row = vcpu_rows; row < vcpu_rows + ARRAY_SIZE(vcpu_rows); row++) {
+		u64 cycles = 0, bucket[STATS_BUCKETS] = { };
+
 		if (row->kind != ROW_REASON || strncmp(row->name, "exit_", 5))
 			continue;
-		add_times(out->private, row->index, &cycles, bucket);
+		vm_for_each_vcpu(n, vcpu, vm)
+			cycles += add_times(vcpu, row->index, bucket);
 		if (!memchr_inv(bucket, 0, sizeof(bucket)))
 			continue;
 		seq_printf(out, "%s %llu", row->name, cycles);

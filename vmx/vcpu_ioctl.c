@@ -157,8 +157,8 @@ static const struct ioctl_op set_tsc_khz = { .cmd = KVM_SET_TSC_KHZ, .fn = do_KV
 	FN(KVM_SET_SREGS, sregs_set(object, data))					\
 	FN(KVM_GET_SREGS2, (sregs2_get(object, data), 0))				\
 	FN(KVM_SET_SREGS2, sregs2_set(object, data))					\
-	LIST(KVM_GET_MSRS, list_msrs(object, arg, true, list_get_msr))			\
-	LIST(KVM_SET_MSRS, list_msrs(object, arg, false, list_set_msr))			\
+	LIST(KVM_GET_MSRS, list_msrs(object, arg, false))				\
+	LIST(KVM_SET_MSRS, list_msrs(object, arg, true))				\
 	FN(KVM_INTERRUPT, interrupt(object, data))					\
 	FN(KVM_NMI, (vcpu_inject_nmi(object), 0))					\
 	FN(KVM_SMI, (vcpu_inject_smi(object), 0))					\

@@ -19,8 +19,7 @@
 			 X86_CR0_NE | X86_CR0_WP | X86_CR0_AM | X86_CR0_NW | X86_CR0_CD |	\
 			 X86_CR0_PG)
 
-/* The translation of linear addresses depends on these. */
-#define CR0_PAGING_BITS	X86_CR0_PG
+/* The translation of linear addresses depends on these, and on CR0.PG. */
 #define CR4_PAGING_BITS	(X86_CR4_PAE | X86_CR4_PSE | X86_CR4_PGE | X86_CR4_PCIDE |	\
 			 X86_CR4_SMEP | X86_CR4_SMAP | X86_CR4_PKE)
 
@@ -266,7 +265,7 @@ int cr0_set(struct vcpu *vcpu, unsigned long value)
 		if (efer & EFER_LMA)
 			segment_fix_tr(vcpu);
 	}
-	if (changed & CR0_PAGING_BITS)
+	if (changed & X86_CR0_PG)
 		tlb_flush_guest(vcpu);
 	return 0;
 }

@@ -119,28 +119,18 @@ void debug_deliver(struct vcpu *vcpu, unsigned long dr6)
 	}
 }
 
-static bool is_alias(unsigned int nr)
-{
-	return nr == 4 || nr == 5;
-}
-
 /**
  * debug_get_dr() - the guest reads a debug register
  * @vcpu: loaded
- * @nr: 0 to 7
- * @value: set
+ * @nr: 0 to 7; 4 and 5 are other names of 6 and 7
  *
- * Return: 0, or 1 for #UD: DR4 and DR5 with CR4.DE.
+ * Return: its value.
  */
-int debug_get_dr(struct vcpu *vcpu, unsigned int nr, unsigned long *value)
+unsigned long debug_get_dr(struct vcpu *vcpu, unsigned int nr)
 {
-	if (is_alias(nr) && (cr4_get(vcpu) & X86_CR4_DE))
-		return 1;
 	if (nr < ARRAY_SIZE(vcpu->dr))
-		*value = vcpu->dr[array_index_nospec(nr, ARRAY_SIZE(vcpu->dr))];
-	else
-		*value = nr & 1 ? vcpu->dr7 : vcpu->dr6;
-	return 0;
+		return vcpu->dr[array_index_nospec(nr, ARRAY_SIZE(vcpu->dr))];
+	return nr & 1 ? vcpu->dr7 : vcpu->dr6;
 }
 
 static void set_dr7(struct vcpu *vcpu, unsigned long value)
@@ -152,21 +142,19 @@ static void set_dr7(struct vcpu *vcpu, unsigned long value)
 /**
  * debug_set_dr() - the guest writes a debug register
  * @vcpu: loaded
- * @nr: 0 to 7
+ * @nr: as of debug_get_dr()
  * @value: new value
  *
- * Return: 0; 1 for #UD: DR4 and DR5 with CR4.DE; 2 for #GP(0): bits 63:32 of DR6 or DR7.
+ * Return: 0, or 1 for #GP(0): bits 63:32 of DR6 or DR7.
  */
 int debug_set_dr(struct vcpu *vcpu, unsigned int nr, unsigned long value)
 {
-	if (is_alias(nr) && (cr4_get(vcpu) & X86_CR4_DE))
-		return 1;
 	if (nr < ARRAY_SIZE(vcpu->dr)) {
 		vcpu->dr[array_index_nospec(nr, ARRAY_SIZE(vcpu->dr))] = value;
 		return 0;
 	}
 	if (upper_32_bits(value))
-		return 2;
+		return 1;
 	if (nr & 1)
 		set_dr7(vcpu, value);
 	else

@@ -28,7 +28,7 @@ void debug_lend(struct vcpu *vcpu, bool on);
 unsigned long debug_dr6_of(unsigned long conditions);
 unsigned long debug_access(struct vcpu *vcpu, unsigned long at, unsigned int len, u8 kinds);
 void debug_deliver(struct vcpu *vcpu, unsigned long dr6);
-int debug_get_dr(struct vcpu *vcpu, unsigned int nr, unsigned long *value);
+unsigned long debug_get_dr(struct vcpu *vcpu, unsigned int nr);
 int debug_set_dr(struct vcpu *vcpu, unsigned int nr, unsigned long value);
 void debug_switch_in(struct vcpu *vcpu);
 void debug_switch_out(struct vcpu *vcpu);

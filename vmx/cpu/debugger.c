@@ -10,7 +10,6 @@
  *
  * vcpu->mutex, vCPU loaded. SDM vol. 3B, 17.2 and 17.3; vol. 3C, 26.7.3 (pending debug exceptions).
  */
-#include <linux/sched.h>
 #include <asm/traps.h>
 #include "vmx/cpu/debug.h"
 #include "vmx/cpu/debugger.h"

@@ -51,16 +51,6 @@ void segment_from_ar(struct kvm_segment *seg, u32 ar)
 	};
 }
 
-static void read_fields(unsigned int nr, struct kvm_segment *seg)
-{
-	const struct segment_fields *f = fields_of(nr);
-
-	segment_from_ar(seg, vmcs_read32(f->ar));
-	seg->base = vmcs_readl(f->base);
-	seg->limit = vmcs_read32(f->limit);
-	seg->selector = vmcs_read16(f->selector);
-}
-
 /**
  * segment_get() - read a segment register
  * @vcpu: loaded
@@ -69,12 +59,19 @@ static void read_fields(unsigned int nr, struct kvm_segment *seg)
  */
 void segment_get(struct vcpu *vcpu, unsigned int nr, struct kvm_segment *seg)
 {
+	const struct segment_fields *f = fields_of(nr);
+	struct kvm_segment *known;
+
 	nr = array_index_nospec(nr, NR_SEGMENTS);
+	known = &vcpu->segment[nr];
 	if (!(vcpu->vmcs->cached & VMCS_CACHED_SEGMENT(nr))) {
-		read_fields(nr, &vcpu->segment[nr]);
+		segment_from_ar(known, vmcs_read32(f->ar));
+		known->base = vmcs_readl(f->base);
+		known->limit = vmcs_read32(f->limit);
+		known->selector = vmcs_read16(f->selector);
 		vcpu->vmcs->cached |= VMCS_CACHED_SEGMENT(nr);
 	}
-	*seg = vcpu->segment[nr];
+	*seg = *known;
 }
 
 /**

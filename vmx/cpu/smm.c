@@ -18,7 +18,6 @@
 #include "vmx/cpu/smm.h"
 #include "vmx/exit/exit.h"
 #include "vmx/hw/controls.h"
-#include "vmx/irqchip/irqchip.h"
 
 #define SMM_ENTRY	0x8000		/* RIP of the handler, from SMBASE on */
 #define SMM_AREA	0xfe00		/* the state-save area */
@@ -98,31 +97,20 @@ static bool has_long_mode(const struct vcpu *vcpu)
 }
 
 /* Not inline, as resume(): the stack would hold more at once than it must. */
-static noinline int write_area(struct vcpu *vcpu, const struct smm_area *area)
+static noinline int move_area(struct vcpu *vcpu, struct smm_area *area, bool save)
 {
-	u8 legacy[SMM_AREA_SIZE] = { };
-	unsigned int i;
+	const gpa_t gpa = vcpu->msr.smbase + SMM_AREA;
+	struct mmu *mmu = &vcpu->vm->mmu;
+	u8 legacy[SMM_AREA_SIZE] = { }, *image = has_long_mode(vcpu) ? (u8 *)area : legacy;
+	const struct legacy_field *f = legacy_area;
+	int r = save ? 0 : mmu_read(mmu, vcpu->smm, gpa, image, SMM_AREA_SIZE);
 
-	for (i = 0; i < ARRAY_SIZE(legacy_area); i++)
-		memcpy(legacy + legacy_area[i].at, (const u8 *)area + legacy_area[i].from,
-		       legacy_area[i].size);
-	return mmu_write(&vcpu->vm->mmu, vcpu->smm, vcpu->msr.smbase + SMM_AREA,
-			 has_long_mode(vcpu) ? (const void *)area : legacy, SMM_AREA_SIZE);
-}
-
-static noinline int read_area(struct vcpu *vcpu, struct smm_area *area)
-{
-	u8 legacy[SMM_AREA_SIZE];
-	unsigned int i;
-	int r = mmu_read(&vcpu->vm->mmu, vcpu->smm, vcpu->msr.smbase + SMM_AREA,
-			 has_long_mode(vcpu) ? (void *)area : legacy, SMM_AREA_SIZE);
-
-	if (r || has_long_mode(vcpu))
-		return r;
-	for (i = 0; i < ARRAY_SIZE(legacy_area); i++)
-		memcpy((u8 *)area + legacy_area[i].from, legacy + legacy_area[i].at,
-		       legacy_area[i].size);
-	return 0;
+	for (; image == legacy && f < legacy_area + ARRAY_SIZE(legacy_area); f++)
+		if (save)
+			memcpy(legacy + f->at, (u8 *)area + f->from, f->size);
+		else
+			memcpy((u8 *)area + f->from, legacy + f->at, f->size);
+	return save ? mmu_write(mmu, vcpu->smm, gpa, image, SMM_AREA_SIZE) : r;
 }
 
 static void save_segments(struct vcpu *vcpu, struct smm_area *area)
@@ -297,7 +285,7 @@ int smm_serve(struct vcpu *vcpu)
 	}
 	WRITE_ONCE(vcpu->ev.smi_pending, false);
 	vcpu->msr.smi_count++;
-	write_area(vcpu, &area);
+	move_area(vcpu, &area, true);
 	begin(vcpu);
 	vcpu->ev.smi_inside_nmi = !event_nmi_allowed(vcpu);
 	event_block_nmi(vcpu, true);
@@ -317,7 +305,7 @@ int smm_leave(struct vcpu *vcpu)
 	struct smm_area area = { };
 	struct kvm_sregs sregs = { };
 
-	if (read_area(vcpu, &area))
+	if (move_area(vcpu, &area, false))
 		return exit_emulation_error(vcpu, NULL, 0);
 	area.efer &= ~(u64)EFER_LMA;
 	if ((area.efer & EFER_LME) && (area.cr0 & X86_CR0_PG))

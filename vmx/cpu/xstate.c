@@ -19,7 +19,6 @@
 #include <linux/uaccess.h>
 #include <asm/fpu/api.h>
 #include <asm/fpu/xcr.h>
-#include <asm/fpu/xstate.h>
 #include <asm/msr.h>
 #include <asm/special_insns.h>
 #include "vmx/cpu/cpuid_policy.h"

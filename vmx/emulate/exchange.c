@@ -56,20 +56,6 @@ int emul_xadd(struct emul *e)
 	return exchange(e, &ref, old, a.dst);
 }
 
-/* If not equal, memory is written all the same, with what it holds; a register is not. */
-static int exchange_if(struct emul *e, const struct emul_ref *ref, u64 old, bool equal)
-{
-	const struct emul_insn *i = &e->insn;
-	u64 new = equal ? emul_reg(e, i->reg, i->size) : old;
-	int r = i->mem ? emul_store(e, ref, &old, &new) : EMUL_OK;
-
-	if (r == EMUL_OK && !equal)
-		emul_set_reg(e, RAX, i->size, old);
-	else if (r == EMUL_OK && !i->mem)
-		emul_set_reg(e, i->rm, i->size, new);
-	return r;
-}
-
 /**
  * emul_cmpxchg() - CMPXCHG
  * @e: executing
@@ -84,15 +70,22 @@ int emul_cmpxchg(struct emul *e)
 	};
 	struct emul_ref ref;
 	bool equal;
+	u64 new;
 	int r = emul_read_rm(e, i->size, EMUL_WRITE, &ref, &a.src);
 
 	if (r != EMUL_OK)
 		return r;
 	equal = a.dst == a.src;
 	alu_sub(&a);
-	r = exchange_if(e, &ref, a.src, equal);
+	/* If not equal, memory is written all the same, with what it holds; a register is not. */
+	new = equal ? emul_reg(e, i->reg, i->size) : a.src;
+	r = i->mem ? emul_store(e, &ref, &a.src, &new) : EMUL_OK;
 	if (r != EMUL_OK)
 		return r;
+	if (!equal)
+		emul_set_reg(e, RAX, i->size, a.src);
+	else if (!i->mem)
+		emul_set_reg(e, i->rm, i->size, new);
 	e->rflags = a.rflags;
 	return emul_retire(e);
 }

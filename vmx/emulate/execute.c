@@ -116,14 +116,11 @@ static u64 operand(struct emul *e, enum operand kind, unsigned int size)
 
 static int load_source(struct emul *e, unsigned int size, u64 *value)
 {
-	enum operand kind = e->insn.op->src;
 	struct emul_ref ref;
 
-	if (kind == OPD_RM && e->insn.mem) {
-		*value = 0;
-		return emul_ref_rm(e, size, 0, &ref) ?: emul_load(e, &ref, value);
-	}
-	*value = kind == OPD_RM ? emul_reg(e, e->insn.rm, size) : operand(e, kind, size);
+	if (e->insn.op->src == OPD_RM)
+		return emul_read_rm(e, size, 0, &ref, value);
+	*value = operand(e, e->insn.op->src, size);
 	return EMUL_OK;
 }
 

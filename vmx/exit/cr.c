@@ -61,16 +61,10 @@ static int mov_to_cr(struct vcpu *vcpu, unsigned int cr, unsigned long value)
 
 static int mov_from_cr(struct vcpu *vcpu, unsigned int cr, unsigned int gpr)
 {
-	switch (cr) {
-	case 3:
-		vcpu_set_gpr(vcpu, gpr, cr3_get(vcpu));
-		return skip_instruction(vcpu);
-	case 8:
-		vcpu_set_gpr(vcpu, gpr, vcpu_cr8(vcpu));
-		return skip_instruction(vcpu);
-	default:
+	if (cr != 3 && cr != 8)
 		return exit_unexpected(vcpu);
-	}
+	vcpu_set_gpr(vcpu, gpr, cr == 3 ? cr3_get(vcpu) : vcpu_cr8(vcpu));
+	return skip_instruction(vcpu);
 }
 
 /* LMSW cannot clear PE. */

@@ -2,34 +2,16 @@
 /*
  * MOV to and from debug registers. SDM vol. 3D, table 27-4; vol. 3B, 17.2.
  */
-#include <linux/sched.h>
 #include "vmx/cpu/cr.h"
 #include "vmx/cpu/debug.h"
 #include "vmx/cpu/regs.h"
 #include "vmx/exit/exit.h"
 
-static int read_dr(struct vcpu *vcpu, unsigned int dr, unsigned int gpr)
-{
-	unsigned long value;
-
-	if (debug_get_dr(vcpu, dr, &value))
-		return exit_undefined(vcpu);
-	vcpu_set_gpr(vcpu, gpr, value);
-	return skip_instruction(vcpu);
-}
-
 static int write_dr(struct vcpu *vcpu, unsigned int dr, unsigned long value)
 {
 	if (value != (u32)value && !segment_cs_long(vcpu))
 		value = (u32)value;
-	switch (debug_set_dr(vcpu, dr, value)) {
-	case 0:
-		return skip_instruction(vcpu);
-	case 1:
-		return exit_undefined(vcpu);
-	default:
-		return raise_gp(vcpu);
-	}
+	return debug_set_dr(vcpu, dr, value) ? raise_gp(vcpu) : skip_instruction(vcpu);
 }
 
 /**
@@ -56,6 +38,8 @@ int exit_dr(struct vcpu *vcpu)
 		debug_lend(vcpu, true);
 		return 1;
 	}
-	return qual & TYPE_MOV_FROM_DR ? read_dr(vcpu, dr, gpr) :
-					 write_dr(vcpu, dr, vcpu_gpr(vcpu, gpr));
+	if (!(qual & TYPE_MOV_FROM_DR))
+		return write_dr(vcpu, dr, vcpu_gpr(vcpu, gpr));
+	vcpu_set_gpr(vcpu, gpr, debug_get_dr(vcpu, dr));
+	return skip_instruction(vcpu);
 }

@@ -107,6 +107,11 @@ static void leave_vmx(void)
 	intel_pt_handle_vmx(0);
 }
 
+static void leave_vmx_call(void *unused)
+{
+	leave_vmx();
+}
+
 static int vmx_cpu_online(unsigned int cpu)
 {
 	unsigned long flags;
@@ -128,19 +133,10 @@ static int vmx_cpu_online(unsigned int cpu)
 	return err;
 }
 
+/* Is this CPU; the call is with interrupts off. */
 static int vmx_cpu_offline(unsigned int cpu)
 {
-	unsigned long flags;
-
-	local_irq_save(flags);
-	leave_vmx();
-	local_irq_restore(flags);
-	return 0;
-}
-
-static void leave_vmx_call(void *unused)
-{
-	leave_vmx();
+	return smp_call_function_single(cpu, leave_vmx_call, NULL, true);
 }
 
 /* A vCPU that runs into this sees its VMX instructions fail, and enable_rebooting(). */
@@ -183,12 +179,9 @@ int enable_get(void)
 	if (enable_rebooting()) {
 		err = -EBUSY;
 	} else if (!enable_users) {
-		err = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "virt/kvmlet:online",
-					vmx_cpu_online, vmx_cpu_offline);
-		if (err > 0) {
-			enable_cpuhp_state = err;
-			err = 0;
-		}
+		enable_cpuhp_state = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "virt/kvmlet:online",
+						       vmx_cpu_online, vmx_cpu_offline);
+		err = min(enable_cpuhp_state, 0);
 	}
 	if (!err)
 		enable_users++;

@@ -16,7 +16,6 @@
 #include <asm/pgtable.h>
 #include <asm/segment.h>
 #include <asm/tlbflush.h>
-#include "vmx/hw/enable.h"
 #include "vmx/hw/switch.h"
 #include "vmx/vcpu.h"
 
@@ -53,7 +52,6 @@ void switch_setup(struct vcpu *vcpu)
 {
 	struct vmcs_state *vmcs = vcpu->vmcs;
 	struct desc_ptr idt;
-	u64 value;
 
 	vmcs_writel(HOST_CR0, read_cr0() & ~X86_CR0_TS);
 	vmcs_write16(HOST_CS_SELECTOR, __KERNEL_CS);
@@ -66,16 +64,11 @@ void switch_setup(struct vcpu *vcpu)
 	store_idt(&idt);
 	vmcs_writel(HOST_IDTR_BASE, idt.address);
 	vmcs_writel(HOST_RIP, (unsigned long)vmx_exit);
-	rdmsrl(MSR_IA32_SYSENTER_CS, value);
-	vmcs_write32(HOST_IA32_SYSENTER_CS, value);
-	rdmsrl(MSR_IA32_SYSENTER_EIP, value);
-	vmcs_writel(HOST_IA32_SYSENTER_EIP, value);
-	rdmsrl(MSR_EFER, value);
-	vmcs_write64(HOST_IA32_EFER, value);
-	if (vmcs->exit & VM_EXIT_LOAD_IA32_PAT) {
-		rdmsrl(MSR_IA32_CR_PAT, value);
-		vmcs_write64(HOST_IA32_PAT, value);
-	}
+	vmcs_write32(HOST_IA32_SYSENTER_CS, __rdmsr(MSR_IA32_SYSENTER_CS));
+	vmcs_writel(HOST_IA32_SYSENTER_EIP, __rdmsr(MSR_IA32_SYSENTER_EIP));
+	vmcs_write64(HOST_IA32_EFER, __rdmsr(MSR_EFER));
+	if (vmcs->exit & VM_EXIT_LOAD_IA32_PAT)
+		vmcs_write64(HOST_IA32_PAT, __rdmsr(MSR_IA32_CR_PAT));
 	vmcs->host_cr3 = 0;
 	vmcs->host_cr4 = 0;
 	vmcs->host_rsp = 0;
@@ -91,7 +84,6 @@ void switch_setup(struct vcpu *vcpu)
 void switch_cpu(struct vcpu *vcpu, int cpu)
 {
 	struct host_values *host = this_cpu_ptr(&host_values);
-	u64 value;
 
 	if (!host->gdt.size)
 		read_host_values(host, cpu);
@@ -99,8 +91,7 @@ void switch_cpu(struct vcpu *vcpu, int cpu)
 	vmcs_writel(HOST_TR_BASE, (unsigned long)&get_cpu_entry_area(cpu)->tss.x86_tss);
 	vmcs_writel(HOST_GDTR_BASE, host->gdt.address);
 	vmcs_writel(HOST_GS_BASE, cpu_kernelmode_gs_base(cpu));
-	rdmsrl(MSR_IA32_SYSENTER_ESP, value);
-	vmcs_writel(HOST_IA32_SYSENTER_ESP, value);
+	vmcs_writel(HOST_IA32_SYSENTER_ESP, __rdmsr(MSR_IA32_SYSENTER_ESP));
 }
 
 /* The bases of FS and GS user space may have changed without the kernel's knowledge. */

@@ -2,40 +2,30 @@
 /*
  * Guest translations in the TLB: VPIDs, INVEPT and INVVPID. Flushes are as narrow as the
  * processor offers, and only on the CPU that calls; who must flush where is the caller's.
- *
- * vpid_lock guards the VPIDs in use. SDM vol. 3C, 28.3.
+ * SDM vol. 3C, 28.3.
  */
-#include <linux/bitmap.h>
-#include <linux/spinlock.h>
+#include <linux/idr.h>
 #include <asm/asm.h>
 #include "vmx/hw/controls.h"
 #include "vmx/hw/tlb.h"
 #include "vmx/vcpu.h"
 
-#define NR_VPIDS	4096	/* more vCPUs than that run without one, at a TLB flush an exit */
+#define LAST_VPID	4095	/* more vCPUs than that run without one, at a TLB flush an exit */
 
-static DECLARE_BITMAP(vpids, NR_VPIDS) = { 1 };	/* 0 is the host's */
-static DEFINE_SPINLOCK(vpid_lock);
+static DEFINE_IDA(vpids);
 
 /**
  * vpid_alloc() - take a virtual-processor identifier
  *
- * Return: 0 if the processor has none, or all are in use: run without VPID then.
+ * Context: may sleep.
+ * Return: 0 if the processor has none, all are in use or memory is short: run without VPID then.
  */
 u16 vpid_alloc(void)
 {
-	unsigned long vpid;
-
 	if (!(vmx_caps.proc2 & SECONDARY_EXEC_ENABLE_VPID))
 		return 0;
-	spin_lock(&vpid_lock);
-	vpid = find_first_zero_bit(vpids, NR_VPIDS);
-	if (vpid < NR_VPIDS)
-		__set_bit(vpid, vpids);
-	else
-		vpid = 0;
-	spin_unlock(&vpid_lock);
-	return vpid;
+	/* 0 is the host's. */
+	return max(ida_alloc_range(&vpids, 1, LAST_VPID, GFP_KERNEL_ACCOUNT), 0);
 }
 
 /**
@@ -47,11 +37,8 @@ u16 vpid_alloc(void)
  */
 void vpid_free(u16 vpid)
 {
-	if (!vpid)
-		return;
-	spin_lock(&vpid_lock);
-	__clear_bit(vpid, vpids);
-	spin_unlock(&vpid_lock);
+	if (vpid)
+		ida_free(&vpids, vpid);
 }
 
 static void asm_invept(unsigned long type, u64 eptp)

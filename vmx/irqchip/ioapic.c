@@ -216,32 +216,17 @@ static void write_window(struct vm *vm, u32 value, struct kicks *kicks)
 	settle(vm, pin, kicks);
 }
 
-static void write(struct vm *vm, unsigned int offset, u32 value, struct kicks *kicks)
-{
-	if (offset == IOAPIC_SELECT)
-		vm->ioapic->select = value & 0xff;
-	else if (offset == IOAPIC_WINDOW)
-		write_window(vm, value, kicks);
-}
-
-static u64 read(const struct ioapic *io, unsigned int offset)
-{
-	if (offset == IOAPIC_SELECT)
-		return io->select;
-	return offset == IOAPIC_WINDOW ? read_window(io) : 0;
-}
-
 /**
  * ioapic_mmio() - a guest accesses physical memory
  * @vcpu: this thread's
  * @gpa: address
  * @len: 1 to 8 bytes
  * @data: read or written
- * @write_: a store
+ * @write: a store
  *
  * Return: false if the address is not the IO-APIC's.
  */
-bool ioapic_mmio(struct vcpu *vcpu, gpa_t gpa, unsigned int len, void *data, bool write_)
+bool ioapic_mmio(struct vcpu *vcpu, gpa_t gpa, unsigned int len, void *data, bool write)
 {
 	struct ioapic *io = vcpu->vm->ioapic;
 	u64 offset = gpa - READ_ONCE(io->base), value = 0;
@@ -250,15 +235,19 @@ bool ioapic_mmio(struct vcpu *vcpu, gpa_t gpa, unsigned int len, void *data, boo
 
 	if (offset >= IOAPIC_LENGTH)
 		return false;
-	if (write_)
+	if (write)
 		memcpy(&value, data, len);
 	raw_spin_lock_irqsave(&io->lock, flags);
-	if (write_)
-		write(vcpu->vm, offset, value, &kicks);
-	else
-		value = read(io, offset);
+	if (offset == IOAPIC_SELECT && write)
+		io->select = value & 0xff;
+	else if (offset == IOAPIC_SELECT)
+		value = io->select;
+	else if (offset == IOAPIC_WINDOW && write)
+		write_window(vcpu->vm, value, &kicks);
+	else if (offset == IOAPIC_WINDOW)
+		value = read_window(io);
 	raw_spin_unlock_irqrestore(&io->lock, flags);
-	if (!write_)
+	if (!write)
 		memcpy(data, &value, len);
 	deliver_kick(vcpu->vm, &kicks, vcpu);
 	return true;

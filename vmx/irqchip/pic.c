@@ -183,23 +183,18 @@ static u8 poll(struct pic_pair *pair, unsigned int n)
 	return 0x80 | line;
 }
 
+/* All but this is 0; without ICW4 so is what that would set. */
 static void begin_init(struct kvm_pic_state *chip, u8 icw1)
 {
-	chip->last_irr = 0;
-	chip->irr &= chip->elcr;
-	chip->imr = 0;
-	chip->isr = 0;
-	chip->priority_add = 0;
-	chip->special_mask = 0;
-	chip->read_reg_select = 0;
-	chip->poll = 0;
-	chip->rotate_on_auto_eoi = 0;
-	chip->init4 = icw1 & ICW1_ICW4;
-	if (!chip->init4) {
-		chip->special_fully_nested_mode = 0;
-		chip->auto_eoi = 0;
-	}
-	chip->init_state = INIT_ICW2;
+	bool icw4 = icw1 & ICW1_ICW4;
+
+	*chip = (struct kvm_pic_state) {
+		.irr = chip->irr & chip->elcr, .irq_base = chip->irq_base,
+		.elcr = chip->elcr, .elcr_mask = chip->elcr_mask,
+		.init4 = icw4, .init_state = INIT_ICW2,
+		.auto_eoi = icw4 && chip->auto_eoi,
+		.special_fully_nested_mode = icw4 && chip->special_fully_nested_mode,
+	};
 }
 
 static void write_ocw3(struct kvm_pic_state *chip, u8 value)
@@ -236,16 +231,6 @@ static void write_ocw2(struct kvm_pic_state *chip, u8 value)
 	}
 	if (command >= OCW2_ROTATE_EOI)
 		chip->priority_add = (line + 1) & 7;
-}
-
-static void write_command(struct kvm_pic_state *chip, u8 value)
-{
-	if (value & ICW1)
-		begin_init(chip, value);
-	else if (value & OCW3)
-		write_ocw3(chip, value);
-	else
-		write_ocw2(chip, value);
 }
 
 static void write_data(struct kvm_pic_state *chip, u8 value)
@@ -304,7 +289,11 @@ void pic_write(struct pic_pair *pair, u16 port, u8 value)
 		pair->chip[port & 1].elcr = value & elcr_masks[port & 1];
 	else if (port & 1)
 		write_data(&pair->chip[n], value);
+	else if (value & ICW1)
+		begin_init(&pair->chip[n], value);
+	else if (value & OCW3)
+		write_ocw3(&pair->chip[n], value);
 	else
-		write_command(&pair->chip[n], value);
+		write_ocw2(&pair->chip[n], value);
 	update(pair);
 }
