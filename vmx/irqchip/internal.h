@@ -133,6 +133,12 @@ static inline bool line_level(struct line_levels *wires, unsigned int pin,
 	return (wires->high[LINE_USER] | wires->high[LINE_RESAMPLED]) & BIT(pin);
 }
 
+/* The upper half of an MSI's address has nothing in bits 7:0, where it has anything at all. */
+static inline bool msi_allowed(const struct vm *vm, u32 address_hi)
+{
+	return !READ_ONCE(vm->x2apic_ids) || !(u8)address_hi;
+}
+
 /* vCPUs to be kicked as soon as no lock is held. */
 struct kicks {
 	DECLARE_BITMAP(vcpus, VM_MAX_VCPUS);
@@ -189,7 +195,7 @@ void lapic_timer_restore(struct lapic *lapic, u32 count);
 /* deliver.c */
 int deliver(struct vm *vm, const struct apic_msg *msg, struct kicks *kicks);
 void deliver_kick(struct vm *vm, const struct kicks *kicks, const struct vcpu *self);
-int deliver_msi(struct vm *vm, u32 address, u32 data);
+int deliver_msi(struct vm *vm, u64 address, u32 data);
 void deliver_ipi(struct lapic *lapic, u32 icr, u32 dest);
 
 /* pic_chip.c */

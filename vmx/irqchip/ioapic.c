@@ -58,7 +58,7 @@ static int send(struct vm *vm, unsigned int pin, struct kicks *kicks)
 		.dest	= {
 			.id		= ENTRY_DEST(e),
 			.logical	= e & ENTRY_LOGICAL,
-			.device		= true,
+			.device		= !READ_ONCE(vm->x2apic_strict),
 		},
 		.mode	= ENTRY_MODE(e),
 		.vector	= ENTRY_VECTOR(e),

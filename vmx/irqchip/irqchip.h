@@ -15,6 +15,7 @@
 #include <linux/types.h>
 
 #define IRQCHIP_ROUTES	4096	/* GSIs, and routes, of one VM at most */
+#define X2APIC_API	(KVM_X2APIC_API_USE_32BIT_IDS | KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK)
 
 struct lapic;
 struct vcpu;
