@@ -264,13 +264,7 @@ static int enable(struct vm *vm, u32 cap, u64 arg)
 	case KVM_CAP_SPLIT_IRQCHIP:
 		return vm->nr_vcpus && arg <= IRQCHIP_ROUTES ? -EEXIST : irqchip_split(vm, arg);
 	case KVM_CAP_X2APIC_API:
-		if (arg & ~(u64)X2APIC_API)
-			return -EINVAL;
-		if (arg & KVM_X2APIC_API_USE_32BIT_IDS)
-			WRITE_ONCE(vm->x2apic_ids, true);
-		if (arg & KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK)
-			WRITE_ONCE(vm->x2apic_strict, true);
-		return 0;
+		return lapic_set_api(vm, arg);
 	case KVM_CAP_X86_USER_SPACE_MSR:
 		if (arg & ~(u64)MSR_EXIT_REASONS)
 			return -EINVAL;

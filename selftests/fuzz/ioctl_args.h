@@ -322,7 +322,7 @@ static void fill_enable_cap(void *p)
 	fill_words(p);
 	cap->cap = one_in(4) ? odd_value() : ONE_OF(caps);
 	cap->flags = one_in(8) ? odd_value() : 0;
-	cap->args[0] = one_in(4) ? odd_value() : one_in(8) ? 4096U << below(10) : below(8);
+	cap->args[0] = one_in(4) ? odd_value() : one_in(8) ? 4096U << below(10) : below(16);
 }
 
 static void fill_msr_filter(void *p)

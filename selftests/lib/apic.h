@@ -9,6 +9,7 @@
 
 #define APIC_PAGE	0xfee00000UL
 #define APIC_ID		0x020
+#define APIC_VERSION	0x030
 #define APIC_TPR	0x080
 #define APIC_EOI	0x0b0
 #define APIC_SPIV	0x0f0

@@ -165,6 +165,18 @@ static inline void lapic_put(struct lapic *lapic, unsigned int offset, u32 value
 	WRITE_ONCE(*(u32 *)(lapic->page + offset), value);
 }
 
+/* What else than the table says depends on the VM: directed EOI. */
+static inline void lapic_put_version(struct lapic *lapic)
+{
+	lapic_put(lapic, APIC_LVR, lapic_regs[APIC_LVR / LAPIC_STRIDE].ones |
+		  (READ_ONCE(lapic->vcpu->vm->directed_eoi) ? APIC_LVR_DIRECTED_EOI : 0));
+}
+
+static inline u32 lapic_svr(const struct lapic *lapic, u32 value)
+{
+	return READ_ONCE(lapic->vcpu->vm->directed_eoi) ? value : value & ~APIC_SPIV_DIRECTED_EOI;
+}
+
 static inline bool lapic_software_enabled(const struct lapic *lapic)
 {
 	return lapic_get(lapic, APIC_SPIV) & APIC_SPIV_APIC_ENABLED;

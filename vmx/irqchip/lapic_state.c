@@ -63,6 +63,8 @@ static void set_registers(struct lapic *lapic, const struct kvm_lapic_state *sta
 		lapic_put(lapic, i * LAPIC_STRIDE,
 			  (get(state, i * LAPIC_STRIDE) & mask_of(lapic, i)) |
 			  lapic_regs[i].ones);
+	lapic_put_version(lapic);
+	lapic_put(lapic, APIC_SPIV, lapic_svr(lapic, lapic_get(lapic, APIC_SPIV)));
 	if (lapic->mode == LAPIC_X2APIC) {
 		lapic_put(lapic, APIC_ID, id);
 		lapic_put(lapic, APIC_LDR, ldr);
