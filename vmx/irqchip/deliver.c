@@ -208,15 +208,16 @@ int deliver_msi(struct vm *vm, u64 address, u32 data)
 
 /**
  * irqchip_signal_msi() - KVM_SIGNAL_MSI
- * @vm: with LAPICs here
+ * @vm: any
  * @msi: address and data; KVM_MSI_VALID_DEVID says nothing here
  *
- * Return: as deliver_msi(); -EINVAL for another flag, or an address that cannot be.
+ * Return: as deliver_msi(); -EINVAL for another flag, an address that cannot be, or without LAPICs.
  * Context: any.
  */
 int irqchip_signal_msi(struct vm *vm, const struct kvm_msi *msi)
 {
-	if ((msi->flags & ~KVM_MSI_VALID_DEVID) || !msi_allowed(vm, msi->address_hi))
+	if (vm->irqchip == IRQCHIP_NONE || (msi->flags & ~KVM_MSI_VALID_DEVID) ||
+	    !msi_allowed(vm, msi->address_hi))
 		return -EINVAL;
 	return deliver_msi(vm, (u64)msi->address_hi << 32 | msi->address_lo, msi->data);
 }
