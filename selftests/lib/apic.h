@@ -77,6 +77,17 @@ static inline void guest_open(void)
 	asm volatile("sti\n\tnop\n\tnop\n\tcli" : : : "memory");
 }
 
+/* Waits with interrupts let in, not for ever: has it come true? */
+#define guest_soon(condition)							\
+({										\
+	unsigned int soon_left = 3000000;					\
+										\
+	asm volatile("sti");							\
+	while (!(condition) && --soon_left)					\
+		asm volatile("pause");						\
+	soon_left > 0;								\
+})
+
 /* Sleeps until an interrupt has been handled. */
 static inline void guest_halt(void)
 {
