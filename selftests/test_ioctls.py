@@ -18,7 +18,7 @@ def text(path):
 def known(source):
     """The numbers that a dispatcher has: rows of its lists, their twins, and what it asks for."""
     return (re.findall(r"^\t(?:IOCTL|FN|LIST)\((KVM_\w+)\b", source, re.M) +
-            re.findall(r"\.?cmd (?:=|!=) (KVM_\w+)", source))
+            re.findall(r"(?:cmd (?:=|!=) |IOCTL_TWIN\()(KVM_\w+)", source))
 
 
 def main():

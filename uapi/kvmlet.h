@@ -35,6 +35,11 @@ struct kvm_userspace_memory_region2 {
 #define KVM_CAP_USER_MEMORY2		231
 #endif
 
+#ifndef KVM_X2APIC_ENABLE_SUPPRESS_EOI_BROADCAST
+#define KVM_X2APIC_ENABLE_SUPPRESS_EOI_BROADCAST	(1ULL << 2)
+#define KVM_X2APIC_DISABLE_SUPPRESS_EOI_BROADCAST	(1ULL << 3)
+#endif
+
 /*
  * The part of struct kvm_run that belongs to KVM_EXIT_MEMORY_FAULT: KVM_RUN fails with
  * EFAULT, and this says which guest-physical access could not be resolved.

@@ -274,6 +274,7 @@ static const struct argp command = {
 	"  kvmlet run -k vmlinux -i initrd.cpio --disk root.img --disk data.img,ro\n"
 	"  kvmlet run -k vmlinux --save guest.saved &  kill -USR1 $!\n"
 	"  kvmlet run --restore guest.saved\n"
+	"  kill -PWR PID    # presses the guest's power button\n"
 	"  kvmlet run --incoming /tmp/new &  kvmlet run -k vmlinux --live /tmp/new --after 9\n\n"
 	"Exit status:\n"
 	"  0      the guest powered off\n"
@@ -392,6 +393,8 @@ static void take_signal(struct vm *vm, int fd)
 		return;
 	if (info.ssi_signo == SIGUSR1)
 		vm_leave(vm);
+	else if (info.ssi_signo == SIGPWR)
+		power_press(vm);
 	else
 		vm_end(vm, 128 + info.ssi_signo);
 }
@@ -469,6 +472,7 @@ static int open_signals(bool leaves)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGHUP);
 	sigaddset(&set, SIGQUIT);
+	sigaddset(&set, SIGPWR);
 	if (leaves)
 		sigaddset(&set, SIGUSR1);
 	sigprocmask(SIG_BLOCK, &set, NULL);

@@ -45,6 +45,7 @@ struct ioctl_op {
  */
 #define IOCTL_DEFINE_FN(number, value, ...)	IOCTL_FN(do_##number, value)
 #define IOCTL_DEFINE_LIST(number, value, ...)	IOCTL_LIST(do_##number, value)
+#define IOCTL_TWIN(number)			{ .cmd = number, .fn = do_##number }
 #define IOCTL_ROW_FN(number, value, ...)	IOCTL(number, .fn = do_##number, ##__VA_ARGS__),
 #define IOCTL_ROW_LIST(number, value, ...)	IOCTL(number, .list = do_##number, ##__VA_ARGS__),
 

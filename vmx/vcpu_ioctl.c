@@ -148,7 +148,7 @@ static int set_attr(struct vcpu *vcpu, const struct kvm_device_attr *attr)
 
 IOCTL_FN(do_KVM_SET_TSC_KHZ, tsc_set_khz(object, (unsigned long)data))
 
-static const struct ioctl_op set_tsc_khz = { .cmd = KVM_SET_TSC_KHZ, .fn = do_KVM_SET_TSC_KHZ };
+static const struct ioctl_op set_tsc_khz = IOCTL_TWIN(KVM_SET_TSC_KHZ);
 
 #define VCPU_IOCTLS(FN, LIST)								\
 	FN(KVM_GET_REGS, (regs_get(object, data), 0), .whole = true)			\

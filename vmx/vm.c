@@ -163,30 +163,11 @@ static struct mmu *mmu_of(struct vm *vm)
 	return &vm->mmu;
 }
 
-IOCTL_FN(set_region, mmu_set_region(mmu_of(object), data))
-IOCTL_FN(get_dirty_log, mmu_get_dirty_log(mmu_of(object), data))
-IOCTL_FN(clear_dirty_log, mmu_clear_dirty_log(mmu_of(object), data))
-IOCTL_FN(check_extension, cap_check((unsigned long)data))
-IOCTL_FN(create_vcpu, vcpu_create(object, (unsigned long)data))
-
-static int create_irqchip(void *object, void *data)
+static int set_boot_cpu_id(struct vm *vm, u32 id)
 {
-	struct vm *vm = object;
-
-	return vm->nr_vcpus && vm->irqchip == IRQCHIP_NONE ? -EINVAL : irqchip_create(vm);
-}
-
-/* Both addresses are for processors without unrestricted guest; the rest only checks them. */
-IOCTL_FN(set_tss_addr, (unsigned long)data > UINT_MAX - 3 * PAGE_SIZE ? -EINVAL : 0)
-IOCTL_FN(set_identity_map_addr, vm_nr_vcpus(object) ? -EINVAL : 0)
-
-static int set_boot_cpu_id(void *object, void *data)
-{
-	struct vm *vm = object;
-
 	if (vm->nr_vcpus)
 		return -EBUSY;
-	vm->boot_cpu_id = (unsigned long)data;
+	vm->boot_cpu_id = id;
 	return 0;
 }
 
@@ -196,55 +177,14 @@ static bool has_irqchip(struct vm *vm)
 	return smp_load_acquire(&vm->irqchip) == IRQCHIP_KERNEL;
 }
 
-IOCTL_FN(get_irqchip, has_irqchip(object) ? irqchip_get(object, data) : -ENXIO)
-IOCTL_FN(set_irqchip, has_irqchip(object) ? irqchip_set(object, data) : -ENXIO)
-
-static int irq_line_status(void *object, void *data)
+static int set_line(struct vm *vm, struct kvm_irq_level *line)
 {
-	struct kvm_irq_level *line = data;
-	struct vm *vm = object;
-
 	/* Pairs with irqchip_create() and irqchip_split(). */
 	if (smp_load_acquire(&vm->irqchip) == IRQCHIP_NONE)
 		return -ENXIO;
 	line->status = irqchip_set_line(vm, LINE_USER, line->irq, line->level);
 	return 0;
 }
-
-static int signal_msi(void *object, void *data)
-{
-	struct vm *vm = object;
-
-	return vm->irqchip != IRQCHIP_NONE ? irqchip_signal_msi(vm, data) : -EINVAL;
-}
-
-IOCTL_LIST(set_routes, irqchip_set_routes(object, arg))
-IOCTL_FN(set_ioeventfd, ioeventfd_set(object, data))
-IOCTL_FN(set_irqfd, irqfd_set(object, data))
-IOCTL_FN(add_zone, coalesced_set_zone(object, data, true))
-IOCTL_FN(remove_zone, coalesced_set_zone(object, data, false))
-/* The channels come first in either of the two structures. */
-IOCTL_FN(create_pit, pit_create(object, KVM_PIT_SPEAKER_DUMMY))
-IOCTL_FN(create_pit2, pit_create(object, ((struct kvm_pit_config *)data)->flags))
-IOCTL_LIST(reinject_control, pit_set_reinject(object, arg))
-
-IOCTL_FN(get_pit, pit_state(object, data, NULL, false))
-IOCTL_FN(set_pit, pit_state(object, data, NULL, true))
-IOCTL_FN(get_pit2, pit_state(object, data, &((struct kvm_pit_state2 *)data)->flags, false))
-IOCTL_FN(set_pit2, pit_state(object, data, &((struct kvm_pit_state2 *)data)->flags, true))
-
-static int get_clock(void *vm, void *data)
-{
-	pvclock_get(vm, data);
-	return 0;
-}
-
-IOCTL_FN(set_clock, pvclock_set(object, data))
-IOCTL_FN(get_tsc_khz, READ_ONCE(((struct vm *)object)->clock.tsc_khz))
-IOCTL_FN(set_tsc_khz, tsc_set_vm_khz(object, (unsigned long)data))
-IOCTL_FN(set_msr_filter, msr_filter_set(object, data))
-
-IOCTL_FN(reset_rings, dirty_ring_reset(object))
 
 static int enable_events(struct vm *vm, u32 flag, bool on)
 {
@@ -262,7 +202,9 @@ static int enable(struct vm *vm, u32 cap, u64 arg)
 	case KVM_CAP_DIRTY_LOG_RING_ACQ_REL:
 		return dirty_ring_enable(vm, arg);
 	case KVM_CAP_SPLIT_IRQCHIP:
-		return vm->nr_vcpus && arg <= IRQCHIP_ROUTES ? -EEXIST : irqchip_split(vm, arg);
+		return irqchip_split(vm, arg);
+	case KVM_CAP_X2APIC_API:
+		return lapic_set_api(vm, arg);
 	case KVM_CAP_X86_USER_SPACE_MSR:
 		if (arg & ~(u64)MSR_EXIT_REASONS)
 			return -EINVAL;
@@ -276,10 +218,8 @@ static int enable(struct vm *vm, u32 cap, u64 arg)
 	return -EINVAL;
 }
 
-static int enable_cap(void *object, void *data)
+static int enable_cap(struct vm *vm, const struct kvm_enable_cap *cap)
 {
-	const struct kvm_enable_cap *cap = data;
-	struct vm *vm = object;
 	int r;
 
 	if (cap->flags)
@@ -290,45 +230,58 @@ static int enable_cap(void *object, void *data)
 	return r;
 }
 
-IOCTL_FN(get_stats_fd, stats_fd(object, NULL))
+IOCTL_FN(do_KVM_GET_TSC_KHZ, READ_ONCE(((struct vm *)object)->clock.tsc_khz))
+IOCTL_FN(do_KVM_REGISTER_COALESCED_MMIO, coalesced_set_zone(object, data, true))
 
-static const struct ioctl_op get_tsc_khz_row = { .cmd = KVM_GET_TSC_KHZ, .fn = get_tsc_khz };
-static const struct ioctl_op add_zone_row = { .cmd = KVM_REGISTER_COALESCED_MMIO, .fn = add_zone };
+static const struct ioctl_op get_tsc_khz = IOCTL_TWIN(KVM_GET_TSC_KHZ);
+static const struct ioctl_op add_zone = IOCTL_TWIN(KVM_REGISTER_COALESCED_MMIO);
+
+#define PIT2_FLAGS	(&((struct kvm_pit_state2 *)data)->flags)
+
+/*
+ * The PIT's channels come first in either of its structures. The two addresses, of a TSS and of an
+ * identity map, are for processors without unrestricted guest; the rest only checks them.
+ */
+#define VM_IOCTLS(FN, LIST)								\
+	FN(KVM_IRQ_LINE, set_line(object, data))					\
+	FN(KVM_IRQ_LINE_STATUS, set_line(object, data), .twin = &add_zone)		\
+	FN(KVM_SIGNAL_MSI, irqchip_signal_msi(object, data))				\
+	LIST(KVM_SET_GSI_ROUTING, irqchip_set_routes(object, arg))			\
+	FN(KVM_IOEVENTFD, ioeventfd_set(object, data))					\
+	FN(KVM_IRQFD, irqfd_set(object, data))						\
+	FN(KVM_UNREGISTER_COALESCED_MMIO, coalesced_set_zone(object, data, false))	\
+	FN(KVM_CREATE_PIT, pit_create(object, KVM_PIT_SPEAKER_DUMMY))			\
+	FN(KVM_CREATE_PIT2, pit_create(object, ((struct kvm_pit_config *)data)->flags))	\
+	FN(KVM_GET_PIT, pit_state(object, data, NULL, false))				\
+	FN(KVM_SET_PIT, pit_state(object, data, NULL, true), .takes = true)		\
+	FN(KVM_GET_PIT2, pit_state(object, data, PIT2_FLAGS, false))			\
+	FN(KVM_SET_PIT2, pit_state(object, data, PIT2_FLAGS, true))			\
+	LIST(KVM_REINJECT_CONTROL, pit_set_reinject(object, arg))			\
+	FN(KVM_SET_USER_MEMORY_REGION, mmu_set_region(mmu_of(object), data))		\
+	FN(KVM_SET_USER_MEMORY_REGION2, mmu_set_region(mmu_of(object), data))		\
+	FN(KVM_GET_DIRTY_LOG, mmu_get_dirty_log(mmu_of(object), data))			\
+	FN(KVM_CLEAR_DIRTY_LOG, mmu_clear_dirty_log(mmu_of(object), data), .takes = true) \
+	FN(KVM_RESET_DIRTY_RINGS, dirty_ring_reset(object), .locked = true)		\
+	FN(KVM_CHECK_EXTENSION, cap_check((unsigned long)data))				\
+	FN(KVM_CREATE_VCPU, vcpu_create(object, (unsigned long)data), .locked = true)	\
+	FN(KVM_CREATE_IRQCHIP, irqchip_create(object), .locked = true)			\
+	FN(KVM_GET_IRQCHIP, has_irqchip(object) ? irqchip_get(object, data) : -ENXIO)	\
+	FN(KVM_SET_IRQCHIP, has_irqchip(object) ? irqchip_set(object, data) : -ENXIO,	\
+	   .takes = true)								\
+	FN(KVM_SET_TSS_ADDR, (unsigned long)data > UINT_MAX - 3 * PAGE_SIZE ? -EINVAL : 0) \
+	FN(KVM_SET_IDENTITY_MAP_ADDR, vm_nr_vcpus(object) ? -EINVAL : 0)		\
+	FN(KVM_SET_BOOT_CPU_ID, set_boot_cpu_id(object, (unsigned long)data), .locked = true) \
+	FN(KVM_GET_CLOCK, (pvclock_get(object, data), 0))				\
+	FN(KVM_SET_CLOCK, pvclock_set(object, data))					\
+	FN(KVM_SET_TSC_KHZ, tsc_set_vm_khz(object, (unsigned long)data))		\
+	FN(KVM_X86_SET_MSR_FILTER, msr_filter_set(object, data))			\
+	FN(KVM_ENABLE_CAP, enable_cap(object, data), .twin = &get_tsc_khz)		\
+	FN(KVM_GET_STATS_FD, stats_fd(object, NULL))
+
+VM_IOCTLS(IOCTL_DEFINE_FN, IOCTL_DEFINE_LIST)
 
 static const struct ioctl_op vm_ops[IOCTL_ROWS] = {
-	IOCTL(KVM_IRQ_LINE, .fn = irq_line_status),
-	IOCTL(KVM_IRQ_LINE_STATUS, .fn = irq_line_status, .twin = &add_zone_row),
-	IOCTL(KVM_SIGNAL_MSI, .fn = signal_msi),
-	IOCTL(KVM_SET_GSI_ROUTING, .list = set_routes),
-	IOCTL(KVM_IOEVENTFD, .fn = set_ioeventfd),
-	IOCTL(KVM_IRQFD, .fn = set_irqfd),
-	IOCTL(KVM_UNREGISTER_COALESCED_MMIO, .fn = remove_zone),
-	IOCTL(KVM_CREATE_PIT, .fn = create_pit),
-	IOCTL(KVM_CREATE_PIT2, .fn = create_pit2),
-	IOCTL(KVM_GET_PIT, .fn = get_pit),
-	IOCTL(KVM_SET_PIT, .fn = set_pit, .takes = true),
-	IOCTL(KVM_GET_PIT2, .fn = get_pit2),
-	IOCTL(KVM_SET_PIT2, .fn = set_pit2),
-	IOCTL(KVM_REINJECT_CONTROL, .list = reinject_control),
-	IOCTL(KVM_SET_USER_MEMORY_REGION, .fn = set_region),
-	IOCTL(KVM_SET_USER_MEMORY_REGION2, .fn = set_region),
-	IOCTL(KVM_GET_DIRTY_LOG, .fn = get_dirty_log),
-	IOCTL(KVM_CLEAR_DIRTY_LOG, .fn = clear_dirty_log, .takes = true),
-	IOCTL(KVM_RESET_DIRTY_RINGS, .fn = reset_rings, .locked = true),
-	IOCTL(KVM_CHECK_EXTENSION, .fn = check_extension),
-	IOCTL(KVM_CREATE_VCPU, .fn = create_vcpu, .locked = true),
-	IOCTL(KVM_CREATE_IRQCHIP, .fn = create_irqchip, .locked = true),
-	IOCTL(KVM_GET_IRQCHIP, .fn = get_irqchip),
-	IOCTL(KVM_SET_IRQCHIP, .fn = set_irqchip, .takes = true),
-	IOCTL(KVM_SET_TSS_ADDR, .fn = set_tss_addr),
-	IOCTL(KVM_SET_IDENTITY_MAP_ADDR, .fn = set_identity_map_addr),
-	IOCTL(KVM_SET_BOOT_CPU_ID, .fn = set_boot_cpu_id, .locked = true),
-	IOCTL(KVM_GET_CLOCK, .fn = get_clock),
-	IOCTL(KVM_SET_CLOCK, .fn = set_clock),
-	IOCTL(KVM_SET_TSC_KHZ, .fn = set_tsc_khz),
-	IOCTL(KVM_X86_SET_MSR_FILTER, .fn = set_msr_filter),
-	IOCTL(KVM_ENABLE_CAP, .fn = enable_cap, .twin = &get_tsc_khz_row),
-	IOCTL(KVM_GET_STATS_FD, .fn = get_stats_fd),
+	VM_IOCTLS(IOCTL_ROW_FN, IOCTL_ROW_LIST)
 };
 
 static noinline long call_locked(const struct ioctl_op *op, struct vm *vm, unsigned long arg)

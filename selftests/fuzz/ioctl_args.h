@@ -315,14 +315,14 @@ static void fill_enable_cap(void *p)
 	static const uint32_t caps[] = {
 		KVM_CAP_X86_USER_SPACE_MSR, KVM_CAP_EXCEPTION_PAYLOAD,
 		KVM_CAP_X86_TRIPLE_FAULT_EVENT, KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2,
-		KVM_CAP_DIRTY_LOG_RING, KVM_CAP_SPLIT_IRQCHIP,
+		KVM_CAP_DIRTY_LOG_RING, KVM_CAP_SPLIT_IRQCHIP, KVM_CAP_X2APIC_API,
 	};
 	struct kvm_enable_cap *cap = p;
 
 	fill_words(p);
 	cap->cap = one_in(4) ? odd_value() : ONE_OF(caps);
 	cap->flags = one_in(8) ? odd_value() : 0;
-	cap->args[0] = one_in(4) ? odd_value() : one_in(8) ? 4096U << below(10) : below(8);
+	cap->args[0] = one_in(4) ? odd_value() : one_in(8) ? 4096U << below(10) : below(16);
 }
 
 static void fill_msr_filter(void *p)

@@ -12,23 +12,13 @@
 #include <stdio.h>
 #include <sys/syscall.h>
 #include <time.h>
+#include "selftests/lib/clock.h"
 #include "selftests/lib/vm.h"
 
-#define MSR_TSC		0x10
-#define MSR_CLOCK	0x4b564d01
 #define STABLE		1
 #define ASKED		1		/* value of a sync: what now? */
 #define MOVES		12
 #define VCPUS		2
-
-/* As <asm/pvclock-abi.h> of the kernel has it. */
-struct clock_page {
-	uint32_t version, pad;
-	uint64_t tsc, nanoseconds;
-	uint32_t multiplier;
-	int8_t shift;
-	uint8_t flags, pad2[2];
-} __attribute__((aligned(64)));
 
 static volatile struct clock_page page[VCPUS];
 static volatile uint32_t version, again, stop;
@@ -215,15 +205,13 @@ static void count(bool kvmlet)
 static uint64_t clock_read(unsigned int n)
 {
 	volatile struct clock_page *p = &page[n];
-	uint64_t delta, ns;
+	uint64_t ns;
 	uint32_t seen;
 
 	do {
 		seen = p->version;
 		asm volatile("lfence" : : : "memory");
-		delta = guest_rdtsc() - p->tsc;
-		delta = p->shift < 0 ? delta >> -p->shift : delta << p->shift;
-		ns = p->nanoseconds + (uint64_t)((__uint128_t)delta * p->multiplier >> 32);
+		ns = clock_page_ns(p, guest_rdtsc());
 		if (!(p->flags & STABLE))
 			unstable[n]++;
 	} while (seen & 1 || seen != p->version);

@@ -19,19 +19,6 @@ static struct vm vm;
 static struct vcpu vcpu;
 static struct device device;
 
-static int new_event(void)
-{
-	return eventfd(0, EFD_NONBLOCK);
-}
-
-/* How often it was signalled since it was asked last. */
-static uint64_t taken(int fd)
-{
-	uint64_t count = 0;
-
-	return read(fd, &count, sizeof(count)) == sizeof(count) ? count : 0;
-}
-
 static void signal_event(int fd)
 {
 	uint64_t one = 1;

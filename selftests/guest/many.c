@@ -126,16 +126,6 @@ __attribute__((used, noreturn)) void member(unsigned int me)
 		asm volatile("hlt");
 }
 
-static bool soon(volatile uint32_t *word, uint32_t value)
-{
-	unsigned int i;
-
-	asm volatile("sti");
-	for (i = 0; i < 3000000 && *word != value; i++)
-		asm volatile("pause");
-	return *word == value;
-}
-
 static void start_all(void)
 {
 	unsigned int i;
@@ -144,7 +134,7 @@ static void start_all(void)
 		send(i, ICR_INIT);
 		send(i, ICR_SIPI | SIPI_PAGE);
 	}
-	guest_check("INIT and SIPI start each by its id", soon(&started, nr - 1), 1);
+	guest_check("INIT and SIPI start each by its id", guest_soon(started == nr - 1), 1);
 }
 
 static void first_guest(void)
@@ -158,15 +148,16 @@ static void first_guest(void)
 	tokens[0] = 1;
 	for (round = 0; round < ROUNDS; round++)
 		pass_on(0, round);
-	guest_check("a token goes round by interrupts", soon(&passed, ROUNDS * nr), 1);
+	guest_check("a token goes round by interrupts", guest_soon(passed == ROUNDS * nr), 1);
 	guest_check("in order", wrong_order, 0);
 	guest_wrmsr(X2APIC(APIC_ICR), ICR_OTHERS | ICR_FIXED | ALL);
-	guest_check("one interrupt for all others reaches each", soon(&got_all, nr - 1), 1);
+	guest_check("one interrupt for all others reaches each", guest_soon(got_all == nr - 1), 1);
 	/* The cluster of the last one, whose logical id follows from its id. */
 	got_all = 0;
 	guest_wrmsr(X2APIC(APIC_ICR), (uint64_t)((nr - 1) * id_step >> 4 << 16 |
 		    1 << ((nr - 1) * id_step & 15)) << 32 | ICR_LOGICAL | ICR_FIXED | ALL);
-	guest_check("a logical id beyond those of xAPICs reaches its one", soon(&got_all, 1), 1);
+	guest_check("a logical id beyond those of xAPICs reaches its one",
+		    guest_soon(got_all == 1), 1);
 	guest_sync(2);
 }
 

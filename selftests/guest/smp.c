@@ -52,32 +52,24 @@ static void send(uint32_t to, uint32_t what)
 	apic_write(APIC_ICR, what);
 }
 
-static bool wait_for(volatile uint16_t *word, uint16_t value)
-{
-	unsigned int i;
-
-	asm volatile("sti");
-	for (i = 0; i < 2000000 && *word != value; i++)
-		asm volatile("pause");
-	return *word == value;
-}
-
 static void guest(void)
 {
 	apic_write(APIC_SPIV, 0x1ff);
 	guest_sync(1);
 	send(TO_SECOND, ICR_INIT);
 	send(TO_SECOND, ICR_SIPI | SIPI_PAGE);
-	guest_check("the second vCPU starts at the SIPI's page", wait_for(mailbox(0), 0x600d), 1);
+	guest_check("the second vCPU starts at the SIPI's page",
+		    guest_soon(*mailbox(0) == 0x600d), 1);
 	send(TO_SECOND, ICR_SIPI | 8);
 	*mailbox(2) = 41;
-	guest_check("both share memory; a second SIPI does nothing", wait_for(mailbox(4), 42), 1);
+	guest_check("both share memory; a second SIPI does nothing",
+		    guest_soon(*mailbox(4) == 42), 1);
 	guest_sync(2);
 	*mailbox(0) = 0;
 	*mailbox(2) = 0;
 	send(TO_SECOND, ICR_INIT);
 	send(TO_SECOND, ICR_SIPI | SIPI_PAGE);
-	guest_check("INIT and SIPI start it anew", wait_for(mailbox(0), 0x600d), 1);
+	guest_check("INIT and SIPI start it anew", guest_soon(*mailbox(0) == 0x600d), 1);
 	guest_sync(3);
 }
 

@@ -177,17 +177,10 @@ static void guest(void)
 
 static int new_bell(uint64_t address, unsigned int len, unsigned int flags, uint64_t value)
 {
-	int fd = eventfd(0, EFD_NONBLOCK);
+	int fd = new_event();
 
 	ioeventfd(&vm, fd, address, len, flags, value);
 	return fd;
-}
-
-static uint64_t rung(int fd)
-{
-	uint64_t count = 0;
-
-	return read(fd, &count, sizeof(count)) == sizeof(count) ? count : 0;
 }
 
 static int plain, value, byte, first, port;
@@ -207,21 +200,21 @@ static void go_on(unsigned int sync)
 static void check_stores(void)
 {
 	go_on(1);
-	TAP_EQ(rung(plain) + 100 * device.writes, 5, "each of a store's executions rings");
+	TAP_EQ(taken(plain) + 100 * device.writes, 5, "each of a store's executions rings");
 	go_on(2);
-	TAP_EQ(rung(value), 1, "of four values the one that matches rings");
+	TAP_EQ(taken(value), 1, "of four values the one that matches rings");
 	TAP_EQ(device.writes, 3, "and user space gets the others");
 	go_on(3);
-	TAP_EQ(rung(byte), 2, "AH is what stores AH");
+	TAP_EQ(taken(byte), 2, "AH is what stores AH");
 	TAP_EQ(device.writes, 2, "and not what is below it");
 	go_on(4);
-	TAP_EQ(rung(value) + 100 * device.writes, 6, "constants ring, at [a+b] and at [a+16]");
+	TAP_EQ(taken(value) + 100 * device.writes, 6, "constants ring, at [a+b] and at [a+16]");
 	go_on(5);
-	TAP_EQ(rung(plain), 3, "another instruction in its place does not ring");
-	TAP_EQ(rung(value), 2, "nor the store of another register");
+	TAP_EQ(taken(plain), 3, "another instruction in its place does not ring");
+	TAP_EQ(taken(value), 2, "nor the store of another register");
 	TAP_EQ(device.reads + 100 * device.writes, 202, "user space gets their reads and writes");
 	go_on(6);
-	TAP_EQ(rung(value) + 100 * device.writes, 103, "nor one that is mapped there");
+	TAP_EQ(taken(value) + 100 * device.writes, 103, "nor one that is mapped there");
 }
 
 static void check_places(void)
@@ -230,16 +223,16 @@ static void check_places(void)
 
 	TAP_EQ(vm_slot(&vm, SLOT, 0, DEVICE - PAGE, PAGE, before), 0, "memory before the device");
 	go_on(7);
-	TAP_EQ(rung(first), 2, "the end of a store across two pages does not ring");
+	TAP_EQ(taken(first), 2, "the end of a store across two pages does not ring");
 	TAP_EQ(vm_slot(&vm, SLOT + 1, 0, DEVICE, PAGE, there), 0, "memory in the device's place");
 	go_on(8);
-	TAP_EQ(rung(plain) + 100 * device.writes, 0, "there are no doorbells any more");
+	TAP_EQ(taken(plain) + 100 * device.writes, 0, "there are no doorbells any more");
 	TAP_EQ(vm_slot(&vm, SLOT + 1, 0, DEVICE, 0, there), 0, "memory taken away");
 	go_on(9);
-	TAP_EQ(rung(plain) + 100 * device.writes, 1, "and it rings again");
+	TAP_EQ(taken(plain) + 100 * device.writes, 1, "and it rings again");
 	go_on(10);
-	TAP_EQ(rung(plain) + 100 * device.writes, 3, "with a breakpoint on it, too");
-	TAP_EQ(rung(port), 3, "so does a port");
+	TAP_EQ(taken(plain) + 100 * device.writes, 3, "with a breakpoint on it, too");
+	TAP_EQ(taken(port), 3, "so does a port");
 	tap_checks();
 }
 

@@ -9,23 +9,13 @@
  */
 #include <time.h>
 #include "selftests/lib/apic.h"
+#include "selftests/lib/clock.h"
 
-#define MSR_TSC		0x10
-#define MSR_CLOCK	0x4b564d01
 #define MSR_WALL	0x4b564d00
 #define FEATURE_CLOCK	(1 << 3)
 #define CYCLES		1000000ULL
 #define TIMER		0x52		/* vector */
 #define DEADLINES	5
-
-/* As <asm/pvclock-abi.h> of the kernel has it. */
-struct clock_page {
-	uint32_t version, pad;
-	uint64_t tsc, nanoseconds;
-	uint32_t multiplier;
-	int8_t shift;
-	uint8_t flags, pad2[2];
-} __attribute__((aligned(64)));
 
 struct wall_page {
 	uint32_t version, seconds, nanoseconds;
@@ -37,17 +27,14 @@ static volatile uint64_t tsc_now, expected, host_seconds;
 
 static uint64_t clock_read(void)
 {
-	uint64_t delta, scaled;
 	uint32_t version;
+	uint64_t ns;
 
 	do {
 		version = page.version;
-		delta = guest_rdtsc() - page.tsc;
-		delta = page.shift < 0 ? delta >> -page.shift : delta << page.shift;
-		scaled = page.nanoseconds +
-			 (uint64_t)((__uint128_t)delta * page.multiplier >> 32);
+		ns = clock_page_ns(&page, guest_rdtsc());
 	} while (version != page.version || version & 1);
-	return scaled;
+	return ns;
 }
 
 static void tsc_guest(void)

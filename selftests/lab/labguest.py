@@ -2,6 +2,8 @@
 """A Linux guest for `kvmlet run` in a lab: Debian's own kernel, busybox, a process 1 of one's own,
 and a disk.
 """
+import importlib.machinery
+import importlib.util
 import os
 import shutil
 import tempfile
@@ -9,6 +11,7 @@ import tempfile
 import labinitrd
 import labkernel
 
+HERE = os.path.dirname(os.path.abspath(__file__))
 SBIN = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
 MKE2FS = ("-q", "-t", "ext4", "-b", "1024", "-E",
           "root_owner=0:0,lazy_itable_init=0,lazy_journal_init=0")
@@ -23,6 +26,15 @@ NOT_CALLED = ("load_system_certificate_list", "ftrace_check_for_weak_functions",
 
 def cmdline(*not_called):
     return f"{CMDLINE} initcall_blacklist={','.join(NOT_CALLED + not_called)}"
+
+
+def demo():
+    """The demo's program: what else its guest leaves out, and the drivers' devices."""
+    path = os.path.join(HERE, "..", "guest", "demo", "demo")
+    loader = importlib.machinery.SourceFileLoader("demo", path)
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("demo", loader))
+    loader.exec_module(module)
+    return module
 
 
 def kernel(release):

@@ -9,6 +9,7 @@
 
 #define APIC_PAGE	0xfee00000UL
 #define APIC_ID		0x020
+#define APIC_VERSION	0x030
 #define APIC_TPR	0x080
 #define APIC_EOI	0x0b0
 #define APIC_SPIV	0x0f0
@@ -75,6 +76,17 @@ static inline void guest_open(void)
 {
 	asm volatile("sti\n\tnop\n\tnop\n\tcli" : : : "memory");
 }
+
+/* Waits with interrupts let in, not for ever: has it come true? */
+#define guest_soon(condition)							\
+({										\
+	unsigned int soon_left = 3000000;					\
+										\
+	asm volatile("sti");							\
+	while (!(condition) && --soon_left)					\
+		asm volatile("pause");						\
+	soon_left > 0;								\
+})
 
 /* Sleeps until an interrupt has been handled. */
 static inline void guest_halt(void)

@@ -8,6 +8,19 @@
 #include <sys/eventfd.h>
 #include "selftests/lib/vm.h"
 
+static inline int new_event(void)
+{
+	return eventfd(0, EFD_NONBLOCK);
+}
+
+/* How often it was signalled since it was asked last. */
+static inline uint64_t taken(int fd)
+{
+	uint64_t count = 0;
+
+	return read(fd, &count, sizeof(count)) == sizeof(count) ? count : 0;
+}
+
 static inline int ioeventfd(struct vm *vm, int fd, uint64_t addr, uint32_t len, uint32_t flags,
 			    uint64_t match)
 {

@@ -8,8 +8,6 @@ is booted once.
 """
 import argparse
 import hashlib
-import importlib.machinery
-import importlib.util
 import os
 import re
 import subprocess
@@ -37,15 +35,6 @@ LIMIT = (600, 60)               # seconds that a lab may take, and more each tim
 GUEST_MEM, LAB_MEM = "128M", "768"
 
 
-def demo():
-    """The demo's program, for its guest's command line."""
-    path = os.path.join(REPO, "selftests", "guest", "demo", "demo")
-    loader = importlib.machinery.SourceFileLoader("demo", path)
-    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("demo", loader))
-    loader.exec_module(module)
-    return module
-
-
 def right_sum(cpu):
     text = "".join(f"{i}\n" for i in range(1 + cpu * 1000, LINES + cpu * 1000 + 1))
     return hashlib.sha256(text.encode()).hexdigest()
@@ -64,7 +53,7 @@ def guest_initrd(folder):
 def boot(args, folder):
     """Returns the lab's status and what was said."""
     kernel = os.path.join(labkernel.folder_of(labkernel.release_of(None)), "vmlinux")
-    module, (first, between) = demo(), SECONDS[args.smp]
+    module, (first, between) = labguest.demo(), SECONDS[args.smp]
     words = [LAB, "run", "--driver", args.driver, "--cpu", args.cpu, "--mem", LAB_MEM,
              "--limit", str(LIMIT[0] + LIMIT[1] * args.times), "--ticks", "0"]
     words += ["--smp", str(args.smp)] if args.smp > 1 else []

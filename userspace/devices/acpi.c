@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * ACPI tables that describe this machine: a LAPIC for each processor, one IO-APIC, the 8259 pair, a
- * serial port, a clock, power-off and reset, a PCI bus if there is one. No 8254: a kernel with a
- * clock from the hypervisor and a LAPIC timer does without. ACPI specification 6.5, chapters 5 and
- * 20 (AML).
+ * serial port, a clock, a power button, power-off and reset, a PCI bus if there is one. No 8254: a
+ * kernel with a clock from the hypervisor and a LAPIC timer does without. ACPI specification 6.5,
+ * chapters 5 and 20 (AML).
  */
 #include "userspace/loader.h"
 #include "userspace/devices/devices.h"
@@ -16,7 +16,7 @@
 #define IOAPIC_BASE	0xfec00000
 #define IOAPIC_ID	0xf0		/* none of a processor's */
 #define FADT_WBINVD	BIT(0)
-#define FADT_NO_BUTTONS	(BIT(4) | BIT(5))	/* none that are fixed hardware */
+#define FADT_NO_SLEEP	BIT(5)		/* no button for it; BIT(4): none for power */
 #define FADT_NO_RTC	BIT(6)		/* its alarm wakes nobody */
 #define FADT_RESET	BIT(10)
 #define BOOT_NO_VGA	BIT(2)
@@ -227,7 +227,7 @@ static void write_fadt(struct fadt *f, u64 dsdt)
 	f->c2_latency = NO_C2;
 	f->c3_latency = NO_C3;
 	f->boot_flags = BOOT_NO_VGA | BOOT_NO_ASPM;
-	f->flags = FADT_WBINVD | FADT_NO_BUTTONS | FADT_NO_RTC | FADT_RESET;
+	f->flags = FADT_WBINVD | FADT_NO_SLEEP | FADT_NO_RTC | FADT_RESET;
 	f->reset = port(PORT_RESET, 1);
 	f->reset_value = RESET_VALUE;
 	f->x_dsdt = dsdt;

@@ -30,6 +30,7 @@
 struct serial;
 
 void power_init(struct vm *vm);
+void power_press(struct vm *vm);
 void cmos_init(struct vm *vm);
 void timer_init(struct vm *vm);
 void pit_init(struct vm *vm);

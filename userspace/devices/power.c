@@ -2,12 +2,17 @@
 /*
  * The ways a guest ends its machine: ACPI's PM1 control register, the reset port 0xcf9 (ACPI's
  * reset register too), the reset command of a keyboard controller that is otherwise not there, a
- * test port; and the port by which it asks to be saved or moved. No lock: the one register that
- * a guest writes is stored at once. ACPI specification 6.5, sections 4.8.3.1 and 4.8.3.2.
+ * test port; and the port by which it asks to be saved or moved. And how it is asked to end: by the
+ * power button, the one event of PM1's event registers, which lock guards together with the line of
+ * their interrupt. ACPI specification 6.5, sections 4.8.2.2, 4.8.3.1 and 4.8.3.2.
  */
+#include <pthread.h>
+
 #include "userspace/devices/devices.h"
 
-#define PM_ENABLE	2		/* offset of the enable bits */
+#define PM_STATUS	0		/* offset of the status bits, */
+#define PM_ENABLE	2		/* of the enable bits */
+#define PM_BUTTON	BIT(8)		/* of both */
 #define PM_SCI_ENABLED	BIT(0)
 #define PM_SLEEP_TYPE(v) ((v) >> 10 & 7)
 #define PM_SLEEP	BIT(13)
@@ -15,28 +20,69 @@
 #define I8042_RESET	0xfe
 
 static struct {
-	u16 pm_enabled;		/* events that the guest wants; none ever happens */
+	u16 pm_enabled;		/* events that the guest wants */
 	u8 restored;		/* how often the guest was restored or moved */
-	u8 reserved;
+	u8 pm_status;		/* events that have happened, bits 15:8 */
 } power;
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 _Static_assert(sizeof(power) == 4, "as Documentation/save-format.rst has it");
 
+/* Under the lock. */
+static void set_line(struct vm *vm)
+{
+	vm_irq(vm, IRQ_SCI, power.pm_status << 8 & power.pm_enabled);
+}
+
+/**
+ * power_press() - press the power button
+ * @vm:		the VM; what happens then is the guest's decision
+ *
+ * Context: any thread.
+ */
+void power_press(struct vm *vm)
+{
+	pthread_mutex_lock(&lock);
+	power.pm_status |= PM_BUTTON >> 8;
+	set_line(vm);
+	pthread_mutex_unlock(&lock);
+}
+
+/* Registers of 16 bits; an access may be to one byte of them. */
 static u64 pm_read(void *dev, u64 offset, unsigned int size)
 {
-	switch (offset) {
+	u16 value = 0;
+
+	pthread_mutex_lock(&lock);
+	switch (offset & ~1ULL) {
+	case PM_STATUS:
+		value = power.pm_status << 8;
+		break;
 	case PM_ENABLE:
-		return power.pm_enabled;
+		value = power.pm_enabled;
+		break;
 	case PM_CONTROL:
-		return PM_SCI_ENABLED;
+		value = PM_SCI_ENABLED;
+		break;
 	}
-	return 0;
+	pthread_mutex_unlock(&lock);
+	return value >> offset % 2 * 8;
 }
 
 static void pm_write(void *dev, u64 offset, u64 value, unsigned int size)
 {
-	if (offset == PM_ENABLE)
-		power.pm_enabled = value;
+	u16 mask = (size == 1 ? 0xff : 0xffff) << offset % 2 * 8;
+
+	value = value << offset % 2 * 8 & mask;
+	offset &= ~1ULL;
+	pthread_mutex_lock(&lock);
+	if (offset == PM_STATUS)
+		power.pm_status &= ~(value >> 8);
+	else if (offset == PM_ENABLE)
+		power.pm_enabled = (power.pm_enabled & ~mask) | value;
+	set_line(dev);
+	pthread_mutex_unlock(&lock);
 	if (offset == PM_CONTROL && (value & PM_SLEEP) && PM_SLEEP_TYPE(value) == SLEEP_OFF)
 		vm_end(dev, RUN_POWER_OFF);
 }
@@ -71,6 +117,8 @@ static void leave_write(void *dev, u64 offset, u64 value, unsigned int size)
 static const char *power_loaded(void *dev)
 {
 	power.restored++;
+	power.pm_status &= PM_BUTTON >> 8;
+	set_line(dev);
 	return NULL;
 }
 

@@ -94,10 +94,8 @@ static void leave(struct vcpu *vcpu, u8 vector, unsigned long dr6)
  */
 static void begin_step(struct vcpu *vcpu)
 {
-	u32 blocked = vmcs_read32(GUEST_INTERRUPTIBILITY_INFO);
-
 	vcpu_set_rflags(vcpu, vcpu_rflags(vcpu) | X86_EFLAGS_TF);
-	vmcs_write32(GUEST_INTERRUPTIBILITY_INFO, blocked & ~EVENT_SHADOWS);
+	event_set_shadow(vcpu, 0);
 	vmcs_writel(GUEST_PENDING_DBG_EXCEPTIONS,
 		    vmcs_readl(GUEST_PENDING_DBG_EXCEPTIONS) & ~DR6_BS);
 }

@@ -217,13 +217,14 @@ u8 event_shadow(struct vcpu *vcpu)
  */
 void event_set_shadow(struct vcpu *vcpu, u8 shadow)
 {
-	u32 blocked = interruptibility(vcpu) & ~EVENT_SHADOWS;
+	u32 old = interruptibility(vcpu), blocked = old & ~EVENT_SHADOWS;
 
 	if (shadow & KVM_X86_SHADOW_INT_MOV_SS)
 		blocked |= GUEST_INTR_STATE_MOV_SS;
 	else if (shadow & KVM_X86_SHADOW_INT_STI)
 		blocked |= GUEST_INTR_STATE_STI;
-	vmcs_write32(GUEST_INTERRUPTIBILITY_INFO, blocked);
+	if (blocked != old)
+		vmcs_write32(GUEST_INTERRUPTIBILITY_INFO, blocked);
 }
 
 /**

@@ -363,7 +363,6 @@ static void begin(struct emul *e)
 {
 	e->stop = false;
 	e->single_step = false;
-	e->shadow = 0;
 	e->rip = e->ops->get_rip(e);
 }
 

@@ -55,10 +55,6 @@ enum emul_mode {
 /* Segment registers as instructions number them, and the two system segments. */
 enum emul_seg { EMUL_ES, EMUL_CS, EMUL_SS, EMUL_DS, EMUL_FS, EMUL_GS, EMUL_LDTR, EMUL_TR };
 
-/* What the end of an instruction leaves for the next boundary. */
-#define EMUL_SHADOW_STI		BIT(0)	/* numbered as in the VMCS's interruptibility state */
-#define EMUL_SHADOW_MOV_SS	BIT(1)
-
 struct emul;
 
 /*
@@ -165,7 +161,6 @@ struct emul {
 
 	/* After EMUL_OK, and @single_step after EMUL_REPEAT too. */
 	bool single_step;	/* RFLAGS.TF was set: #DB (DR6.BS) is due */
-	u8 shadow;		/* EMUL_SHADOW_*: the blocking that begins; one in force ends */
 
 	struct emul_insn insn;
 	u64 rip, rflags;	/* of the instruction at hand */

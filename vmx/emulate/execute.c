@@ -205,6 +205,5 @@ int emul_execute(struct emul *e)
 	e->rflags = e->ops->get_rflags(e);
 	e->stop = false;
 	e->single_step = false;
-	e->shadow = 0;
 	return e->insn.op->exec(e);
 }

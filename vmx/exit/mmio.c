@@ -127,30 +127,21 @@ static int device_write(struct vcpu *vcpu, gpa_t gpa, const void *data, unsigned
 }
 
 /* What lies in one page: memory, or a device. */
-static int access_part(struct vcpu *vcpu, gpa_t gpa, void *data, unsigned int len, bool write)
+static int access_part(struct vcpu *vcpu, gpa_t gpa, u8 *data, unsigned int len, bool write)
 {
 	struct mmu *mmu = &vcpu->vm->mmu;
-	int r = EMUL_OK;
 	unsigned int n;
+	int r;
 
 	if (mmu_is_ram(mmu, vcpu->smm, gpa, write)) {
 		r = write ? mmu_write(mmu, vcpu->smm, gpa, data, len) :
 			    mmu_read(mmu, vcpu->smm, gpa, data, len);
 		return r ? EMUL_UNHANDLED : EMUL_OK;
 	}
-	for (; len && r == EMUL_OK; len -= n, gpa += n, data += n) {
+	for (r = EMUL_OK; len && r == EMUL_OK; len -= n, gpa += n, data += n) {
 		n = min(len, 8U);
 		r = write ? device_write(vcpu, gpa, data, n) : device_read(vcpu, gpa, data, n);
 	}
-	return r;
-}
-
-static int access_parts(struct vcpu *vcpu, const struct operand *op, void *data, bool write)
-{
-	int r = access_part(vcpu, op->gpa[0], data, op->len[0], write);
-
-	if (r == EMUL_OK && op->len[1])
-		r = access_part(vcpu, op->gpa[1], data + op->len[0], op->len[1], write);
 	return r;
 }
 
@@ -174,8 +165,9 @@ static bool is_exit_access(const struct mmio_state *m, u64 linear, unsigned int 
 	       len <= 8 && offset_in_page(linear) + len <= PAGE_SIZE;
 }
 
-static int read_anywhere(struct emul *e, u64 linear, void *data, unsigned int len,
-			 unsigned int access)
+/* @access says what must be allowed: a write, too, of what is read to be changed. */
+static int access_anywhere(struct emul *e, u64 linear, u8 *data, unsigned int len,
+			   unsigned int access, bool write)
 {
 	struct vcpu *vcpu = vcpu_of(e);
 	struct operand op;
@@ -185,7 +177,11 @@ static int read_anywhere(struct emul *e, u64 linear, void *data, unsigned int le
 	if (r == EMUL_OK && (access & EMUL_FETCH))
 		return mmu_read(&vcpu->vm->mmu, vcpu->smm, op.gpa[0], data, len) ?
 			       EMUL_UNHANDLED : EMUL_OK;
-	return r == EMUL_OK ? access_parts(vcpu, &op, data, false) : r;
+	if (r == EMUL_OK)
+		r = access_part(vcpu, op.gpa[0], data, op.len[0], write);
+	if (r == EMUL_OK && op.len[1])
+		r = access_part(vcpu, op.gpa[1], data + op.len[0], op.len[1], write);
+	return r;
 }
 
 static int op_read(struct emul *e, u64 linear, void *data, unsigned int len, unsigned int access)
@@ -197,22 +193,20 @@ static int op_read(struct emul *e, u64 linear, void *data, unsigned int len, uns
 	/* What cannot be written may be memory that is read-only. */
 	if (!vcpu->mmio.wrote && is_exit_access(&vcpu->mmio, linear, len, access))
 		return device_read(vcpu, vcpu->mmio.gpa + offset_in_page(linear), data, len);
-	return read_anywhere(e, linear, data, len, access);
+	return access_anywhere(e, linear, data, len, access, false);
 }
 
 static int op_write(struct emul *e, u64 linear, const void *data, unsigned int len,
 		    unsigned int access)
 {
 	struct vcpu *vcpu = vcpu_of(e);
-	struct operand op;
-	int r;
 
 	if (!(access & EMUL_IMPLICIT))
 		note_access(e, linear, len, DEBUG_WRITE);
-	if (is_exit_access(&vcpu->mmio, linear, len, access | EMUL_WRITE))
+	access |= EMUL_WRITE;
+	if (is_exit_access(&vcpu->mmio, linear, len, access))
 		return device_write(vcpu, vcpu->mmio.gpa + offset_in_page(linear), data, len);
-	r = translate(e, linear, len, access | EMUL_WRITE, &op);
-	return r == EMUL_OK ? access_parts(vcpu, &op, (void *)data, true) : r;
+	return access_anywhere(e, linear, (u8 *)data, len, access, true);
 }
 
 /* Across two pages, or to a device, a locked access is a plain write: nobody else can tell. */
@@ -330,35 +324,21 @@ static int op_port_out(struct emul *e, u16 port, unsigned int size, unsigned int
 	return EMUL_OK;
 }
 
-static u64 op_get_gpr(struct emul *e, unsigned int nr)
-{
-	return vcpu_gpr(vcpu_of(e), nr);
-}
+/* Those that are one call. */
+#define OP(type, name, call, ...)						\
+	static type op_##name(struct emul *e, ##__VA_ARGS__) { return call; }
 
-static void op_set_gpr(struct emul *e, unsigned int nr, u64 value)
-{
-	vcpu_set_gpr(vcpu_of(e), nr, value);
-}
-
-static u64 op_get_rip(struct emul *e)
-{
-	return vcpu_rip(vcpu_of(e));
-}
-
-static void op_set_rip(struct emul *e, u64 rip)
-{
-	vcpu_set_rip(vcpu_of(e), rip);
-}
-
-static u64 op_get_rflags(struct emul *e)
-{
-	return vcpu_rflags(vcpu_of(e));
-}
-
-static void op_set_rflags(struct emul *e, u64 rflags)
-{
-	vcpu_set_rflags(vcpu_of(e), rflags);
-}
+OP(u64, get_gpr, vcpu_gpr(vcpu_of(e), nr), unsigned int nr)
+OP(void, set_gpr, vcpu_set_gpr(vcpu_of(e), nr, value), unsigned int nr, u64 value)
+OP(u64, get_rip, vcpu_rip(vcpu_of(e)))
+OP(void, set_rip, vcpu_set_rip(vcpu_of(e), rip), u64 rip)
+OP(u64, get_rflags, vcpu_rflags(vcpu_of(e)))
+OP(void, set_rflags, vcpu_set_rflags(vcpu_of(e), rflags), u64 rflags)
+OP(void, get_segment, segment_get(vcpu_of(e), nr, seg), unsigned int nr, struct kvm_segment *seg)
+OP(void, set_segment, segment_set(vcpu_of(e), nr, seg),
+   unsigned int nr, const struct kvm_segment *seg)
+OP(void, get_dtable, dtable_get(vcpu_of(e), idt, table), bool idt, struct kvm_dtable *table)
+OP(void, get_xmm, xstate_read_xmm(vcpu_of(e), nr, data), unsigned int nr, void *data)
 
 static u64 op_get_cr(struct emul *e, unsigned int nr)
 {
@@ -378,31 +358,11 @@ static u64 op_get_cr(struct emul *e, unsigned int nr)
 	}
 }
 
-static void op_get_segment(struct emul *e, unsigned int nr, struct kvm_segment *seg)
-{
-	segment_get(vcpu_of(e), nr, seg);
-}
-
 static int op_set_cr(struct emul *e, unsigned int nr, u64 value)
 {
 	int r = nr ? cr3_set(vcpu_of(e), value) : cr0_set(vcpu_of(e), value);
 
 	return r ? EMUL_UNHANDLED : EMUL_OK;
-}
-
-static void op_set_segment(struct emul *e, unsigned int nr, const struct kvm_segment *seg)
-{
-	segment_set(vcpu_of(e), nr, seg);
-}
-
-static void op_get_dtable(struct emul *e, bool idt, struct kvm_dtable *table)
-{
-	dtable_get(vcpu_of(e), idt, table);
-}
-
-static void op_get_xmm(struct emul *e, unsigned int nr, void *data)
-{
-	xstate_read_xmm(vcpu_of(e), nr, data);
 }
 
 static void op_set_xmm(struct emul *e, unsigned int nr, const void *data)
@@ -491,22 +451,13 @@ static int nothing_left(struct vcpu *vcpu)
 	return 1;
 }
 
-static void set_shadow(struct vcpu *vcpu, u32 shadow)
-{
-	u32 old = vmcs_read32(GUEST_INTERRUPTIBILITY_INFO);
-	u32 new = (old & ~(GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS)) | shadow;
-
-	if (new != old)
-		vmcs_write32(GUEST_INTERRUPTIBILITY_INFO, new);
-}
-
 /* The instruction, or some iterations of it, took place. */
 static int committed(struct vcpu *vcpu, bool retired)
 {
 	struct mmio_state *m = &vcpu->mmio;
 
 	if (retired)
-		set_shadow(vcpu, m->emul.shadow);
+		event_set_shadow(vcpu, 0);
 	if (m->emul.single_step || m->hits)
 		event_debug(vcpu, m->hits | (m->emul.single_step ? DR6_BS : 0));
 	if (m->out.set)
@@ -710,7 +661,7 @@ bool mmio_task_switch(struct vcpu *vcpu, struct emul_task *task, int *r)
 	status = emul_task_switch(e, task);
 	*r = 1;
 	if (status == EMUL_OK)
-		set_shadow(vcpu, 0);
+		event_set_shadow(vcpu, 0);
 	else if (status == EMUL_FAULT)
 		inject_fault(vcpu, &e->fault);
 	else if (status != EMUL_REPEAT)

@@ -226,14 +226,13 @@ int exit_handle(struct vcpu *vcpu)
 }
 
 /* EIP wraps at 4 GiB outside 64-bit mode, shadows of STI and MOV SS and RF end, TF traps. */
-static noinline int skip_carefully(struct vcpu *vcpu, u32 blocked)
+static noinline int skip_carefully(struct vcpu *vcpu)
 {
 	unsigned long rip = vcpu_rip(vcpu);
 
 	if (rip != (u32)rip && !segment_cs_long(vcpu))
 		vcpu_set_rip(vcpu, (u32)rip);
-	if (blocked & EVENT_SHADOWS)
-		vmcs_write32(GUEST_INTERRUPTIBILITY_INFO, blocked & ~EVENT_SHADOWS);
+	event_set_shadow(vcpu, 0);
 	vcpu_set_rflags(vcpu, vcpu_rflags(vcpu) & ~X86_EFLAGS_RF);
 	if (vcpu_rflags(vcpu) & X86_EFLAGS_TF)
 		event_debug(vcpu, DR6_BS);
@@ -258,7 +257,7 @@ int skip_bytes(struct vcpu *vcpu, unsigned int len)
 	vcpu->vmcs->dirty |= VMCS_CACHED_RIP;
 	if (unlikely(((old ^ rip) & BIT_ULL(32)) || (blocked & EVENT_SHADOWS) ||
 		     (vcpu_rflags(vcpu) & (X86_EFLAGS_TF | X86_EFLAGS_RF))))
-		return skip_carefully(vcpu, blocked);
+		return skip_carefully(vcpu);
 	return 1;
 }
 

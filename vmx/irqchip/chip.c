@@ -11,9 +11,9 @@
 
 /**
  * irqchip_create() - KVM_CREATE_IRQCHIP: 8259s, IO-APIC and default routes
- * @vm: its lock is held and it has no vCPU yet
+ * @vm: its lock is held
  *
- * Return: 0; -EEXIST if there are controllers already; -ENOMEM.
+ * Return: 0; -EEXIST if there are controllers already, else -EINVAL if there is a vCPU; -ENOMEM.
  */
 int irqchip_create(struct vm *vm)
 {
@@ -24,6 +24,8 @@ int irqchip_create(struct vm *vm)
 	lockdep_assert_held(&vm->lock);
 	if (vm->irqchip != IRQCHIP_NONE)
 		return -EEXIST;
+	if (vm->nr_vcpus)
+		return -EINVAL;
 	pic = pic_create();
 	ioapic = ioapic_create();
 	routes = routes_create(true);
@@ -44,17 +46,17 @@ int irqchip_create(struct vm *vm)
 
 /**
  * irqchip_split() - KVM_CAP_SPLIT_IRQCHIP: only the LAPICs are here
- * @vm: its lock is held and it has no vCPU yet
+ * @vm: its lock is held
  * @pins: GSIs below it are the pins of user space's IO-APIC, which hears of their EOIs
  *
- * Return: 0; -EINVAL for too many pins; -EEXIST if there are controllers already; -ENOMEM.
+ * Return: 0; -EINVAL for too many pins; -EEXIST if there are controllers or a vCPU; -ENOMEM.
  */
 int irqchip_split(struct vm *vm, u64 pins)
 {
 	lockdep_assert_held(&vm->lock);
 	if (pins > IRQCHIP_ROUTES)
 		return -EINVAL;
-	if (vm->irqchip != IRQCHIP_NONE)
+	if (vm->irqchip != IRQCHIP_NONE || vm->nr_vcpus)
 		return -EEXIST;
 	rcu_assign_pointer(vm->routes, routes_create(false));
 	if (!rcu_access_pointer(vm->routes))

@@ -10,7 +10,8 @@
 #include "vmx/irqchip/internal.h"
 
 /* Address and data of an MSI. */
-#define MSI_DEST(lo)		((lo) >> 12 & 0xff)
+#define MSI_DEST(address)	((u32)(address) >> 12 & 0xff)
+#define MSI_DEST_HIGH(address)	((u32)((address) >> 32) & ~0xffu)
 #define MSI_HINT		BIT(3)
 #define MSI_LOGICAL		BIT(2)
 
@@ -177,18 +178,18 @@ void deliver_ipi(struct lapic *lapic, u32 icr, u32 dest)
 /**
  * deliver_msi() - a device's message
  * @vm: with LAPICs here
- * @address: low half
+ * @address: any; the destination's bits 31:8 are in the upper half if ids have 32 bits
  * @data: any
  *
  * Return: how many vCPUs accepted it. Context: any.
  */
-int deliver_msi(struct vm *vm, u32 address, u32 data)
+int deliver_msi(struct vm *vm, u64 address, u32 data)
 {
 	struct apic_msg msg = {
 		.dest	= {
 			.id		= MSI_DEST(address),
 			.logical	= address & MSI_LOGICAL,
-			.device		= true,
+			.device		= !READ_ONCE(vm->x2apic_strict),
 		},
 		.mode	= data & APIC_DM_FIXED_MASK,
 		.vector	= data & APIC_VECTOR_MASK,
@@ -197,6 +198,8 @@ int deliver_msi(struct vm *vm, u32 address, u32 data)
 	struct kicks kicks = { };
 	int r;
 
+	if (READ_ONCE(vm->x2apic_ids))
+		msg.dest.id |= MSI_DEST_HIGH(address);
 	msg.lowest = msg.mode == APIC_DM_LOWEST || (address & MSI_HINT);
 	r = deliver(vm, &msg, &kicks);
 	deliver_kick(vm, &kicks, NULL);
@@ -205,14 +208,16 @@ int deliver_msi(struct vm *vm, u32 address, u32 data)
 
 /**
  * irqchip_signal_msi() - KVM_SIGNAL_MSI
- * @vm: with LAPICs here
+ * @vm: any
  * @msi: address and data; KVM_MSI_VALID_DEVID says nothing here
  *
- * Return: as deliver_msi(); -EINVAL for another flag. Context: any.
+ * Return: as deliver_msi(); -EINVAL for another flag, an address that cannot be, or without LAPICs.
+ * Context: any.
  */
 int irqchip_signal_msi(struct vm *vm, const struct kvm_msi *msi)
 {
-	if (msi->flags & ~KVM_MSI_VALID_DEVID)
+	if (vm->irqchip == IRQCHIP_NONE || (msi->flags & ~KVM_MSI_VALID_DEVID) ||
+	    !msi_allowed(vm, msi->address_hi))
 		return -EINVAL;
-	return deliver_msi(vm, msi->address_lo, msi->data);
+	return deliver_msi(vm, (u64)msi->address_hi << 32 | msi->address_lo, msi->data);
 }

@@ -133,6 +133,12 @@ static inline bool line_level(struct line_levels *wires, unsigned int pin,
 	return (wires->high[LINE_USER] | wires->high[LINE_RESAMPLED]) & BIT(pin);
 }
 
+/* The upper half of an MSI's address has nothing in bits 7:0, where it has anything at all. */
+static inline bool msi_allowed(const struct vm *vm, u32 address_hi)
+{
+	return !READ_ONCE(vm->x2apic_ids) || !(u8)address_hi;
+}
+
 /* vCPUs to be kicked as soon as no lock is held. */
 struct kicks {
 	DECLARE_BITMAP(vcpus, VM_MAX_VCPUS);
@@ -157,6 +163,18 @@ static inline u32 lapic_get(const struct lapic *lapic, unsigned int offset)
 static inline void lapic_put(struct lapic *lapic, unsigned int offset, u32 value)
 {
 	WRITE_ONCE(*(u32 *)(lapic->page + offset), value);
+}
+
+/* What else than the table says depends on the VM: directed EOI. */
+static inline void lapic_put_version(struct lapic *lapic)
+{
+	lapic_put(lapic, APIC_LVR, lapic_regs[APIC_LVR / LAPIC_STRIDE].ones |
+		  (READ_ONCE(lapic->vcpu->vm->directed_eoi) ? APIC_LVR_DIRECTED_EOI : 0));
+}
+
+static inline u32 lapic_svr(const struct lapic *lapic, u32 value)
+{
+	return READ_ONCE(lapic->vcpu->vm->directed_eoi) ? value : value & ~APIC_SPIV_DIRECTED_EOI;
 }
 
 static inline bool lapic_software_enabled(const struct lapic *lapic)
@@ -189,7 +207,7 @@ void lapic_timer_restore(struct lapic *lapic, u32 count);
 /* deliver.c */
 int deliver(struct vm *vm, const struct apic_msg *msg, struct kicks *kicks);
 void deliver_kick(struct vm *vm, const struct kicks *kicks, const struct vcpu *self);
-int deliver_msi(struct vm *vm, u32 address, u32 data);
+int deliver_msi(struct vm *vm, u64 address, u32 data);
 void deliver_ipi(struct lapic *lapic, u32 icr, u32 dest);
 
 /* pic_chip.c */

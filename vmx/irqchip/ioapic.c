@@ -12,12 +12,13 @@
 #define IOAPIC_LENGTH		0x100
 #define IOAPIC_SELECT		0x00
 #define IOAPIC_WINDOW		0x10
+#define IOAPIC_EOI		0x40		/* from version 0x20 on */
 
 #define REG_ID			0
 #define REG_VERSION		1
 #define REG_ARBITRATION		2
 #define REG_ENTRIES		0x10
-#define VERSION			(0x11 | (IOAPIC_PINS - 1) << 16)
+#define VERSION(v)		((v) | (IOAPIC_PINS - 1) << 16)
 
 #define ENTRY_VECTOR(e)		((u8)(e))
 #define ENTRY_MODE(e)		((e) & APIC_DM_FIXED_MASK)
@@ -58,7 +59,7 @@ static int send(struct vm *vm, unsigned int pin, struct kicks *kicks)
 		.dest	= {
 			.id		= ENTRY_DEST(e),
 			.logical	= e & ENTRY_LOGICAL,
-			.device		= true,
+			.device		= !READ_ONCE(vm->x2apic_strict),
 		},
 		.mode	= ENTRY_MODE(e),
 		.vector	= ENTRY_VECTOR(e),
@@ -141,7 +142,7 @@ static void resample(struct vm *vm, u8 vector)
 }
 
 /**
- * ioapic_eoi() - a vCPU ended an interrupt that is level-triggered, or may be resampled
+ * ioapic_eoi() - a vCPU, or its guest here, ended an interrupt by level or that is resampled
  * @vcpu: this thread's
  * @vector: of the interrupt
  *
@@ -169,8 +170,9 @@ void ioapic_eoi(struct vcpu *vcpu, u8 vector)
 	deliver_kick(vcpu->vm, &kicks, vcpu);
 }
 
-static u32 read_window(const struct ioapic *io)
+static u32 read_window(const struct vm *vm)
 {
+	const struct ioapic *io = vm->ioapic;
 	u32 i = io->select - REG_ENTRIES;
 	u64 e;
 
@@ -179,7 +181,7 @@ static u32 read_window(const struct ioapic *io)
 	case REG_ARBITRATION:
 		return io->id << 24;
 	case REG_VERSION:
-		return VERSION;
+		return VERSION(READ_ONCE(vm->directed_eoi) ? 0x20 : 0x11);
 	}
 	if (i >= 2 * IOAPIC_PINS)
 		return ~0u;
@@ -237,6 +239,10 @@ bool ioapic_mmio(struct vcpu *vcpu, gpa_t gpa, unsigned int len, void *data, boo
 		return false;
 	if (write)
 		memcpy(&value, data, len);
+	if (write && offset == IOAPIC_EOI && READ_ONCE(vcpu->vm->directed_eoi)) {
+		ioapic_eoi(vcpu, value);
+		return true;
+	}
 	raw_spin_lock_irqsave(&io->lock, flags);
 	if (offset == IOAPIC_SELECT && write)
 		io->select = value & 0xff;
@@ -245,7 +251,7 @@ bool ioapic_mmio(struct vcpu *vcpu, gpa_t gpa, unsigned int len, void *data, boo
 	else if (offset == IOAPIC_WINDOW && write)
 		write_window(vcpu->vm, value, &kicks);
 	else if (offset == IOAPIC_WINDOW)
-		value = read_window(io);
+		value = read_window(vcpu->vm);
 	raw_spin_unlock_irqrestore(&io->lock, flags);
 	if (!write)
 		memcpy(data, &value, len);

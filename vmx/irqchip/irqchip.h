@@ -13,8 +13,12 @@
 #include <linux/kvm.h>
 #include <linux/kvm_types.h>
 #include <linux/types.h>
+#include "uapi/kvmlet.h"
 
 #define IRQCHIP_ROUTES	4096	/* GSIs, and routes, of one VM at most */
+#define X2APIC_API	(KVM_X2APIC_API_USE_32BIT_IDS | KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK)
+#define X2APIC_EOI	(KVM_X2APIC_ENABLE_SUPPRESS_EOI_BROADCAST | \
+			 KVM_X2APIC_DISABLE_SUPPRESS_EOI_BROADCAST)
 
 struct lapic;
 struct vcpu;
@@ -48,6 +52,7 @@ int irqchip_ack(struct vcpu *vcpu);
 
 /* A vCPU's LAPIC (lapic.c, lapic_state.c). */
 int lapic_create(struct vcpu *vcpu);
+int lapic_set_api(struct vm *vm, u64 flags);
 void lapic_destroy(struct vcpu *vcpu);
 void lapic_reset(struct vcpu *vcpu, bool init);
 int lapic_get_state(struct vcpu *vcpu, struct kvm_lapic_state __user *state);

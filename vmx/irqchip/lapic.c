@@ -49,6 +49,7 @@ static void reset_registers(struct lapic *lapic)
 	for (i = 0; i < LAPIC_REGS; i++)
 		lapic_put(lapic, i * LAPIC_STRIDE, lapic_regs[i].ones);
 	lapic_put(lapic, APIC_ID, id);
+	lapic_put_version(lapic);
 	lapic_put(lapic, APIC_LDR, lapic->mode == LAPIC_X2APIC ? ldr : 0);
 	lapic_put(lapic, APIC_DFR, APIC_DFR_FLAT);
 	lapic_put(lapic, APIC_SPIV, 0xff);
@@ -89,6 +90,34 @@ int lapic_create(struct vcpu *vcpu)
 	lapic->isr_top = -1;
 	lapic_timer_create(lapic);
 	vcpu->lapic = lapic;
+	return 0;
+}
+
+/**
+ * lapic_set_api() - KVM_CAP_X2APIC_API
+ * @vm: its lock is held
+ * @flags: what user space knows of LAPICs, KVM_X2APIC_*
+ *
+ * Directed EOI is for those that ask: an IO-APIC in user space may not have it.
+ * Return: 0; -EINVAL for an unknown flag, or one of X2APIC_EOI without controllers here.
+ */
+int lapic_set_api(struct vm *vm, u64 flags)
+{
+	struct vcpu *vcpu;
+	unsigned int i;
+
+	if ((flags & ~(u64)(X2APIC_API | X2APIC_EOI)) || (flags & X2APIC_EOI) == X2APIC_EOI ||
+	    ((flags & X2APIC_EOI) && vm->irqchip == IRQCHIP_NONE))
+		return -EINVAL;
+	if (flags & KVM_X2APIC_API_USE_32BIT_IDS)
+		WRITE_ONCE(vm->x2apic_ids, true);
+	if (flags & KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK)
+		WRITE_ONCE(vm->x2apic_strict, true);
+	if (flags & KVM_X2APIC_ENABLE_SUPPRESS_EOI_BROADCAST) {
+		WRITE_ONCE(vm->directed_eoi, true);
+		vm_for_each_vcpu(i, vcpu, vm)
+			lapic_put_version(vcpu->lapic);
+	}
 	return 0;
 }
 
@@ -199,7 +228,7 @@ static u32 read_reg(struct lapic *lapic, unsigned int offset)
 
 static void write_svr(struct lapic *lapic, u32 value)
 {
-	lapic_put(lapic, APIC_SPIV, value);
+	lapic_put(lapic, APIC_SPIV, lapic_svr(lapic, value));
 	if (!(value & APIC_SPIV_APIC_ENABLED))
 		mask_lvt(lapic);
 }

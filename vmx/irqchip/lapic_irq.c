@@ -157,6 +157,10 @@ static void look_again(struct lapic *lapic)
 
 static noinline void end_level(struct vcpu *vcpu, u8 vector)
 {
+	/* The guest tells the IO-APIC itself. */
+	if ((lapic_get(vcpu->lapic, APIC_SPIV) & APIC_SPIV_DIRECTED_EOI) &&
+	    vector_test(vcpu->lapic, APIC_TMR, vector))
+		return;
 	if (vcpu->vm->ioapic) {
 		ioapic_eoi(vcpu, vector);
 	} else if (irqchip_split_pin(vcpu->vm, vector)) {

@@ -10,9 +10,6 @@
 
 static_assert(sizeof_field(struct kvm_lapic_state, regs) == LAPIC_SIZE);
 
-/* In x2APIC mode too the id is in bits 31:24 here, the form without KVM_CAP_X2APIC_API. */
-#define STATE_ID_SHIFT	24
-
 static int put(struct kvm_lapic_state __user *state, unsigned int offset, u32 value)
 {
 	return put_user(value, (u32 __user *)(state->regs + offset));
@@ -43,8 +40,9 @@ int lapic_get_state(struct vcpu *vcpu, struct kvm_lapic_state __user *state)
 	if (copy_to_user(state->regs, lapic->page, sizeof(state->regs)) ||
 	    put(state, APIC_TMCCT, count) || put(state, APIC_PROCPRI, ppr))
 		return -EFAULT;
-	if (lapic->mode == LAPIC_X2APIC)
-		return put(state, APIC_ID, lapic_get(lapic, APIC_ID) << STATE_ID_SHIFT);
+	/* In x2APIC mode too the id is in bits 31:24, unless user space knows better. */
+	if (lapic->mode == LAPIC_X2APIC && !READ_ONCE(vcpu->vm->x2apic_ids))
+		return put(state, APIC_ID, lapic_get(lapic, APIC_ID) << 24);
 	return 0;
 }
 
@@ -65,6 +63,8 @@ static void set_registers(struct lapic *lapic, const struct kvm_lapic_state *sta
 		lapic_put(lapic, i * LAPIC_STRIDE,
 			  (get(state, i * LAPIC_STRIDE) & mask_of(lapic, i)) |
 			  lapic_regs[i].ones);
+	lapic_put_version(lapic);
+	lapic_put(lapic, APIC_SPIV, lapic_svr(lapic, lapic_get(lapic, APIC_SPIV)));
 	if (lapic->mode == LAPIC_X2APIC) {
 		lapic_put(lapic, APIC_ID, id);
 		lapic_put(lapic, APIC_LDR, ldr);
@@ -76,12 +76,15 @@ static void set_registers(struct lapic *lapic, const struct kvm_lapic_state *sta
  * @vcpu: loaded
  * @state: any
  *
- * The timer goes on from its current count. Return: 0.
+ * The timer goes on from its current count. Return: 0; -EINVAL for another one's id of 32 bits.
  */
 int lapic_set_state(struct vcpu *vcpu, const struct kvm_lapic_state *state)
 {
 	struct lapic *lapic = vcpu->lapic;
 
+	if (lapic->mode == LAPIC_X2APIC && READ_ONCE(vcpu->vm->x2apic_ids) &&
+	    get(state, APIC_ID) != lapic_get(lapic, APIC_ID))
+		return -EINVAL;
 	lapic_timer_stop(lapic);
 	set_registers(lapic, state);
 	atomic_set(&lapic->errors, 0);

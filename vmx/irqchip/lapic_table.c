@@ -25,7 +25,7 @@ const struct lapic_reg lapic_regs[LAPIC_REGS] = {
 	ROW(0x0b0, 0x00000000, W),			/* EOI */
 	ROW(0x0d0, 0xff000000, R | W_X),		/* LDR */
 	[0x0e0 / LAPIC_STRIDE] = { 0xf0000000, 0x0fffffff, R_X | W_X },	/* DFR */
-	ROW(0x0f0, 0x000003ff, R | W),			/* SVR */
+	ROW(0x0f0, 0x000013ff, R | W),			/* SVR; bit 12: lapic_svr() */
 	ROWS(0x100, 0x170, ~0u, R),			/* ISR */
 	ROWS(0x180, 0x1f0, ~0u, R),			/* TMR */
 	ROWS(0x200, 0x270, ~0u, R),			/* IRR */

@@ -19,7 +19,7 @@ struct match_target {
 struct match_dest {
 	u32 id;		/* physical id or logical destination; 8 bits unless by an x2APIC */
 	bool logical;
-	bool device;	/* by an IO-APIC or MSI, whose field of 8 bits says 0xff for all */
+	bool device;	/* by an IO-APIC or MSI that says 0xff for all, x2APICs too */
 };
 
 bool match_destination(const struct match_target *target, const struct match_dest *dest);

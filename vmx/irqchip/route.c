@@ -28,7 +28,7 @@ struct irq_routes {
 				u8 chip, pin;
 			} target[TARGETS_MOST];
 			struct {
-				u32 address, data;
+				u32 address_lo, address_hi, data;
 			} msi;
 		};
 	} row[];
@@ -59,10 +59,12 @@ static int add_route(const struct vm *vm, struct irq_row *row,
 		return entry->flags || !vm->ioapic ? -EINVAL :
 		       add_target(row, entry->u.irqchip.irqchip, entry->u.irqchip.pin);
 	case KVM_IRQ_ROUTING_MSI:
-		if ((entry->flags & ~KVM_MSI_VALID_DEVID) || row->nr || row->is_msi)
+		if ((entry->flags & ~KVM_MSI_VALID_DEVID) || row->nr || row->is_msi ||
+		    !msi_allowed(vm, entry->u.msi.address_hi))
 			return -EINVAL;
 		row->is_msi = true;
-		row->msi.address = entry->u.msi.address_lo;
+		row->msi.address_lo = entry->u.msi.address_lo;
+		row->msi.address_hi = entry->u.msi.address_hi;
 		row->msi.data = entry->u.msi.data;
 		return 0;
 	}
@@ -178,7 +180,8 @@ int irqchip_set_line(struct vm *vm, enum line_source source, u32 gsi, bool level
 	rcu_read_lock();
 	row = find_row(vm, gsi);
 	if (row && row->is_msi && level)
-		status = deliver_msi(vm, row->msi.address, row->msi.data);
+		status = deliver_msi(vm, (u64)row->msi.address_hi << 32 | row->msi.address_lo,
+				     row->msi.data);
 	for (i = 0; row && i < row->nr; i++) {
 		const struct irq_target *to = &row->target[i];
 		int r = to->chip == KVM_IRQCHIP_IOAPIC ?
