@@ -195,7 +195,9 @@ static void serve_clocks(struct vcpu *vcpu)
 {
 	if (vcpu_test_request(vcpu, REQ_CLOCK))
 		clock_update(vcpu);
-	/* After that, which tells the guest a TSC that it must have reached. */
+	if (vcpu_test_request(vcpu, REQ_STEAL))
+		steal_update(vcpu);
+	/* After the clock, which tells the guest a TSC that it must have reached. */
 	if (test_bit(REQ_CATCH_UP, &vcpu->requests))
 		tsc_load_offset(vcpu);
 }
@@ -356,6 +358,9 @@ static int run_loop(struct vcpu *vcpu)
 		if (r > 0)
 			r = between_entries(vcpu);
 	} while (r > 0);
+	/* Its thread may have to wait for a processor in user space, too. */
+	if (unlikely(vcpu->msr.steal_time))
+		vcpu_request(vcpu, REQ_STEAL);
 	xstate_put_fpu(vcpu);
 	return r;
 }

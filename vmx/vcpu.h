@@ -49,6 +49,7 @@ enum vcpu_request {
 	REQ_SMI,		/* an SMI waits, and may be taken now */
 	REQ_TLB_FLUSH,		/* EPT entries were removed: INVEPT before the next entry */
 	REQ_CLOCK,		/* rewrite this vCPU's kvm-clock page */
+	REQ_STEAL,		/* and its record of stolen time */
 	REQ_CATCH_UP,		/* its TSC is faster than the host's: stays, for each entry */
 	REQ_MSR_FILTER,		/* the VM's MSR filter has changed */
 	REQ_PML,		/* the VM's writes are to be logged, or not any more */

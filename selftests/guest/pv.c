@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Paravirtual features: the record of stolen time, what it says of preemption and what others ask
+ * for in it (TLB flush).
+ */
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <stdio.h>
+#include <time.h>
+#include "selftests/lib/apic.h"
+
+#define MSR_STEAL	0x4b564d03
+#define RECORD		0x40000000UL	/* a slot of its own, with a dirty log */
+#define NOWHERE		0x60000000UL
+#define SLOT		5
+#define AREA_SIZE	(2 * PAGE)
+#define GP		13
+#define PREEMPTED	1
+#define FLUSH_TLB	2
+
+/* As <asm/kvm_para.h> has it. */
+struct steal {
+	uint64_t steal;
+	uint32_t version, flags;
+	uint8_t preempted, pad8[3];
+	uint32_t pad[11];
+};
+
+static const char *path;
+static struct vm vm;
+static struct vcpu vcpu;
+static struct steal *area;
+
+static volatile struct steal *record(void)
+{
+	return (volatile struct steal *)RECORD;
+}
+
+static uint64_t wrmsr_trap(uint32_t msr, uint64_t value)
+{
+	return TRAP("wrmsr", : : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
+		    : TRAP_CLOBBERS);
+}
+
+static uint64_t now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000ULL + ts.tv_nsec / 1000000;
+}
+
+static int set_msr(uint32_t index, uint64_t value)
+{
+	struct {
+		struct kvm_msrs head;
+		struct kvm_msr_entry entry;
+	} msr = { .head.nmsrs = 1, .entry = { .index = index, .data = value } };
+
+	return call(vcpu.fd, KVM_SET_MSRS, &msr);
+}
+
+static uint64_t get_msr(uint32_t index)
+{
+	struct {
+		struct kvm_msrs head;
+		struct kvm_msr_entry entry;
+	} msr = { .head.nmsrs = 1, .entry = { .index = index } };
+
+	return call(vcpu.fd, KVM_GET_MSRS, &msr) == 1 ? msr.entry.data : ~0ULL;
+}
+
+/* Bits of pages that were written since the last call. */
+static uint64_t written(void)
+{
+	uint64_t bits = 0;
+	struct kvm_dirty_log log = { .slot = SLOT, .dirty_bitmap = &bits };
+	int r = call(vm.fd, KVM_GET_DIRTY_LOG, &log);
+
+	return r ? ~0ULL : bits;
+}
+
+static uint32_t offered(void)
+{
+	struct kvm_cpuid2 *cpuid = supported_cpuid(vm.dev);
+	uint32_t eax = 0;
+	unsigned int i;
+
+	for (i = 0; i < cpuid->nent; i++)
+		if (cpuid->entries[i].function == 0x40000001)
+			eax = cpuid->entries[i].eax;
+	free(cpuid);
+	return eax;
+}
+
+static void begin(void (*guest)(void))
+{
+	area = pages(AREA_SIZE);
+	machine(&vm, &vcpu, path, true, guest);
+	vm_slot(&vm, SLOT, KVM_MEM_LOG_DIRTY_PAGES, RECORD, AREA_SIZE, area);
+}
+
+static void end(void)
+{
+	machine_close(&vm, &vcpu);
+	munmap(area, AREA_SIZE);
+}
+
+/* --- the record of stolen time ---------------------------------------------------------------- */
+
+static void steal_guest(void)
+{
+	unsigned int bit, faults = 0;
+
+	for (bit = 1; bit < 6; bit++)
+		faults += wrmsr_trap(MSR_STEAL, RECORD | 1ULL << bit | 1) == GP;
+	guest_check("a record's address is a multiple of 64: #GP for each other bit", faults, 5);
+	guest_check("the MSR is as it was", guest_rdmsr(MSR_STEAL), 0);
+	guest_sync(1);
+	guest_check("it takes an address", wrmsr_trap(MSR_STEAL, RECORD + 64 + 1), NO_TRAP);
+	guest_check("and gives it back", guest_rdmsr(MSR_STEAL), RECORD + 64 + 1);
+	guest_check("the record has a version, even", record()[1].version &&
+		    !(record()[1].version & 1), 1);
+	guest_check("nobody is preempted while it runs", record()[1].preempted, 0);
+	guest_check("what is before the record is as it was", record()->version, 0);
+	guest_sync(2);
+	guest_check("an address without memory is the guest's mistake",
+		    wrmsr_trap(MSR_STEAL, NOWHERE | 1), NO_TRAP);
+	guest_sync(3);
+	guest_check("one beyond all memory, too", wrmsr_trap(MSR_STEAL, ~0x3eULL), NO_TRAP);
+	guest_sync(4);
+	wrmsr_trap(MSR_STEAL, RECORD);
+	guest_check("nothing is written without the enable bit", record()->version, 0);
+	guest_sync(5);
+	for (;;)
+		guest_sync(6);
+}
+
+static void steal_msr(void)
+{
+	unsigned int version;
+
+	begin(steal_guest);
+	TAP_EQ(offered() >> 5 & 1, 1, "KVM_FEATURE_STEAL_TIME is offered");
+	TAP_EQ(vcpu_sync(&vcpu), 1, "reserved bits");
+	written();
+	area[1].preempted = PREEMPTED | FLUSH_TLB;
+	TAP_EQ(vcpu_sync(&vcpu), 2, "a record");
+	TAP_EQ(written(), 1, "the dirty log has it");
+	TAP_EQ(vcpu_sync(&vcpu), 3, "no memory");
+	TAP_EQ(vcpu_sync(&vcpu), 4, "no such address");
+	TAP_EQ(vcpu_sync(&vcpu), 5, "not enabled");
+	tap_checks();
+	TAP_EQ(set_msr(MSR_STEAL, RECORD | 3), 0, "a reserved bit is refused from user space, too");
+	TAP_EQ(get_msr(MSR_STEAL), RECORD, "user space reads the MSR");
+	/* A guest that was saved while it was preempted, and comes back. */
+	area[0].preempted = PREEMPTED | FLUSH_TLB;
+	area[0].steal = 1ULL << 40;
+	area[0].version = 7;
+	written();
+	TAP_EQ(set_msr(MSR_STEAL, RECORD | 1), 1, "and writes it");
+	TAP_EQ(vcpu_sync(&vcpu), 6, "a restored guest goes on");
+	TAP_EQ(area[0].preempted, 0, "it is not preempted any more");
+	tap_ok(area[0].steal >> 40 == 1, "its stolen time goes on from what it was");
+	version = area[0].version;
+	tap_ok(version >= 8 && !(version & 1), "and so does the version");
+	TAP_EQ(written(), 1, "the dirty log has what was written to it");
+	vm_slot(&vm, SLOT, 0, RECORD, 0, NULL);
+	TAP_EQ(vcpu_sync(&vcpu), 6, "a record whose slot is deleted is no more");
+	area[0].version = 100;
+	vcpu_sync(&vcpu);
+	TAP_EQ(area[0].version, 100, "what was its memory is user space's own");
+	TAP_EQ(vm_slot(&vm, SLOT, KVM_MEM_READONLY, RECORD, AREA_SIZE, area), 0,
+	       "it comes back, read-only");
+	TAP_EQ(vcpu_sync(&vcpu), 6, "the guest goes on");
+	TAP_EQ(area[0].version, 100, "and nothing is written");
+	end();
+}
+
+/* --- preemption, and what others leave to the host -------------------------------------------- */
+
+#define WINDOW	(1UL << 39)	/* a virtual address with tables of its own */
+#define ROUNDS	12
+#define BETWEEN	~0u
+
+static uint64_t tables[3][512] __attribute__((aligned(4096)));
+static volatile uint64_t frame[2][512] __attribute__((aligned(4096)));
+static volatile unsigned int turn, looks, wrong, flagged;
+static volatile bool stop;
+
+/* What it reads in a round is that round's frame. */
+static void looking_guest(void)
+{
+	unsigned int before;
+	uint64_t value;
+
+	guest_tables[0][1] = (uintptr_t)tables[0] | 7;
+	tables[0][0] = (uintptr_t)tables[1] | 7;
+	tables[1][0] = (uintptr_t)tables[2] | 7;
+	guest_wrmsr(MSR_STEAL, RECORD | 1);
+	guest_sync(1);
+	asm volatile("sti");
+	while (!stop) {
+		before = turn;
+		value = *(volatile uint64_t *)WINDOW;
+		flagged += record()->preempted != 0;
+		if (before != turn || before == BETWEEN)
+			continue;
+		wrong += value != (before & 1);
+		looks++;
+	}
+	guest_sync(2);
+}
+
+static void *run(void *unused)
+{
+	TAP_EQ(vcpu_sync(&vcpu), 2, "a guest looks at memory, beside another busy thread");
+	return unused;
+}
+
+/* The other vCPU, if it were one: it changes a page table, and need not send an IPI. */
+static unsigned int change(void)
+{
+	unsigned int rounds = 0, told = 0;
+	uint64_t until = now() + 4000;
+	uint8_t *flags = &area->preempted;
+
+	while (rounds < ROUNDS && now() < until) {
+		uint8_t old = PREEMPTED;
+
+		if (__atomic_load_n(flags, __ATOMIC_SEQ_CST) != PREEMPTED)
+			continue;
+		told++;
+		turn = BETWEEN;
+		tables[2][0] = (uintptr_t)frame[(rounds + 1) & 1] | 7;
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+		if (!__atomic_compare_exchange_n(flags, &old, PREEMPTED | FLUSH_TLB, false,
+						 __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+			continue;
+		turn = ++rounds;
+	}
+	printf("# told %u times, %u looks\n", told, looks);
+	return rounds;
+}
+
+static void preemption(void)
+{
+	pthread_t thread;
+	unsigned int rounds;
+
+	stop = false;
+	frame[1][0] = 1;
+	tables[2][0] = (uintptr_t)frame[0] | 7;
+	begin(looking_guest);
+	TAP_EQ(offered() >> 9 & 1, 1, "KVM_FEATURE_PV_TLB_FLUSH is offered");
+	TAP_EQ(vcpu_sync(&vcpu), 1, "a guest with a record");
+	written();
+	pthread_create(&thread, NULL, run, NULL);
+	rounds = change();
+	stop = true;
+	pthread_join(thread, NULL);
+	TAP_EQ(rounds, ROUNDS, "the record says again and again that it is preempted");
+	TAP_EQ(flagged, 0, "but never while it runs");
+	tap_ok(looks, "it has looked");
+	TAP_EQ(wrong, 0, "a TLB that another one wants flushed is, before it runs again");
+	TAP_EQ(written() & 1, 1, "the dirty log has the record");
+	printf("# stolen: %llu ns\n", (unsigned long long)area->steal);
+	tap_ok(area->steal > 1000000, "the time that the other thread had is stolen");
+	end();
+}
+
+int main(int argc, char **argv)
+{
+	path = device_path(argc, argv);
+	tap_begin();
+	steal_msr();
+	preemption();
+	return tap_end();
+}
