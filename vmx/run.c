@@ -56,8 +56,9 @@ static noinstr u32 enter_guest(struct vcpu *vcpu)
 
 static bool request_waits(struct vcpu *vcpu)
 {
-	/* Events are looked at with interrupts off, at the very last. Catching up has no end. */
-	return READ_ONCE(vcpu->requests) & ~(BIT(REQ_EVENT) | BIT(REQ_CATCH_UP));
+	/* Events are looked at with interrupts off, at the very last. Two have no end. */
+	return READ_ONCE(vcpu->requests) &
+	       ~(BIT(REQ_EVENT) | BIT(REQ_CATCH_UP) | BIT(REQ_UNHALT));
 }
 
 static bool startup_waits(struct vcpu *vcpu)
@@ -269,7 +270,8 @@ static bool halt_ends(struct vcpu *vcpu)
 	return vcpu->mp_state == KVM_MP_STATE_HALTED &&
 	       (vcpu->ev.exception.pending || vcpu->ev.exception.injected ||
 		(atomic_read(&vcpu->ev.nmi.pending) && event_nmi_allowed(vcpu)) ||
-		(event_interrupt_waiting(vcpu) && event_interrupt_allowed(vcpu)));
+		(event_interrupt_waiting(vcpu) && event_interrupt_allowed(vcpu)) ||
+		test_bit(REQ_UNHALT, &vcpu->requests));
 }
 
 /**
@@ -279,8 +281,10 @@ static bool halt_ends(struct vcpu *vcpu)
 void vcpu_settle(struct vcpu *vcpu)
 {
 	take_startup(vcpu);
-	if (halt_ends(vcpu))
+	if (halt_ends(vcpu)) {
 		vcpu->mp_state = KVM_MP_STATE_RUNNABLE;
+		vcpu_test_request(vcpu, REQ_UNHALT);
+	}
 }
 
 /* Is asked by a thread that is about to sleep, so nothing here may. */

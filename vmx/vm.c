@@ -158,23 +158,15 @@ void vm_put(struct vm *vm)
 		vm_free(vm);
 }
 
-static struct mmu *mmu_of(struct vm *vm)
-{
-	return &vm->mmu;
-}
+#define VM	((struct vm *)object)
 
-IOCTL_FN(set_region, mmu_set_region(mmu_of(object), data))
-IOCTL_FN(get_dirty_log, mmu_get_dirty_log(mmu_of(object), data))
-IOCTL_FN(clear_dirty_log, mmu_clear_dirty_log(mmu_of(object), data))
+IOCTL_FN(set_region, mmu_set_region(&VM->mmu, data))
+IOCTL_FN(get_dirty_log, mmu_get_dirty_log(&VM->mmu, data))
+IOCTL_FN(clear_dirty_log, mmu_clear_dirty_log(&VM->mmu, data))
 IOCTL_FN(check_extension, cap_check((unsigned long)data))
 IOCTL_FN(create_vcpu, vcpu_create(object, (unsigned long)data))
-
-static int create_irqchip(void *object, void *data)
-{
-	struct vm *vm = object;
-
-	return vm->nr_vcpus && vm->irqchip == IRQCHIP_NONE ? -EINVAL : irqchip_create(vm);
-}
+IOCTL_FN(create_irqchip, VM->nr_vcpus && VM->irqchip == IRQCHIP_NONE ? -EINVAL :
+									irqchip_create(object))
 
 /* Both addresses are for processors without unrestricted guest; the rest only checks them. */
 IOCTL_FN(set_tss_addr, (unsigned long)data > UINT_MAX - 3 * PAGE_SIZE ? -EINVAL : 0)
@@ -211,13 +203,7 @@ static int irq_line_status(void *object, void *data)
 	return 0;
 }
 
-static int signal_msi(void *object, void *data)
-{
-	struct vm *vm = object;
-
-	return vm->irqchip != IRQCHIP_NONE ? irqchip_signal_msi(vm, data) : -EINVAL;
-}
-
+IOCTL_FN(signal_msi, VM->irqchip != IRQCHIP_NONE ? irqchip_signal_msi(object, data) : -EINVAL)
 IOCTL_LIST(set_routes, irqchip_set_routes(object, arg))
 IOCTL_FN(set_ioeventfd, ioeventfd_set(object, data))
 IOCTL_FN(set_irqfd, irqfd_set(object, data))
@@ -232,15 +218,9 @@ IOCTL_FN(get_pit, pit_state(object, data, NULL, false))
 IOCTL_FN(set_pit, pit_state(object, data, NULL, true))
 IOCTL_FN(get_pit2, pit_state(object, data, &((struct kvm_pit_state2 *)data)->flags, false))
 IOCTL_FN(set_pit2, pit_state(object, data, &((struct kvm_pit_state2 *)data)->flags, true))
-
-static int get_clock(void *vm, void *data)
-{
-	pvclock_get(vm, data);
-	return 0;
-}
-
+IOCTL_FN(get_clock, (pvclock_get(object, data), 0))
 IOCTL_FN(set_clock, pvclock_set(object, data))
-IOCTL_FN(get_tsc_khz, READ_ONCE(((struct vm *)object)->clock.tsc_khz))
+IOCTL_FN(get_tsc_khz, READ_ONCE(VM->clock.tsc_khz))
 IOCTL_FN(set_tsc_khz, tsc_set_vm_khz(object, (unsigned long)data))
 IOCTL_FN(set_msr_filter, msr_filter_set(object, data))
 

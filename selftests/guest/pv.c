@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Paravirtual features: the record of stolen time, what it says of preemption and what others ask
- * for in it (TLB flush).
+ * for in it (TLB flush); hypercalls that send IPIs, end a HLT and yield.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -269,11 +269,218 @@ static void preemption(void)
 	end();
 }
 
+/* --- hypercalls ------------------------------------------------------------------------------- */
+
+#define KICK		5
+#define POLL_IRQ	1
+#define SEND_IPI	10
+#define YIELD		11
+#define ENOSYS_KVM	1000
+#define FAR_ID		70
+#define VECTOR		0x51
+#define CODE32		0x8000
+
+static struct vcpu near, far;
+static volatile int64_t results[4];
+static volatile bool spinning;
+
+static int64_t hypercall(uint64_t nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
+{
+	asm volatile("vmcall" : "+a"(nr) : "b"(a), "c"(b), "d"(c), "S"(d) : "memory");
+	return nr;
+}
+
+static void calling_guest(void)
+{
+	guest_check("VAPIC_POLL_IRQ", hypercall(POLL_IRQ, 0, 0, 0, 0), 0);
+	guest_check("an unknown call", hypercall(0x7777, 0, 0, 0, 0), -ENOSYS_KVM);
+	guest_check("a number of more than 32 bits", hypercall(1ULL << 32 | POLL_IRQ, 0, 0, 0, 0),
+		    -ENOSYS_KVM);
+	guest_check("an IPI to nobody", hypercall(SEND_IPI, 0, 0, 0, VECTOR), 0);
+	guest_check("to ids that nobody has", hypercall(SEND_IPI, 0xf0, 0, 1, VECTOR), 0);
+	guest_check("to ids above all others", hypercall(SEND_IPI, ~0ULL, ~0ULL, 5000, VECTOR), 0);
+	guest_check("to the last ids there could be",
+		    hypercall(SEND_IPI, ~0ULL, 0, 0xffffffff, VECTOR), 0);
+	guest_check("in logical mode: EINVAL", hypercall(SEND_IPI, 1, 0, 1, 0x800 | VECTOR), -EINVAL);
+	guest_check("by shorthand: EINVAL", hypercall(SEND_IPI, 1, 0, 1, ICR_SELF | VECTOR), -EINVAL);
+	guest_sync(1);
+	guest_check("to two, in both words", hypercall(SEND_IPI, 1, 1 << 5, 1, VECTOR), 2);
+	guest_sync(2);
+	guest_check("to all there are, less this one",
+		    hypercall(SEND_IPI, ~0ULL, ~0ULL, 1, VECTOR + 1), 2);
+	guest_sync(3);
+	guest_check("a kick of nobody", hypercall(KICK, 0, 99, 0, 0), 0);
+	guest_check("a yield to nobody", hypercall(YIELD, 99, 0, 0, 0), 0);
+	guest_check("to a large id", hypercall(YIELD, ~0ULL, 0, 0, 0), 0);
+	guest_check("to oneself", hypercall(YIELD, 0, 0, 0, 0), 0);
+	guest_sync(4);
+	guest_check("a kick of one that halts", hypercall(KICK, 0, 1, 0, 0), 0);
+	guest_sync(5);
+	guest_check("a kick of oneself", hypercall(KICK, 0, 0, 0, 0), 0);
+	asm volatile("hlt");
+	guest_sync(6);
+	asm volatile("sti");
+	while (!stop)
+		results[0] |= hypercall(YIELD, 1, 0, 0, 0);
+	guest_sync(7);
+}
+
+/* In 32-bit mode the words have 32 bits, and so has the result. */
+extern const uint8_t code32[], code32_end[];
+asm(".pushsection .rodata\n"
+    ".code32\n"
+    "code32:\n"
+    "mov $10, %eax\n"		/* SEND_IPI to 70 = 7 + 63 */
+    "xor %ebx, %ebx\n"
+    "mov $0x80000000, %ecx\n"
+    "mov $7, %edx\n"
+    "mov $0x53, %esi\n"
+    "vmcall\n"
+    "out %eax, $0x10\n"
+    "mov $0x7777, %eax\n"
+    "vmcall\n"
+    "out %eax, $0x10\n"
+    "code32_end:\n"
+    ".code64\n"
+    ".popsection\n");
+
+static bool got(struct vcpu *who, unsigned int vector)
+{
+	struct kvm_lapic_state state;
+
+	call(who->fd, KVM_GET_LAPIC, &state);
+	return state.regs[APIC_IRR + vector / 32 * 16 + vector % 32 / 8] >> vector % 8 & 1;
+}
+
+static void enable_lapic(struct vcpu *who)
+{
+	struct kvm_lapic_state state;
+
+	call(who->fd, KVM_GET_LAPIC, &state);
+	state.regs[APIC_SPIV + 1] |= 1;
+	call(who->fd, KVM_SET_LAPIC, &state);
+}
+
+static unsigned int state_of(struct vcpu *who)
+{
+	struct kvm_mp_state state = { };
+
+	call(who->fd, KVM_GET_MP_STATE, &state);
+	return state.mp_state;
+}
+
+static void set_state(struct vcpu *who, unsigned int value)
+{
+	struct kvm_mp_state state = { value };
+
+	call(who->fd, KVM_SET_MP_STATE, &state);
+}
+
+/* A counter by the name that both drivers have for it. */
+static uint64_t counter(struct vcpu *who, const char *name)
+{
+	int fd = call(who->fd, KVM_GET_STATS_FD, 0);
+	struct kvm_stats_header head;
+	uint64_t value = 0;
+	unsigned int i;
+
+	pread(fd, &head, sizeof(head), 0);
+	for (i = 0; i < head.num_desc; i++) {
+		char raw[256];
+		struct kvm_stats_desc *desc = (void *)raw;
+		size_t size = sizeof(*desc) + head.name_size;
+
+		pread(fd, raw, size, head.desc_offset + i * size);
+		if (!strcmp(desc->name, name))
+			pread(fd, &value, sizeof(value), head.data_offset + desc->offset);
+	}
+	close(fd);
+	return value;
+}
+
+static void spinning_guest(void)
+{
+	asm volatile("sti");
+	while (!stop)
+		spinning = true;
+	guest_sync(1);
+}
+
+static void *run_last(void *unused)
+{
+	vcpu_sync(&vcpu);
+	return unused;
+}
+
+static void *run_near(void *unused)
+{
+	vcpu_sync(&near);
+	return unused;
+}
+
+/* Two busy vCPUs on one processor: the other one is preempted now and then. */
+static void yields(void)
+{
+	uint64_t tried = counter(&vcpu, "directed_yield_attempted"), until = now() + 3000;
+	pthread_t threads[2];
+
+	stop = false;
+	vcpu_long_mode(&near, spinning_guest, 1);
+	set_state(&near, KVM_MP_STATE_RUNNABLE);
+	pthread_create(&threads[0], NULL, run_near, NULL);
+	pthread_create(&threads[1], NULL, run_last, NULL);
+	while (now() < until && !counter(&vcpu, "directed_yield_successful"))
+		usleep(20000);
+	stop = true;
+	pthread_join(threads[0], NULL);
+	pthread_join(threads[1], NULL);
+	tap_ok(counter(&vcpu, "directed_yield_attempted") > tried, "yields are counted");
+	tap_ok(counter(&vcpu, "directed_yield_successful") > 0,
+	       "one to a vCPU that is preempted succeeds");
+	TAP_EQ(results[0], 0, "and always returns 0");
+}
+
+static void hypercalls(void)
+{
+	begin(calling_guest);
+	TAP_EQ(offered() & 0x2880, 0x2880, "PV_UNHALT, PV_SEND_IPI and PV_SCHED_YIELD are offered");
+	vcpu_open(&vm, &near, 1);
+	vcpu_open(&vm, &far, FAR_ID);
+	vcpu_supported_cpuid(&vm, &near);
+	enable_lapic(&near);
+	enable_lapic(&far);
+	TAP_EQ(vcpu_sync(&vcpu), 1, "calls, and IPIs that come to nothing");
+	tap_ok(!got(&near, VECTOR) && !got(&far, VECTOR), "nobody got one");
+	TAP_EQ(vcpu_sync(&vcpu), 2, "one IPI to many");
+	tap_ok(got(&near, VECTOR) && got(&far, VECTOR), "each has got it");
+	tap_ok(!got(&vcpu, VECTOR), "the sender has not");
+	TAP_EQ(vcpu_sync(&vcpu), 3, "and to all ids of both words");
+	tap_ok(got(&near, VECTOR + 1) && got(&far, VECTOR + 1), "each has got that");
+	TAP_EQ(vcpu_sync(&vcpu), 4, "kicks and yields that come to nothing");
+	set_state(&near, KVM_MP_STATE_HALTED);
+	TAP_EQ(state_of(&near), KVM_MP_STATE_HALTED, "one halts");
+	TAP_EQ(vcpu_sync(&vcpu), 5, "and is kicked");
+	TAP_EQ(state_of(&near), KVM_MP_STATE_RUNNABLE, "that ends its HLT");
+	TAP_EQ(vcpu_sync(&vcpu), 6, "a kick that came first ends the next HLT, interrupts off");
+	yields();
+	tap_checks();
+	memcpy(vm.low + CODE32, code32, code32_end - code32);
+	vcpu_supported_cpuid(&vm, &far);
+	vcpu_protected_mode(&near, CODE32);
+	TAP_EQ(vcpu_sync(&near), 1, "32-bit mode: the second word goes on behind bit 31");
+	tap_ok(got(&far, 0x53), "its IPI has come");
+	TAP_EQ(vcpu_sync(&near), (uint32_t)-ENOSYS_KVM, "an error has 32 bits");
+	vcpu_close(&near);
+	vcpu_close(&far);
+	end();
+}
+
 int main(int argc, char **argv)
 {
 	path = device_path(argc, argv);
 	tap_begin();
 	steal_msr();
 	preemption();
+	hypercalls();
 	return tap_end();
 }

@@ -38,6 +38,10 @@ int pit_create(struct vm *vm, u32 flags);
 int pit_state(struct vm *vm, struct kvm_pit_channel_state *channels, u32 *pit_flags, bool set);
 int pit_set_reinject(struct vm *vm, const struct kvm_reinject_control __user *user);
 
+/* KVM_HC_SEND_IPI (deliver.c). */
+#define IRQCHIP_IPIS	128	/* ids that one call names */
+long irqchip_send_ipis(struct vcpu *vcpu, const unsigned long *ids, u32 first, u64 icr);
+
 /* What a guest accesses (chip.c). False: no controller is there, and no eventfd. */
 bool irqchip_pio(struct vcpu *vcpu, u16 port, unsigned int len, void *data, bool write);
 bool irqchip_mmio(struct vcpu *vcpu, gpa_t gpa, unsigned int len, void *data, bool write);
