@@ -235,6 +235,8 @@ static noinline int handle_requests(struct vcpu *vcpu)
 		controls_set_msr_bitmap(vcpu);
 	if (vcpu_test_request(vcpu, REQ_PML))
 		pml_update(vcpu);
+	if (vcpu_test_request(vcpu, REQ_PV_EOI))
+		lapic_settle_eoi(vcpu);
 	serve_clocks(vcpu);
 	if (vcpu_test_request(vcpu, REQ_TLB_FLUSH)) {
 		stats_add(vcpu, tlb_flush);
@@ -296,6 +298,9 @@ static bool must_wake(struct vcpu *vcpu)
 
 static void block(struct vcpu *vcpu)
 {
+	/* Else an interrupt that waits for the end of another would not wake it. */
+	if (unlikely(vcpu->eoi_offered))
+		lapic_settle_eoi(vcpu);
 	WRITE_ONCE(vcpu->stats.blocking, true);
 	prepare_to_rcuwait(&vcpu->wait);
 	for (;;) {
@@ -365,6 +370,9 @@ static int run_loop(struct vcpu *vcpu)
 	/* Its thread may have to wait for a processor in user space, too. */
 	if (unlikely(vcpu->msr.steal_time))
 		vcpu_request(vcpu, REQ_STEAL);
+	/* User space is to find the LAPIC and the word as one. */
+	if (unlikely(vcpu->eoi_offered))
+		lapic_settle_eoi(vcpu);
 	xstate_put_fpu(vcpu);
 	return r;
 }

@@ -50,6 +50,7 @@ enum vcpu_request {
 	REQ_TLB_FLUSH,		/* EPT entries were removed: INVEPT before the next entry */
 	REQ_CLOCK,		/* rewrite this vCPU's kvm-clock page */
 	REQ_STEAL,		/* and its record of stolen time */
+	REQ_PV_EOI,		/* read its EOI word where one may sleep */
 	REQ_UNHALT,		/* KVM_HC_KICK_CPU: stays, until it ends a HLT */
 	REQ_CATCH_UP,		/* its TSC is faster than the host's: stays, for each entry */
 	REQ_MSR_FILTER,		/* the VM's MSR filter has changed */
@@ -128,6 +129,7 @@ struct vcpu {
 	struct vcpu_clock clock;		/* (v) */
 	struct lapic *lapic;			/* (c) NULL with IRQCHIP_NONE */
 	u8 eoi_vector;				/* valid with REQ_EOI */
+	bool eoi_offered;			/* (i) by its word, see lapic_settle_eoi() */
 	struct mmio_state mmio;			/* (v) an access being finished in user space */
 	struct linear_fetch fetch[LINEAR_FETCHES];	/* (v) of instructions emulated lately */
 

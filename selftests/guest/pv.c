@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Paravirtual features: the record of stolen time, what it says of preemption and what others ask
- * for in it (TLB flush); hypercalls that send IPIs, end a HLT and yield.
+ * for in it (TLB flush); hypercalls that send IPIs, end a HLT and yield;
+ * and the word of memory that ends an interrupt.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -95,7 +96,13 @@ static uint32_t offered(void)
 
 static void begin(void (*guest)(void))
 {
-	area = pages(AREA_SIZE);
+	int fd = memfd_create("area", 0);
+
+	/* Its pages can be taken out of the page tables and are still there. */
+	if (ftruncate(fd, AREA_SIZE))
+		exit(1);
+	area = mmap(NULL, AREA_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	close(fd);
 	machine(&vm, &vcpu, path, true, guest);
 	vm_slot(&vm, SLOT, KVM_MEM_LOG_DIRTY_PAGES, RECORD, AREA_SIZE, area);
 }
@@ -377,9 +384,8 @@ static void set_state(struct vcpu *who, unsigned int value)
 }
 
 /* A counter by the name that both drivers have for it. */
-static uint64_t counter(struct vcpu *who, const char *name)
+static uint64_t counter(int fd, const char *name)
 {
-	int fd = call(who->fd, KVM_GET_STATS_FD, 0);
 	struct kvm_stats_header head;
 	uint64_t value = 0;
 	unsigned int i;
@@ -394,7 +400,6 @@ static uint64_t counter(struct vcpu *who, const char *name)
 		if (!strcmp(desc->name, name))
 			pread(fd, &value, sizeof(value), head.data_offset + desc->offset);
 	}
-	close(fd);
 	return value;
 }
 
@@ -421,7 +426,8 @@ static void *run_near(void *unused)
 /* Two busy vCPUs on one processor: the other one is preempted now and then. */
 static void yields(void)
 {
-	uint64_t tried = counter(&vcpu, "directed_yield_attempted"), until = now() + 3000;
+	int fd = call(vcpu.fd, KVM_GET_STATS_FD, 0);
+	uint64_t tried = counter(fd, "directed_yield_attempted"), until = now() + 3000;
 	pthread_t threads[2];
 
 	stop = false;
@@ -429,15 +435,16 @@ static void yields(void)
 	set_state(&near, KVM_MP_STATE_RUNNABLE);
 	pthread_create(&threads[0], NULL, run_near, NULL);
 	pthread_create(&threads[1], NULL, run_last, NULL);
-	while (now() < until && !counter(&vcpu, "directed_yield_successful"))
+	while (now() < until && !counter(fd, "directed_yield_successful"))
 		usleep(20000);
 	stop = true;
 	pthread_join(threads[0], NULL);
 	pthread_join(threads[1], NULL);
-	tap_ok(counter(&vcpu, "directed_yield_attempted") > tried, "yields are counted");
-	tap_ok(counter(&vcpu, "directed_yield_successful") > 0,
+	tap_ok(counter(fd, "directed_yield_attempted") > tried, "yields are counted");
+	tap_ok(counter(fd, "directed_yield_successful") > 0,
 	       "one to a vCPU that is preempted succeeds");
 	TAP_EQ(results[0], 0, "and always returns 0");
+	close(fd);
 }
 
 static void hypercalls(void)
@@ -466,12 +473,170 @@ static void hypercalls(void)
 	tap_checks();
 	memcpy(vm.low + CODE32, code32, code32_end - code32);
 	vcpu_supported_cpuid(&vm, &far);
-	vcpu_protected_mode(&near, CODE32);
-	TAP_EQ(vcpu_sync(&near), 1, "32-bit mode: the second word goes on behind bit 31");
+	vcpu_protected_mode(&far, CODE32);
+	set_state(&far, KVM_MP_STATE_RUNNABLE);
+	TAP_EQ(vcpu_sync(&far), 1, "32-bit mode: the second word goes on behind bit 31");
 	tap_ok(got(&far, 0x53), "its IPI has come");
-	TAP_EQ(vcpu_sync(&near), (uint32_t)-ENOSYS_KVM, "an error has 32 bits");
+	TAP_EQ(vcpu_sync(&far), (uint32_t)-ENOSYS_KVM, "an error has 32 bits");
 	vcpu_close(&near);
 	vcpu_close(&far);
+	end();
+}
+
+/* --- the word that ends an interrupt ---------------------------------------------------------- */
+
+#define MSR_EOI		0x4b564d04
+#define WORD		(RECORD + PAGE)
+#define LEVEL		0x8000
+#define MASKED		0x10000
+#define PIN		5
+#define OTHER		0x41	/* of a lower class than VECTOR */
+
+static volatile unsigned int by_word, by_write, asks;
+static volatile bool waits;
+
+static volatile uint32_t *word(void)
+{
+	return (volatile uint32_t *)WORD;
+}
+
+/* As guests do it. */
+static void either_eoi(void)
+{
+	if (asks) {
+		guest_sync(asks);
+		asks = 0;
+	}
+	if (irqs[VECTOR + 3])
+		ioapic_route(PIN, MASKED);
+	if (__atomic_exchange_n(word(), 0, __ATOMIC_SEQ_CST) & 1) {
+		by_word++;
+	} else {
+		apic_eoi();
+		by_write++;
+	}
+}
+
+static void eois(const char *what, unsigned int words, unsigned int writes)
+{
+	unsigned int i, in_service = 0;
+
+	guest_open();
+	for (i = 0; i < 8; i++)
+		in_service |= apic_read(APIC_ISR + i * 16);
+	guest_check(what, by_word << 8 | by_write, words << 8 | writes);
+	guest_check("and none is in service", in_service, 0);
+	by_word = 0;
+	by_write = 0;
+}
+
+static void eoi_guest(void)
+{
+	unsigned int i;
+
+	guest_eoi = either_eoi;
+	apic_write(APIC_SPIV, 0x1ff);
+	apic_write(APIC_LINT0, MASKED);
+	guest_check("a word has 4 bytes: #GP", wrmsr_trap(MSR_EOI, WORD | 3), GP);
+	guest_check("an address without memory: #GP", wrmsr_trap(MSR_EOI, NOWHERE | 1), GP);
+	guest_check("... unless it is not used", wrmsr_trap(MSR_EOI, NOWHERE), NO_TRAP);
+	apic_write(APIC_ICR, ICR_SELF | VECTOR);
+	eois("without a word the LAPIC is written to", 0, 1);
+	guest_check("it takes an address", wrmsr_trap(MSR_EOI, WORD | 1), NO_TRAP);
+	guest_check("and gives it back", guest_rdmsr(MSR_EOI), WORD | 1);
+	guest_sync(1);
+	/* Upstream takes the offer back at each exit, of a fault, too. */
+	*word() = 0;
+	apic_write(APIC_ICR, ICR_SELF | VECTOR);
+	eois("an interrupt is ended by the word", 1, 0);
+	apic_write(APIC_ICR, ICR_SELF | VECTOR);
+	apic_write(APIC_ICR, ICR_SELF | (VECTOR + 1));
+	eois("not if another one waits for that", 1, 1);
+	guest_sync(2);
+	asks = 3;
+	apic_write(APIC_ICR, ICR_SELF | VECTOR);
+	eois("not after user space had a look", 0, 1);
+	apic_write(APIC_ICR, ICR_SELF | VECTOR);
+	guest_open();
+	guest_sync(4);
+	eois("one before user space has a look", 1, 0);
+	ioapic_route(PIN, LEVEL | (VECTOR + 3));
+	guest_sync(5);
+	eois("a level-triggered one is ended by a write", 0, 1);
+	irqs[VECTOR + 3] = 0;
+	guest_check("which the IO-APIC hears", ioapic_read(0x10 + 2 * PIN) >> 14 & 1, 0);
+	guest_sync(6);
+	apic_write(APIC_ICR, ICR_SELF | VECTOR);
+	guest_open();
+	waits = false;
+	asm volatile("sti");
+	for (i = 0; i < 30000000 && !irqs[OTHER]; i++)
+		asm volatile("pause");
+	asm volatile("cli");
+	guest_check("what comes while the word is not at hand comes all the same", irqs[OTHER], 1);
+	guest_check("each of the two has ended", by_word + by_write, 2);
+	by_word = 0;
+	by_write = 0;
+	eois("nothing more comes", 0, 0);
+	apic_write(APIC_ICR, ICR_SELF | VECTOR);
+	eois("the next one is ended by the word again", 1, 0);
+	guest_wrmsr(MSR_EOI, 0);
+	apic_write(APIC_ICR, ICR_SELF | VECTOR);
+	eois("not if it is switched off", 0, 1);
+	guest_sync(7);
+}
+
+static bool in_service(unsigned int vector)
+{
+	struct kvm_lapic_state state;
+
+	call(vcpu.fd, KVM_GET_LAPIC, &state);
+	return state.regs[APIC_ISR + vector / 32 * 16 + vector % 32 / 8] >> vector % 8 & 1;
+}
+
+/* One interrupt has been ended: the word goes out of the page tables, then one more comes. */
+static void *disturb(void *unused)
+{
+	struct kvm_msi msi = { .address_lo = APIC_PAGE, .data = OTHER };
+
+	while (waits)
+		usleep(1000);
+	madvise((uint8_t *)area + PAGE, PAGE, MADV_DONTNEED);
+	call(vm.fd, KVM_SIGNAL_MSI, &msi);
+	return unused;
+}
+
+static void eoi_word(void)
+{
+	struct kvm_irq_level line = { .irq = PIN, .level = 1 };
+	volatile uint32_t *flag;
+	pthread_t thread;
+
+	begin(eoi_guest);
+	flag = (volatile uint32_t *)((uint8_t *)area + PAGE);
+	TAP_EQ(offered() >> 6 & 1, 1, "KVM_FEATURE_PV_EOI is offered");
+	TAP_EQ(vcpu_sync(&vcpu), 1, "a guest has a word");
+	TAP_EQ(set_msr(MSR_EOI, WORD | 3), 0, "an odd address is refused from user space, too");
+	TAP_EQ(get_msr(MSR_EOI), WORD | 1, "user space reads the MSR");
+	TAP_EQ(set_msr(MSR_EOI, WORD | 1), 1, "and writes it");
+	TAP_EQ(vcpu_sync(&vcpu), 2, "it ends interrupts");
+	written();
+	TAP_EQ(vcpu_sync(&vcpu), 3, "one is in service");
+	TAP_EQ(written() >> 1 & 1, 1, "the dirty log has the word that the host wrote");
+	tap_ok(in_service(VECTOR), "KVM_GET_LAPIC shows it");
+	TAP_EQ(*flag, 0, "the word is as if there were none");
+	TAP_EQ(vcpu_sync(&vcpu), 4, "one was in service");
+	tap_ok(!in_service(VECTOR), "KVM_GET_LAPIC shows that it has ended");
+	TAP_EQ(vcpu_sync(&vcpu), 5, "a pin is level-triggered");
+	call(vm.fd, KVM_IRQ_LINE, &line);
+	TAP_EQ(vcpu_sync(&vcpu), 6, "and high");
+	line.level = 0;
+	call(vm.fd, KVM_IRQ_LINE, &line);
+	waits = true;
+	pthread_create(&thread, NULL, disturb, NULL);
+	TAP_EQ(vcpu_sync(&vcpu), 7, "a guest whose word is not at hand");
+	pthread_join(thread, NULL);
+	tap_checks();
 	end();
 }
 
@@ -482,5 +647,6 @@ int main(int argc, char **argv)
 	steal_msr();
 	preemption();
 	hypercalls();
+	eoi_word();
 	return tap_end();
 }

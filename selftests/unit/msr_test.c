@@ -165,6 +165,8 @@ static void check_the_rest(void)
 	TAP_EQ(accepts(0x17b, 2, false), 0, "machine-check control: all or none");
 	TAP_EQ(accepts(MSR_KVM_STEAL_TIME, 0x1041, false), 1, "KVM_STEAL_TIME: a record, enabled");
 	TAP_EQ(accepts(MSR_KVM_STEAL_TIME, 0x1021, true), 0, "KVM_STEAL_TIME: 64 bytes, aligned");
+	TAP_EQ(accepts(MSR_KVM_PV_EOI_EN, 0x1005, false), 1, "KVM_PV_EOI_EN: a word, enabled");
+	TAP_EQ(accepts(MSR_KVM_PV_EOI_EN, 0x1003, true), 0, "KVM_PV_EOI_EN: 4 bytes, aligned");
 	TAP_EQ(accepts(0x174, BIT_ULL(32), false), 0, "SYSENTER_CS has 32 bits");
 	TAP_EQ(accepts(0xc0000103, BIT_ULL(32), false), 0, "TSC_AUX has 32 bits");
 	TAP_EQ(accepts(0xda0, 0x100, true), 0, "no supervisor state component");

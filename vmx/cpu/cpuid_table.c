@@ -109,7 +109,7 @@ const struct cpuid_word_info cpuid_word_info[CPUID_WORD_COUNT] = {
 	WORD(KVM_EAX, 0x40000001, 0, EAX,
 		EMUL(0, "kvmclock"),	EMUL(1, "kvm_nopiodelay"), HIDE(2, "kvm_mmu"),
 		EMUL(3, "kvmclock2"),	HIDE(4, "kvm_asyncpf"),	EMUL(5, "kvm_steal_time"),
-		HIDE(6, "kvm_pv_eoi"),	EMUL(7, "kvm_pv_unhalt"), EMUL(9, "kvm_pv_tlb_flush"),
+		EMUL(6, "kvm_pv_eoi"),	EMUL(7, "kvm_pv_unhalt"), EMUL(9, "kvm_pv_tlb_flush"),
 		HIDE(10, "kvm_asyncpf_vmexit"), EMUL(11, "kvm_pv_ipi"),
 		HIDE(12, "kvm_poll_control"),
 		EMUL(13, "kvm_pv_sched_yield"), HIDE(14, "kvm_asyncpf_int"),

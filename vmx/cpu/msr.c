@@ -220,6 +220,8 @@ static int set_own(struct vcpu *vcpu, u32 index, u64 value, bool host)
 		return set_misc_features(vcpu, value);
 	case MSR_KVM_STEAL_TIME:
 		return steal_write_msr(vcpu, value);
+	case MSR_KVM_PV_EOI_EN:
+		return lapic_set_pv_eoi(vcpu, value);
 	case MSR_IA32_XSS:
 		vcpu->msr.xss = value;
 		cpuid_update_dynamic(vcpu);

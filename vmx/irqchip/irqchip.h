@@ -63,6 +63,8 @@ u32 lapic_tpr_threshold(struct vcpu *vcpu);
 void lapic_set_tpr(struct vcpu *vcpu, u8 cr8);
 u8 lapic_get_tpr(struct vcpu *vcpu);
 bool lapic_accepts_extint(const struct lapic *lapic);
+bool lapic_settle_eoi(struct vcpu *vcpu);
+int lapic_set_pv_eoi(struct vcpu *vcpu, u64 value);
 
 /* MSRs 0x800 to 0x8ff. 0, or 1 for #GP(0). IA32_TSC_DEADLINE has no invalid value. */
 int lapic_x2apic_read(struct vcpu *vcpu, u32 msr, u64 *value);
