@@ -267,7 +267,7 @@ static void take_startup(struct vcpu *vcpu)
 	}
 }
 
-static bool halt_ends(struct vcpu *vcpu)
+static __always_inline bool halt_ends(struct vcpu *vcpu)
 {
 	return vcpu->mp_state == KVM_MP_STATE_HALTED &&
 	       (vcpu->ev.exception.pending || vcpu->ev.exception.injected ||

@@ -106,7 +106,7 @@ static const struct mmu_ops mmu_ops = {
  *
  * Return: the vCPU or NULL.
  */
-struct vcpu *vm_vcpu_by_id(struct vm *vm, u32 id)
+struct vcpu *vm_vcpu_by_id(struct vm *vm, u64 id)
 {
 	struct vcpu *vcpu;
 	unsigned int i;
@@ -172,15 +172,7 @@ IOCTL_FN(create_irqchip, VM->nr_vcpus && VM->irqchip == IRQCHIP_NONE ? -EINVAL :
 IOCTL_FN(set_tss_addr, (unsigned long)data > UINT_MAX - 3 * PAGE_SIZE ? -EINVAL : 0)
 IOCTL_FN(set_identity_map_addr, vm_nr_vcpus(object) ? -EINVAL : 0)
 
-static int set_boot_cpu_id(void *object, void *data)
-{
-	struct vm *vm = object;
-
-	if (vm->nr_vcpus)
-		return -EBUSY;
-	vm->boot_cpu_id = (unsigned long)data;
-	return 0;
-}
+IOCTL_FN(set_boot_cpu_id, VM->nr_vcpus ? -EBUSY : (VM->boot_cpu_id = (unsigned long)data, 0))
 
 static bool has_irqchip(struct vm *vm)
 {

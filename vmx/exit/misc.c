@@ -89,7 +89,7 @@ static bool boost(struct vcpu *target)
 /* The guest has nothing to do before the vCPU of that APIC id did something. */
 static long yield_to_id(struct vcpu *vcpu, u64 id, bool kick)
 {
-	struct vcpu *target = id < VM_MAX_VCPU_ID ? vm_vcpu_by_id(vcpu->vm, id) : NULL;
+	struct vcpu *target = vm_vcpu_by_id(vcpu->vm, id);
 
 	stats_add(vcpu, directed_yield_attempted);
 	if (kick && target) {
@@ -114,7 +114,7 @@ static long send_ipis(struct vcpu *vcpu, unsigned long mask)
 	return irqchip_send_ipis(vcpu, ids, vcpu->gpr[GPR_RDX], vcpu->gpr[GPR_RSI] & mask);
 }
 
-static long hypercall(struct vcpu *vcpu, unsigned long nr, unsigned long mask)
+static noinline long hypercall(struct vcpu *vcpu, unsigned long nr, unsigned long mask)
 {
 	switch (nr) {
 	case KVM_HC_VAPIC_POLL_IRQ:

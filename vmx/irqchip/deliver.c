@@ -200,7 +200,7 @@ long irqchip_send_ipis(struct vcpu *vcpu, const unsigned long *ids, u32 first, u
 	if (!vcpu->lapic)
 		return -KVM_EOPNOTSUPP;
 	for_each_set_bit(i, ids, IRQCHIP_IPIS) {
-		target = first + i < VM_MAX_VCPU_ID ? vm_vcpu_by_id(vcpu->vm, first + i) : NULL;
+		target = vm_vcpu_by_id(vcpu->vm, (u64)first + i);
 		if (target && READ_ONCE(target->lapic->mode) != LAPIC_DISABLED)
 			n += accept(target, &msg, &kicks);
 	}

@@ -131,42 +131,41 @@ static void settle_pending(struct lapic *lapic)
 		WRITE_ONCE(lapic->irr_pending, true);
 }
 
-/* Somebody waits for the interrupt's end. */
-static bool must_hear(const struct lapic *lapic, u8 vector)
-{
-	return vector_test(lapic, APIC_TMR, vector) || irqfd_resamples(lapic->vcpu->vm);
-}
-
 static gpa_t eoi_word(const struct vcpu *vcpu)
 {
 	return vcpu->msr.pv_eoi & ~(u64)KVM_MSR_ENABLED;
+}
+
+/* Not if somebody else needs to hear of the end, or another interrupt waits for that. */
+static noinline void offer_eoi(struct lapic *lapic, u8 vector)
+{
+	struct vcpu *vcpu = lapic->vcpu;
+
+	if (lapic->isr_top < 0 && !READ_ONCE(lapic->irr_pending) &&
+	    !vector_test(lapic, APIC_TMR, vector) && !irqfd_resamples(vcpu->vm))
+		vcpu->eoi_offered = mmu_swap_byte(&vcpu->vm->mmu, 0, eoi_word(vcpu),
+						  KVM_PV_EOI_ENABLED) >= 0;
 }
 
 /**
  * lapic_take() - put the interrupt that is delivered now into service
  * @lapic: this thread's
  *
- * If nobody else needs to hear of its end, and no other interrupt waits for that, the guest may
- * end it by its word of memory, if that can be written now.
- *
  * Return: vector, or -1.
  */
 int lapic_take(struct lapic *lapic)
 {
-	struct vcpu *vcpu = lapic->vcpu;
 	int vector = lapic_pending(lapic);
-	bool alone = lapic->isr_top < 0;
 
 	if (vector < 0)
 		return -1;
 	clear_bit(vector & 31, vector_word(lapic, APIC_IRR, vector));
 	settle_pending(lapic);
 	__set_bit(vector & 31, vector_word(lapic, APIC_ISR, vector));
+	/* The guest may end it by its word of memory, if that can be written now. */
+	if (unlikely(lapic->vcpu->msr.pv_eoi & KVM_MSR_ENABLED))
+		offer_eoi(lapic, vector);
 	lapic->isr_top = vector;
-	if (unlikely(vcpu->msr.pv_eoi & KVM_MSR_ENABLED) && alone &&
-	    !READ_ONCE(lapic->irr_pending) && !must_hear(lapic, vector))
-		vcpu->eoi_offered = mmu_swap_byte(&vcpu->vm->mmu, 0, eoi_word(vcpu),
-						  KVM_PV_EOI_ENABLED) >= 0;
 	return vector;
 }
 
@@ -204,7 +203,7 @@ void lapic_eoi(struct lapic *lapic)
 		return;
 	__clear_bit(vector & 31, vector_word(lapic, APIC_ISR, vector));
 	lapic->isr_top = lapic_top_vector(lapic->page + APIC_ISR);
-	if (unlikely(must_hear(lapic, vector)))
+	if (unlikely(vector_test(lapic, APIC_TMR, vector) || irqfd_resamples(vcpu->vm)))
 		end_level(vcpu, vector);
 	look_again(lapic);
 }
