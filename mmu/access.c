@@ -256,6 +256,33 @@ int mmu_cmpxchg(struct mmu *mmu, u8 as_id, gpa_t gpa, void *old, const void *new
 }
 
 /**
+ * mmu_swap_byte() - write a byte of guest memory where nothing may sleep
+ * @mmu: guest memory
+ * @as_id: address space
+ * @gpa: guest-physical address
+ * @value: to write; nobody else writes meanwhile
+ *
+ * Context: the process that created the VM, also in the scheduler: no lock may be waited for, nor
+ * may giving it back wake anybody, as slots_lock and all locks of PREEMPT_RT do.
+ * Return: what was there; -EAGAIN: no slot, or not now.
+ */
+int mmu_swap_byte(struct mmu *mmu, u8 as_id, gpa_t gpa, u8 value)
+{
+	unsigned long hva;
+	int r = -EAGAIN;
+	u8 old;
+
+	if (IS_ENABLED(CONFIG_PREEMPT_RT) || current->mm != mmu->mm || !read_trylock(&mmu->lock))
+		return r;
+	if (gpa_to_hva(mmu, as_id, gpa, true, &hva) &&
+	    !copy_from_user_nofault(&old, (void __user *)hva, sizeof(old)) &&
+	    !copy_to_user_nofault((void __user *)hva, &value, sizeof(value)))
+		r = old;
+	read_unlock(&mmu->lock);
+	return r;
+}
+
+/**
  * mmu_is_ram() - does a slot back an address?
  * @mmu: guest memory
  * @as_id: address space

@@ -124,6 +124,8 @@ int mmu_read(struct mmu *mmu, u8 as_id, gpa_t gpa, void *buf, size_t len);
 int mmu_write(struct mmu *mmu, u8 as_id, gpa_t gpa, const void *buf, size_t len);
 /* Exchange if equal; @len 1, 2, 4, 8 or 16, not across a page. 1: done, 0: differed. */
 int mmu_cmpxchg(struct mmu *mmu, u8 as_id, gpa_t gpa, void *old, const void *new, size_t len);
+/* For where nothing may sleep: what was there, negative if it cannot be done now. */
+int mmu_swap_byte(struct mmu *mmu, u8 as_id, gpa_t gpa, u8 value);
 /* True where a slot backs @gpa (and may be written if @write). */
 bool mmu_is_ram(struct mmu *mmu, u8 as_id, gpa_t gpa, bool write);
 

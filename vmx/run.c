@@ -56,8 +56,9 @@ static noinstr u32 enter_guest(struct vcpu *vcpu)
 
 static bool request_waits(struct vcpu *vcpu)
 {
-	/* Events are looked at with interrupts off, at the very last. Catching up has no end. */
-	return READ_ONCE(vcpu->requests) & ~(BIT(REQ_EVENT) | BIT(REQ_CATCH_UP));
+	/* Events are looked at with interrupts off, at the very last. Two have no end. */
+	return READ_ONCE(vcpu->requests) &
+	       ~(BIT(REQ_EVENT) | BIT(REQ_CATCH_UP) | BIT(REQ_UNHALT));
 }
 
 static bool startup_waits(struct vcpu *vcpu)
@@ -195,7 +196,9 @@ static void serve_clocks(struct vcpu *vcpu)
 {
 	if (vcpu_test_request(vcpu, REQ_CLOCK))
 		clock_update(vcpu);
-	/* After that, which tells the guest a TSC that it must have reached. */
+	if (vcpu_test_request(vcpu, REQ_STEAL))
+		steal_update(vcpu);
+	/* After the clock, which tells the guest a TSC that it must have reached. */
 	if (test_bit(REQ_CATCH_UP, &vcpu->requests))
 		tsc_load_offset(vcpu);
 }
@@ -232,6 +235,8 @@ static noinline int handle_requests(struct vcpu *vcpu)
 		controls_set_msr_bitmap(vcpu);
 	if (vcpu_test_request(vcpu, REQ_PML))
 		pml_update(vcpu);
+	if (vcpu_test_request(vcpu, REQ_PV_EOI))
+		lapic_settle_eoi(vcpu);
 	serve_clocks(vcpu);
 	if (vcpu_test_request(vcpu, REQ_TLB_FLUSH)) {
 		stats_add(vcpu, tlb_flush);
@@ -262,12 +267,13 @@ static void take_startup(struct vcpu *vcpu)
 	}
 }
 
-static bool halt_ends(struct vcpu *vcpu)
+static __always_inline bool halt_ends(struct vcpu *vcpu)
 {
 	return vcpu->mp_state == KVM_MP_STATE_HALTED &&
 	       (vcpu->ev.exception.pending || vcpu->ev.exception.injected ||
 		(atomic_read(&vcpu->ev.nmi.pending) && event_nmi_allowed(vcpu)) ||
-		(event_interrupt_waiting(vcpu) && event_interrupt_allowed(vcpu)));
+		(event_interrupt_waiting(vcpu) && event_interrupt_allowed(vcpu)) ||
+		test_bit(REQ_UNHALT, &vcpu->requests));
 }
 
 /**
@@ -277,8 +283,10 @@ static bool halt_ends(struct vcpu *vcpu)
 void vcpu_settle(struct vcpu *vcpu)
 {
 	take_startup(vcpu);
-	if (halt_ends(vcpu))
+	if (halt_ends(vcpu)) {
 		vcpu->mp_state = KVM_MP_STATE_RUNNABLE;
+		vcpu_test_request(vcpu, REQ_UNHALT);
+	}
 }
 
 /* Is asked by a thread that is about to sleep, so nothing here may. */
@@ -290,6 +298,9 @@ static bool must_wake(struct vcpu *vcpu)
 
 static void block(struct vcpu *vcpu)
 {
+	/* Else an interrupt that waits for the end of another would not wake it. */
+	if (unlikely(vcpu->eoi_offered))
+		lapic_settle_eoi(vcpu);
 	WRITE_ONCE(vcpu->stats.blocking, true);
 	prepare_to_rcuwait(&vcpu->wait);
 	for (;;) {
@@ -356,6 +367,12 @@ static int run_loop(struct vcpu *vcpu)
 		if (r > 0)
 			r = between_entries(vcpu);
 	} while (r > 0);
+	/* Its thread may have to wait for a processor in user space, too. */
+	if (unlikely(vcpu->msr.steal_time))
+		vcpu_request(vcpu, REQ_STEAL);
+	/* User space is to find the LAPIC and the word as one. */
+	if (unlikely(vcpu->eoi_offered))
+		lapic_settle_eoi(vcpu);
 	xstate_put_fpu(vcpu);
 	return r;
 }

@@ -29,7 +29,9 @@ struct vm;
 	X(insn_emulation_fail)							\
 	X(pf_fixed)		/* an EPT fault mapped a page */			\
 	X(pf_emulate)		/* ... was an access to a device */			\
-	X(tlb_flush)
+	X(tlb_flush)								\
+	X(directed_yield_attempted)	/* KVM_HC_SCHED_YIELD, KVM_HC_KICK_CPU */ \
+	X(directed_yield_successful)
 
 enum stats_counter {
 #define X(name)	STATS_##name,

@@ -43,12 +43,24 @@ static __always_inline void unload(struct vcpu *vcpu)
 
 static void on_sched_in(struct preempt_notifier *notifier, int cpu)
 {
-	load_on(container_of(notifier, struct vcpu, preempt), cpu);
+	struct vcpu *vcpu = container_of(notifier, struct vcpu, preempt);
+
+	WRITE_ONCE(vcpu->off_cpu, NULL);
+	load_on(vcpu, cpu);
+	if (unlikely(vcpu->msr.steal_time))
+		vcpu_request(vcpu, REQ_STEAL);
 }
 
 static void on_sched_out(struct preempt_notifier *notifier, struct task_struct *next)
 {
-	unload(container_of(notifier, struct vcpu, preempt));
+	struct vcpu *vcpu = container_of(notifier, struct vcpu, preempt);
+
+	/* The host ended the guest's stay: it is in the middle of nothing. */
+	if (vcpu->exit_reason == EXIT_REASON_EXTERNAL_INTERRUPT) {
+		WRITE_ONCE(vcpu->off_cpu, current);
+		steal_preempted(vcpu);
+	}
+	unload(vcpu);
 }
 
 static struct preempt_ops preempt_ops = {

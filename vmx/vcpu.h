@@ -49,6 +49,9 @@ enum vcpu_request {
 	REQ_SMI,		/* an SMI waits, and may be taken now */
 	REQ_TLB_FLUSH,		/* EPT entries were removed: INVEPT before the next entry */
 	REQ_CLOCK,		/* rewrite this vCPU's kvm-clock page */
+	REQ_STEAL,		/* and its record of stolen time */
+	REQ_PV_EOI,		/* read its EOI word where one may sleep */
+	REQ_UNHALT,		/* KVM_HC_KICK_CPU: stays, until it ends a HLT */
 	REQ_CATCH_UP,		/* its TSC is faster than the host's: stays, for each entry */
 	REQ_MSR_FILTER,		/* the VM's MSR filter has changed */
 	REQ_PML,		/* the VM's writes are to be logged, or not any more */
@@ -84,6 +87,7 @@ struct vcpu {
 	int cpu;				/* (i) host CPU it is loaded on, -1: none */
 	struct rcuwait wait;			/* (-) where its thread sleeps in HLT */
 	struct preempt_notifier preempt;	/* (i) */
+	struct task_struct *off_cpu;		/* (-) its thread that waits for a processor, RCU */
 
 	/* The hardware side. */
 	struct vmcs_state vmcs01;		/* (i) the one it owns today */
@@ -125,6 +129,7 @@ struct vcpu {
 	struct vcpu_clock clock;		/* (v) */
 	struct lapic *lapic;			/* (c) NULL with IRQCHIP_NONE */
 	u8 eoi_vector;				/* valid with REQ_EOI */
+	bool eoi_offered;			/* (i) by its word, see lapic_settle_eoi() */
 	struct mmio_state mmio;			/* (v) an access being finished in user space */
 	struct linear_fetch fetch[LINEAR_FETCHES];	/* (v) of instructions emulated lately */
 

@@ -106,7 +106,7 @@ static const struct mmu_ops mmu_ops = {
  *
  * Return: the vCPU or NULL.
  */
-struct vcpu *vm_vcpu_by_id(struct vm *vm, u32 id)
+struct vcpu *vm_vcpu_by_id(struct vm *vm, u64 id)
 {
 	struct vcpu *vcpu;
 	unsigned int i;

@@ -84,7 +84,7 @@ static inline unsigned int vm_nr_vcpus(struct vm *vm)
 
 #define VCPU_MMAP_PAGES	3	/* kvm_run, port I/O data, the ring of coalesced MMIO */
 
-struct vcpu *vm_vcpu_by_id(struct vm *vm, u32 id);
+struct vcpu *vm_vcpu_by_id(struct vm *vm, u64 id);
 void vm_get(struct vm *vm);
 void vm_put(struct vm *vm);
 int vm_open(const char *name, const struct file_operations *fops, void *object, int flags,

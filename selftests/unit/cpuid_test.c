@@ -98,7 +98,7 @@ static void check_words(const struct model *model, const struct cpuid_host *host
 	static const u32 emulated[CPUID_WORD_COUNT] = {
 		[CPUID_WORD_1_ECX] = BIT(21) | BIT(31), [CPUID_WORD_1_EDX] = BIT(9),
 		[CPUID_WORD_6_EAX] = BIT(2), [CPUID_WORD_7_EBX] = BIT(1),
-		[CPUID_WORD_7_EDX] = BIT(29), [CPUID_WORD_KVM_EAX] = 0x0100000b,
+		[CPUID_WORD_7_EDX] = BIT(29), [CPUID_WORD_KVM_EAX] = 0x01002aeb,
 	};
 	unsigned int i;
 	u32 regs[4];

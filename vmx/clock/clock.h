@@ -57,6 +57,8 @@ struct vm_clock {
  * @tsc_khz:	as user space set it
  * @true_khz:	what it is: the host's where that is nearly the same
  * @system_msr:	last value written to MSR_KVM_SYSTEM_TIME: address and enable bit
+ * @flagged:	the record of stolen time may say that the vCPU is preempted
+ * @waited:	how long its thread had waited for a processor at the last look, ns
  * @stopped:	tell the guest at the next update that it was stopped (KVM_KVMCLOCK_CTRL)
  */
 struct vcpu_clock {
@@ -65,7 +67,8 @@ struct vcpu_clock {
 	u64 tsc_adjust;
 	u64 tsc_generation;
 	u32 tsc_khz, true_khz;
-	bool stopped;
+	bool stopped, flagged;
+	u64 waited;
 	u64 system_msr;
 };
 
@@ -95,6 +98,11 @@ u32 tsc_get_khz(const struct vcpu *vcpu);
 void tsc_set_offset(struct vcpu *vcpu, u64 offset);
 int tsc_set_khz(struct vcpu *vcpu, u32 khz);
 int tsc_set_vm_khz(struct vm *vm, u32 khz);
+
+/* Stolen time (steal.c). */
+int steal_write_msr(struct vcpu *vcpu, u64 value);
+void steal_update(struct vcpu *vcpu);
+void steal_preempted(struct vcpu *vcpu);
 
 /* kvm-clock (pvclock.c). */
 u64 pvclock_host_ns(void);

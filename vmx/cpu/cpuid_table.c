@@ -108,11 +108,11 @@ const struct cpuid_word_info cpuid_word_info[CPUID_WORD_COUNT] = {
 	/* KVM's paravirtual features: only what works. */
 	WORD(KVM_EAX, 0x40000001, 0, EAX,
 		EMUL(0, "kvmclock"),	EMUL(1, "kvm_nopiodelay"), HIDE(2, "kvm_mmu"),
-		EMUL(3, "kvmclock2"),	HIDE(4, "kvm_asyncpf"),	HIDE(5, "kvm_steal_time"),
-		HIDE(6, "kvm_pv_eoi"),	HIDE(7, "kvm_pv_unhalt"), HIDE(9, "kvm_pv_tlb_flush"),
-		HIDE(10, "kvm_asyncpf_vmexit"), HIDE(11, "kvm_pv_ipi"),
+		EMUL(3, "kvmclock2"),	HIDE(4, "kvm_asyncpf"),	EMUL(5, "kvm_steal_time"),
+		EMUL(6, "kvm_pv_eoi"),	EMUL(7, "kvm_pv_unhalt"), EMUL(9, "kvm_pv_tlb_flush"),
+		HIDE(10, "kvm_asyncpf_vmexit"), EMUL(11, "kvm_pv_ipi"),
 		HIDE(12, "kvm_poll_control"),
-		HIDE(13, "kvm_pv_sched_yield"), HIDE(14, "kvm_asyncpf_int"),
+		EMUL(13, "kvm_pv_sched_yield"), HIDE(14, "kvm_asyncpf_int"),
 		HIDE(15, "kvm_msi_ext_dest_id"), HIDE(16, "kvm_hc_map_gpa_range"),
 		HIDE(17, "kvm_migration_control"), EMUL(24, "kvmclock_stable")),
 

@@ -429,7 +429,8 @@ static void set_threshold(struct vcpu *vcpu)
  */
 void event_prepare(struct vcpu *vcpu)
 {
-	bool held = vcpu->debugger.control & KVM_GUESTDBG_BLOCKIRQ;
+	bool held = vcpu->debugger.control & KVM_GUESTDBG_BLOCKIRQ ||
+		    (unlikely(vcpu->eoi_offered) && !lapic_settle_eoi(vcpu));
 	bool smi = READ_ONCE(vcpu->ev.smi_pending) && !vcpu->smm;
 
 	/* It waits for the delivery of another event: there is no better window for it. */

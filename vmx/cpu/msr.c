@@ -218,6 +218,10 @@ static int set_own(struct vcpu *vcpu, u32 index, u64 value, bool host)
 		return set_misc_enable(vcpu, value, host);
 	case MSR_MISC_FEATURES_ENABLES:
 		return set_misc_features(vcpu, value);
+	case MSR_KVM_STEAL_TIME:
+		return steal_write_msr(vcpu, value);
+	case MSR_KVM_PV_EOI_EN:
+		return lapic_set_pv_eoi(vcpu, value);
 	case MSR_IA32_XSS:
 		vcpu->msr.xss = value;
 		cpuid_update_dynamic(vcpu);

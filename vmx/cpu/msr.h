@@ -39,6 +39,8 @@ struct vcpu_msrs {
 	u64 ucode_rev;
 	u64 misc_enable;
 	u64 misc_features;
+	u64 steal_time;
+	u64 pv_eoi;
 	u64 mtrr_def_type;
 	u64 mtrr_fixed[MSR_MTRR_FIXED];
 	u64 mtrr_var[2 * MSR_MTRR_PAIRS];

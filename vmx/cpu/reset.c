@@ -67,6 +67,9 @@ void reset_vcpu(struct vcpu *vcpu, bool init)
 	vmcs_write32(GUEST_ACTIVITY_STATE, GUEST_ACTIVITY_ACTIVE);
 	vmcs_writel(GUEST_PENDING_DBG_EXCEPTIONS, 0);
 	event_reset(vcpu);
+	/* Memory that the guest shares ends with INIT, too. */
+	vcpu->msr.steal_time = 0;
+	lapic_set_pv_eoi(vcpu, 0);
 	if (vcpu->lapic)
 		lapic_reset(vcpu, init);
 	if (!init) {

@@ -4,10 +4,13 @@
  * done by doing nothing. SDM vol. 3C, 25.1.
  */
 #include <linux/kvm_para.h>
-#include <linux/sched.h>
+#include <linux/rcupdate.h>
+#include <linux/sched/stat.h>
+#include <linux/sched/task.h>
 #include <asm/traps.h>
 #include "vmx/cpu/regs.h"
 #include "vmx/exit/exit.h"
+#include "vmx/irqchip/irqchip.h"
 
 /**
  * exit_skip() - INVD, WBINVD, MONITOR, MWAIT: done by doing nothing
@@ -64,17 +67,86 @@ int exit_hlt(struct vcpu *vcpu)
 	return 0;
 }
 
+/* The thread of a vCPU that the host has preempted runs on instead of this one. */
+static bool boost(struct vcpu *target)
+{
+	struct task_struct *task;
+	int r = 0;
+
+	/* As long as the pointer is set the thread cannot end. */
+	rcu_read_lock();
+	task = READ_ONCE(target->off_cpu);
+	if (task)
+		get_task_struct(task);
+	rcu_read_unlock();
+	if (task) {
+		r = yield_to(task, true);
+		put_task_struct(task);
+	}
+	return r > 0;
+}
+
+/* The guest has nothing to do before the vCPU of that APIC id did something. */
+static long yield_to_id(struct vcpu *vcpu, u64 id, bool kick)
+{
+	struct vcpu *target = vm_vcpu_by_id(vcpu->vm, id);
+
+	stats_add(vcpu, directed_yield_attempted);
+	if (kick && target) {
+		vcpu_request(target, REQ_UNHALT);
+		vcpu_kick(target);
+	}
+	if (target && target != vcpu && !single_task_running() && boost(target))
+		stats_add(vcpu, directed_yield_successful);
+	return 0;
+}
+
+/* Two words of @mask's width, one behind the other, say to whom. */
+static long send_ipis(struct vcpu *vcpu, unsigned long mask)
+{
+	unsigned long low = vcpu->gpr[GPR_RBX] & mask, high = vcpu->gpr[GPR_RCX] & mask;
+	unsigned long ids[IRQCHIP_IPIS / BITS_PER_LONG] = { low, high };
+
+	if (mask == U32_MAX) {
+		ids[0] |= high << 32;
+		ids[1] = 0;
+	}
+	return irqchip_send_ipis(vcpu, ids, vcpu->gpr[GPR_RDX], vcpu->gpr[GPR_RSI] & mask);
+}
+
+static noinline long hypercall(struct vcpu *vcpu, unsigned long nr, unsigned long mask)
+{
+	switch (nr) {
+	case KVM_HC_VAPIC_POLL_IRQ:
+		return 0;
+	case KVM_HC_KICK_CPU:
+		return yield_to_id(vcpu, (u32)vcpu->gpr[GPR_RCX], true);
+	case KVM_HC_SEND_IPI:
+		return send_ipis(vcpu, mask);
+	case KVM_HC_SCHED_YIELD:
+		return yield_to_id(vcpu, vcpu->gpr[GPR_RBX] & mask, false);
+	default:
+		return -KVM_ENOSYS;
+	}
+}
+
 /**
- * exit_vmcall() - a hypercall: none is offered, which the guest is told in RAX
+ * exit_vmcall() - a hypercall; its registers have 32 bits outside 64-bit mode
  * @vcpu: loaded
  *
- * Return: 1.
+ * Return: 1, or EXIT_LATER for one that yields.
  */
 int exit_vmcall(struct vcpu *vcpu)
 {
-	long r = segment_cpl(vcpu) ? -KVM_EPERM : -KVM_ENOSYS;
+	unsigned long mask = segment_cs_long(vcpu) ? ULONG_MAX : U32_MAX;
+	unsigned long nr = vcpu->gpr[GPR_RAX] & mask;
+	long r = -KVM_EPERM;
 
-	vcpu_set_gpr(vcpu, GPR_RAX, segment_cs_long(vcpu) ? r : (u32)r);
+	if (irqs_disabled() && (nr == KVM_HC_KICK_CPU || nr == KVM_HC_SCHED_YIELD))
+		return EXIT_LATER;
+	if (!segment_cpl(vcpu))
+		r = hypercall(vcpu, nr, mask);
+	vcpu_set_gpr(vcpu, GPR_RAX, r & mask);
 	return skip_instruction(vcpu);
 }
 

@@ -6,6 +6,7 @@
  * when it holds none. SDM vol. 3A, 10.6 (IPIs), 10.11 (MSI), 10.6.2.4 (lowest priority).
  */
 #include <linux/bitmap.h>
+#include <linux/kvm_para.h>
 #include "vmx/cpu/smm.h"
 #include "vmx/irqchip/internal.h"
 
@@ -173,6 +174,39 @@ void deliver_ipi(struct lapic *lapic, u32 icr, u32 dest)
 	}
 	deliver(lapic->vcpu->vm, &msg, &kicks);
 	deliver_kick(lapic->vcpu->vm, &kicks, lapic->vcpu);
+}
+
+/**
+ * irqchip_send_ipis() - KVM_HC_SEND_IPI: one interrupt to many
+ * @vcpu: loaded
+ * @ids: bits that stand for APIC ids
+ * @first: the first of these
+ * @icr: low half, with neither logical mode nor shorthand
+ *
+ * Return: how many got it; -KVM_EINVAL; -KVM_EOPNOTSUPP without LAPICs here. Context: any.
+ */
+long irqchip_send_ipis(struct vcpu *vcpu, const unsigned long *ids, u32 first, u64 icr)
+{
+	struct apic_msg msg = {
+		.mode	= icr & APIC_DM_FIXED_MASK,
+		.vector	= icr & APIC_VECTOR_MASK,
+	};
+	struct kicks kicks = { };
+	struct vcpu *target;
+	unsigned long i;
+	long n = 0;
+
+	if (icr & (APIC_DEST_LOGICAL | APIC_DEST_ALLBUT))
+		return -KVM_EINVAL;
+	if (!vcpu->lapic)
+		return -KVM_EOPNOTSUPP;
+	for_each_set_bit(i, ids, IRQCHIP_IPIS) {
+		target = vm_vcpu_by_id(vcpu->vm, (u64)first + i);
+		if (target && READ_ONCE(target->lapic->mode) != LAPIC_DISABLED)
+			n += accept(target, &msg, &kicks);
+	}
+	deliver_kick(vcpu->vm, &kicks, vcpu);
+	return n;
 }
 
 /**

@@ -42,6 +42,10 @@ int pit_create(struct vm *vm, u32 flags);
 int pit_state(struct vm *vm, struct kvm_pit_channel_state *channels, u32 *pit_flags, bool set);
 int pit_set_reinject(struct vm *vm, const struct kvm_reinject_control __user *user);
 
+/* KVM_HC_SEND_IPI (deliver.c). */
+#define IRQCHIP_IPIS	128	/* ids that one call names */
+long irqchip_send_ipis(struct vcpu *vcpu, const unsigned long *ids, u32 first, u64 icr);
+
 /* What a guest accesses (chip.c). False: no controller is there, and no eventfd. */
 bool irqchip_pio(struct vcpu *vcpu, u16 port, unsigned int len, void *data, bool write);
 bool irqchip_mmio(struct vcpu *vcpu, gpa_t gpa, unsigned int len, void *data, bool write);
@@ -64,6 +68,8 @@ u32 lapic_tpr_threshold(struct vcpu *vcpu);
 void lapic_set_tpr(struct vcpu *vcpu, u8 cr8);
 u8 lapic_get_tpr(struct vcpu *vcpu);
 bool lapic_accepts_extint(const struct lapic *lapic);
+bool lapic_settle_eoi(struct vcpu *vcpu);
+int lapic_set_pv_eoi(struct vcpu *vcpu, u64 value);
 
 /* MSRs 0x800 to 0x8ff. 0, or 1 for #GP(0). IA32_TSC_DEADLINE has no invalid value. */
 int lapic_x2apic_read(struct vcpu *vcpu, u32 msr, u64 *value);

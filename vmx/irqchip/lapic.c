@@ -219,7 +219,11 @@ static u32 read_reg(struct lapic *lapic, unsigned int offset)
 	switch (offset) {
 	case APIC_TMCCT:
 		return lapic_timer_count(lapic);
+	case APIC_ISR ... APIC_ISR + 7 * LAPIC_STRIDE:
+		lapic_settle_eoi(lapic->vcpu);
+		return lapic_get(lapic, offset);
 	case APIC_PROCPRI:
+		lapic_settle_eoi(lapic->vcpu);
 		return lapic_ppr(lapic_get(lapic, APIC_TASKPRI), lapic->isr_top);
 	default:
 		return lapic_get(lapic, offset);

@@ -9,6 +9,8 @@
  * SDM vol. 3A, 10.5.3, 10.8.3, 10.8.4, 10.8.5.
  */
 #include <linux/bitops.h>
+#include <linux/kvm_para.h>
+#include <trace/events/ipi.h>
 #include "vmx/irqchip/internal.h"
 
 static unsigned long *vector_word(const struct lapic *lapic, unsigned int set, u8 vector)
@@ -129,6 +131,22 @@ static void settle_pending(struct lapic *lapic)
 		WRITE_ONCE(lapic->irr_pending, true);
 }
 
+static gpa_t eoi_word(const struct vcpu *vcpu)
+{
+	return vcpu->msr.pv_eoi & ~(u64)KVM_MSR_ENABLED;
+}
+
+/* Not if somebody else needs to hear of the end, or another interrupt waits for that. */
+static noinline void offer_eoi(struct lapic *lapic, u8 vector)
+{
+	struct vcpu *vcpu = lapic->vcpu;
+
+	if (lapic->isr_top < 0 && !READ_ONCE(lapic->irr_pending) &&
+	    !vector_test(lapic, APIC_TMR, vector) && !irqfd_resamples(vcpu->vm))
+		vcpu->eoi_offered = mmu_swap_byte(&vcpu->vm->mmu, 0, eoi_word(vcpu),
+						  KVM_PV_EOI_ENABLED) >= 0;
+}
+
 /**
  * lapic_take() - put the interrupt that is delivered now into service
  * @lapic: this thread's
@@ -144,6 +162,9 @@ int lapic_take(struct lapic *lapic)
 	clear_bit(vector & 31, vector_word(lapic, APIC_IRR, vector));
 	settle_pending(lapic);
 	__set_bit(vector & 31, vector_word(lapic, APIC_ISR, vector));
+	/* The guest may end it by its word of memory, if that can be written now. */
+	if (unlikely(lapic->vcpu->msr.pv_eoi & KVM_MSR_ENABLED))
+		offer_eoi(lapic, vector);
 	lapic->isr_top = vector;
 	return vector;
 }
@@ -189,6 +210,57 @@ void lapic_eoi(struct lapic *lapic)
 	if (unlikely(vector_test(lapic, APIC_TMR, vector) || irqfd_resamples(vcpu->vm)))
 		end_level(vcpu, vector);
 	look_again(lapic);
+}
+
+/**
+ * lapic_settle_eoi() - take the offer of an EOI by memory back; if the guest did that, it is one
+ * @vcpu: this thread's, with eoi_offered or not
+ *
+ * Comes before anything that puts another interrupt into service. A guest that writes to its
+ * LAPIC all the same has emptied ISR by then: one more EOI does nothing.
+ *
+ * Context: any. Return: false if the word cannot be read with interrupts off: it will be soon, by
+ * REQ_PV_EOI, and an interrupt of our own ends the next stay in the guest at once.
+ */
+bool lapic_settle_eoi(struct vcpu *vcpu)
+{
+	struct mmu *mmu = &vcpu->vm->mmu;
+	u8 word = 0, none = 0;
+	int r;
+
+	if (!vcpu->eoi_offered)
+		return true;
+	r = mmu_swap_byte(mmu, 0, eoi_word(vcpu), none);
+	if (r < 0 && irqs_disabled()) {
+		vcpu_request(vcpu, REQ_PV_EOI);
+		vcpu_request(vcpu, REQ_EVENT);
+		smp_send_reschedule(smp_processor_id());
+		return false;
+	}
+	/* Memory that is gone has no word: the guest cannot keep its interrupt for ever. */
+	if (r < 0 && !mmu_read(mmu, 0, eoi_word(vcpu), &word, sizeof(word)))
+		mmu_write(mmu, 0, eoi_word(vcpu), &none, sizeof(none));
+	vcpu->eoi_offered = false;
+	if (!((r < 0 ? word : r) & KVM_PV_EOI_ENABLED))
+		lapic_eoi(vcpu->lapic);
+	return true;
+}
+
+/**
+ * lapic_set_pv_eoi() - write MSR_KVM_PV_EOI_EN
+ * @vcpu: loaded, with or without a LAPIC here; may sleep
+ * @value: address of the vCPU's word, bit 0: enable
+ *
+ * Return: 0, or 1 for #GP(0): there is no memory.
+ */
+int lapic_set_pv_eoi(struct vcpu *vcpu, u64 value)
+{
+	if (value & KVM_MSR_ENABLED &&
+	    !mmu_is_ram(&vcpu->vm->mmu, 0, value & ~(u64)KVM_MSR_ENABLED, true))
+		return 1;
+	lapic_settle_eoi(vcpu);
+	vcpu->msr.pv_eoi = value;
+	return 0;
 }
 
 /**

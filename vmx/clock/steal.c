@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Stolen time: a record per vCPU of how long its thread had to wait for a processor, in which the
+ * host also says that it has preempted the vCPU. Other vCPUs then leave it to the host to flush
+ * its TLB. Format: struct kvm_steal_time in asm/kvm_para.h.
+ *
+ * vcpu->mutex. The address is the guest's choice, and may lead nowhere: then nothing is told.
+ */
+#include <linux/kvm_para.h>
+#include <linux/sched.h>
+#include "vmx/clock/record.h"
+#include "vmx/hw/tlb.h"
+#include "vmx/vcpu.h"
+
+#define TRIES	3	/* A guest changes the flags once. One that goes on gets its TLB flushed. */
+
+/**
+ * steal_write_msr() - write MSR_KVM_STEAL_TIME
+ * @vcpu: loaded
+ * @value: address of the vCPU's record, bit 0: enable
+ *
+ * Return: 0.
+ */
+int steal_write_msr(struct vcpu *vcpu, u64 value)
+{
+	vcpu->msr.steal_time = value;
+	vcpu->clock.flagged = true;
+	vcpu_request(vcpu, REQ_STEAL);
+	return 0;
+}
+
+static gpa_t field(const struct vcpu *vcpu, size_t at)
+{
+	return (vcpu->msr.steal_time & ~(u64)KVM_MSR_ENABLED) + at;
+}
+
+/* The guest runs: it is preempted no more. Others may have left it to us to flush its TLB. */
+static void take_flags(struct vcpu *vcpu)
+{
+	gpa_t gpa = field(vcpu, offsetof(struct kvm_steal_time, preempted));
+	u8 flags = KVM_VCPU_PREEMPTED, none = 0;
+	int i, r = 0;
+
+	for (i = 0; i < TRIES && !r; i++)
+		r = mmu_cmpxchg(&vcpu->vm->mmu, 0, gpa, &flags, &none, sizeof(flags));
+	vcpu->clock.flagged = !r;
+	if (!r || (r > 0 && flags & KVM_VCPU_FLUSH_TLB)) {
+		stats_add(vcpu, tlb_flush);
+		tlb_flush_guest(vcpu);
+	}
+}
+
+/* What its writer takes for the record begins with the version, which is second in memory. */
+static int write_record(void *ctx, size_t at, const void *data, size_t size)
+{
+	struct vcpu *vcpu = ctx;
+	gpa_t gpa = field(vcpu, at ? 0 : offsetof(struct kvm_steal_time, version));
+	int r = mmu_write(&vcpu->vm->mmu, 0, gpa, data, size);
+
+	smp_wmb();	/* the version and what it guards, in order */
+	return r;
+}
+
+/**
+ * steal_update() - bring the vCPU's record up to date
+ * @vcpu: about to enter, on REQ_STEAL; may sleep
+ */
+void steal_update(struct vcpu *vcpu)
+{
+	const struct clock_writer writer = { .write = write_record, .ctx = vcpu };
+	u64 waited = current->sched_info.run_delay;
+	struct { u32 version; u64 steal; } __packed record;
+	struct kvm_steal_time old;
+
+	if (!(vcpu->msr.steal_time & KVM_MSR_ENABLED) ||
+	    mmu_read(&vcpu->vm->mmu, 0, field(vcpu, 0), &old, sizeof(old)))
+		return;
+	if (vcpu->clock.flagged)
+		take_flags(vcpu);
+	record.version = old.version;
+	/* Of another thread than last time it may be less. */
+	record.steal = old.steal + max_t(s64, waited - vcpu->clock.waited, 0);
+	if (!clock_record_write(&record, sizeof(record), &writer))
+		vcpu->clock.waited = waited;
+}
+
+/**
+ * steal_preempted() - tell the guest that the vCPU's thread must wait
+ * @vcpu: loaded, between two instructions of the guest
+ *
+ * In the middle of one, translations may be in use that another vCPU then need not have flushed.
+ *
+ * Context: the scheduler's.
+ */
+void steal_preempted(struct vcpu *vcpu)
+{
+	if (vcpu->msr.steal_time & KVM_MSR_ENABLED && !vcpu->clock.flagged)
+		vcpu->clock.flagged = mmu_swap_byte(&vcpu->vm->mmu, 0,
+			field(vcpu, offsetof(struct kvm_steal_time, preempted)),
+			KVM_VCPU_PREEMPTED) >= 0;
+}
