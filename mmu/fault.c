@@ -209,6 +209,17 @@ static void mapped(struct fault *f, struct slot *slot, const struct host_page *h
 		mmu_mark_dirty(f->mmu, slot, f->gfn);
 }
 
+/* The page of ours is written to by the processor alone, and never logged. */
+static int map_own(struct fault *f)
+{
+	const struct host_page host = { .pfn = f->mmu->own_hpa >> PAGE_SHIFT, .ram = true };
+
+	f->access = EPT_READ | EPT_WRITE;
+	f->rights = f->access;
+	f->level = EPT_4K;
+	return map_page(f, &host);
+}
+
 static int fault_locked(struct fault *f)
 {
 	bool write = f->access & MMU_WRITE;
@@ -218,6 +229,8 @@ static int fault_locked(struct fault *f)
 
 	lockdep_assert_held_read(&f->mmu->lock);
 	slot = mmu_find_slot(f->mmu, f->root->as_id, f->gfn);
+	if (!slot && f->gfn == f->mmu->own_gfn && f->mmu->own_hpa && !(f->access & MMU_EXEC))
+		return map_own(f);
 	if (!slot || (write && slot->flags & KVM_MEM_READONLY))
 		return MMU_FAULT_MMIO;
 	if (write_logged(f, slot))
@@ -249,13 +262,8 @@ static int get_page_in(struct fault *f)
 static int make_room(struct fault *f)
 {
 	u64 pages = ept_pages(f->level), first = ALIGN_DOWN(f->gfn, pages);
-	LIST_HEAD(cut);
 
-	write_lock(&f->mmu->lock);
-	if (mmu_zap(f->mmu, f->root->as_id, first, first + pages, &cut))
-		f->mmu->ops->flush(f->mmu);
-	write_unlock(&f->mmu->lock);
-	mmu_free_cut(&cut, true);
+	mmu_unmap(f->mmu, f->root->as_id, first, first + pages);
 	return 0;
 }
 

@@ -68,6 +68,7 @@ void mmu_recover(struct work_struct *work);
 void mmu_recover_later(struct mmu *mmu);
 void mmu_rejoin(struct mmu *mmu, const struct slot *slot);
 bool mmu_zap(struct mmu *mmu, u8 as_id, u64 start, u64 end, struct list_head *cut);
+void mmu_unmap(struct mmu *mmu, u8 as_id, u64 start, u64 end);
 void mmu_free_cut(struct list_head *cut, bool may_sleep);
 extern const struct mmu_notifier_ops mmu_notifier_ops;
 

@@ -65,6 +65,8 @@ static int region_create(struct mmu *mmu, const struct slot *new)
 	slots_insert(set, &region->slot);
 	interval_tree_insert(&region->hva, &mmu->hva_tree);
 	write_unlock(&mmu->lock);
+	/* The page of ours may be there; memory goes first. */
+	mmu_unmap(mmu, new->as_id, new->gfn, new->gfn + new->npages);
 	if (new->flags & KVM_MEM_LOG_DIRTY_PAGES)
 		mmu_begin_log(mmu, &region->slot);
 	return 0;

@@ -100,6 +100,26 @@ bool mmu_zap(struct mmu *mmu, u8 as_id, u64 start, u64 end, struct list_head *cu
 	return any;
 }
 
+/**
+ * mmu_unmap() - remove the mappings of a range; slots map it again when it is used
+ * @mmu: page tables
+ * @as_id: address space
+ * @start: first guest frame
+ * @end: guest frame after the last
+ *
+ * Context: may sleep.
+ */
+void mmu_unmap(struct mmu *mmu, u8 as_id, u64 start, u64 end)
+{
+	LIST_HEAD(cut);
+
+	write_lock(&mmu->lock);
+	if (mmu_zap(mmu, as_id, start, end, &cut))
+		mmu->ops->flush(mmu);
+	write_unlock(&mmu->lock);
+	mmu_free_cut(&cut, true);
+}
+
 static struct mmu_root *root_alloc(u8 as_id, u8 role)
 {
 	struct mmu_root *root = kzalloc(sizeof(*root), GFP_KERNEL_ACCOUNT);

@@ -287,6 +287,7 @@ static void open_to_irqs(void)
 
 static void use_xapic(void)
 {
+	guest_warm();
 	handle(VECTOR, on_irq_xapic);
 	apic_write(APIC_SPIV, 0x1ff);
 }
@@ -299,6 +300,7 @@ static void use_open_xapic(void)
 
 static void use_x2apic(void)
 {
+	guest_warm();
 	handle(VECTOR, on_irq_x2apic);
 	guest_wrmsr(MSR_APIC_BASE, guest_rdmsr(MSR_APIC_BASE) | 0x400);
 	guest_wrmsr(X2APIC(APIC_SPIV), 0x1ff);

@@ -108,6 +108,7 @@ static void pin_guest(void)
 {
 	uint32_t step = 0;
 
+	guest_warm();
 	guest_eoi = apic_eoi;
 	apic_write(APIC_SPIV, 0x1ff);
 	for (;;) {
@@ -120,6 +121,7 @@ static void x2apic_guest(void)
 {
 	uint32_t step = 0;
 
+	guest_warm();
 	guest_eoi = x2apic_eoi;
 	guest_wrmsr(MSR_APIC_BASE, APIC_PAGE | 1 << 8 | 1 << 11 | 1 << 10);
 	guest_wrmsr(X2APIC(APIC_SPIV), 0x1ff);
@@ -167,6 +169,7 @@ static void device_guest(void)
 {
 	uint8_t mask;
 
+	guest_warm();
 	asm volatile("inb $0x21, %0" : "=a"(mask));
 	*(volatile uint32_t *)IOAPIC_PAGE = 0x10;
 	guest_sync(1);
@@ -191,6 +194,7 @@ static void no_eoi(void)
 
 static void wire_guest(void)
 {
+	guest_warm();
 	guest_eoi = no_eoi;
 	apic_write(APIC_SPIV, 0x1ff);
 	apic_write(APIC_LINT0, LINT0_MASKED);

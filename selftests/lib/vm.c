@@ -433,3 +433,22 @@ long vcpu_exits(struct vcpu *vcpu, const char *reason)
 	close(fd);
 	return found ? (long)value : -1;
 }
+
+/* Does the processor deliver and end interrupts by itself (virtual-interrupt delivery)? */
+bool host_delivers(void)
+{
+	char param = 'N';
+	uint64_t controls = 0;
+	int fd = open("/sys/module/kvmlet/parameters/apicv", O_RDONLY);
+
+	if (fd >= 0)
+		read(fd, &param, 1);
+	close(fd);
+	if (access("/dev/cpu/0/msr", F_OK) && system("modprobe msr"))
+		printf("# there is no module msr\n");
+	fd = open("/dev/cpu/0/msr", O_RDONLY);
+	if (fd >= 0)
+		pread(fd, &controls, sizeof(controls), 0x48b);
+	close(fd);
+	return param == 'Y' && controls >> 41 & 1;
+}

@@ -69,6 +69,7 @@ int vcpu_run_on(struct vcpu *vcpu);
 uint32_t vcpu_sync(struct vcpu *vcpu);
 const char *exit_name(int exit);
 long vcpu_exits(struct vcpu *vcpu, const char *reason);
+bool host_delivers(void);
 struct kvm_cpuid2 *supported_cpuid(int dev);
 
 /* A machine with one vCPU in a 64-bit guest function. */

@@ -432,6 +432,7 @@ void event_prepare(struct vcpu *vcpu)
 	bool held = vcpu->debugger.control & KVM_GUESTDBG_BLOCKIRQ ||
 		    (unlikely(vcpu->eoi_offered) && !lapic_settle_eoi(vcpu));
 	bool smi = READ_ONCE(vcpu->ev.smi_pending) && !vcpu->smm;
+	bool delivers = vcpu->vmcs->proc2 & SECONDARY_EXEC_VIRTUAL_INTR_DELIVERY;
 
 	/* It waits for the delivery of another event: there is no better window for it. */
 	if (smi)
@@ -445,9 +446,11 @@ void event_prepare(struct vcpu *vcpu)
 	set_window(vcpu, CPU_BASED_NMI_WINDOW_EXITING,
 		   !held && (smi || atomic_read(&vcpu->ev.nmi.pending)));
 	set_window(vcpu, CPU_BASED_INTR_WINDOW_EXITING,
-		   (!held && event_interrupt_waiting(vcpu)) ||
+		   (!held && (delivers ? irqchip_extint(vcpu) : event_interrupt_waiting(vcpu))) ||
 		   (vcpu->vm->irqchip != IRQCHIP_KERNEL && vcpu->run->request_interrupt_window));
-	if (vcpu->vmcs->proc & CPU_BASED_TPR_SHADOW)
+	if (delivers)
+		lapic_let_deliver(vcpu, held);
+	else if (vcpu->vmcs->proc & CPU_BASED_TPR_SHADOW)
 		set_threshold(vcpu);
 	vcpu->ev.exception.injected = false;
 	vcpu->ev.nmi.injected = false;

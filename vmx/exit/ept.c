@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * EPT violations: a page is mapped, or there is none and the access is emulated.
- * SDM vol. 3C, 28.2.3; vol. 3D, table 27-7.
+ * EPT violations: a page is mapped, or there is none and the access is emulated; and accesses to
+ * a LAPIC's page that the processor does not do, or not alone.
+ * SDM vol. 3C, 28.2.3, 29.4; vol. 3D, tables 27-6 and 27-7.
  */
 #include <linux/irqflags.h>
 #include "vmx/cpu/regs.h"
 #include "vmx/exit/exit.h"
+#include "vmx/irqchip/irqchip.h"
 #include "vmx/trace.h"
 
 static bool event_interrupted(const struct vcpu *vcpu)
@@ -76,4 +78,40 @@ static noinline int violation(struct vcpu *vcpu)
 int exit_ept_violation(struct vcpu *vcpu)
 {
 	return irqs_disabled() ? store_at_once(vcpu) : violation(vcpu);
+}
+
+/**
+ * exit_apic_access() - an access to the LAPIC's page that has to be emulated
+ * @vcpu: loaded
+ *
+ * Return: see exit.h.
+ */
+int exit_apic_access(struct vcpu *vcpu)
+{
+	stats_add(vcpu, pf_emulate);
+	return event_interrupted(vcpu) ? exit_delivery_error(vcpu) : mmio_emulate(vcpu);
+}
+
+/**
+ * exit_apic_write() - the guest has written to a register in the LAPIC's page
+ * @vcpu: loaded
+ *
+ * Return: 1. The instruction is done.
+ */
+int exit_apic_write(struct vcpu *vcpu)
+{
+	lapic_written(vcpu, vmcs_readl(EXIT_QUALIFICATION));
+	return 1;
+}
+
+/**
+ * exit_eoi() - the guest has ended an interrupt of which others hear
+ * @vcpu: loaded
+ *
+ * Return: 1. The instruction is done.
+ */
+int exit_eoi(struct vcpu *vcpu)
+{
+	lapic_ended(vcpu, vmcs_readl(EXIT_QUALIFICATION));
+	return 1;
 }

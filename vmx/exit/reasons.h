@@ -65,8 +65,8 @@
 	X(40, PAUSE_INSTRUCTION,   exit_pause,         0)         /* a loop of them at CPL 0 */ \
 	X(41, MCE_DURING_VMENTRY,  exit_entry_failed,  0)         /* after the host's #MC */ \
 	X(43, TPR_BELOW_THRESHOLD, exit_window,        0)         /* an interrupt waited for it */ \
-	X(44, APIC_ACCESS,         exit_unexpected,    VECTORING) /* off: EPT violations serve */ \
-	X(45, EOI_INDUCED,         exit_unexpected,    0)         /* off */ \
+	X(44, APIC_ACCESS,         exit_apic_access,   VECTORING) /* what APIC_WRITE is not for */ \
+	X(45, EOI_INDUCED,         exit_eoi,           IRQS_OFF)  /* who hears of its end? */ \
 	X(46, GDTR_IDTR,           exit_unexpected,    0)         /* off */ \
 	X(47, LDTR_TR,             exit_unexpected,    0)         /* off */ \
 	X(48, EPT_VIOLATION,       exit_ept_violation, VECTORING | IRQS_OFF) /* none mapped */ \
@@ -77,7 +77,7 @@
 	X(53, INVVPID,             exit_undefined,     0)         /* always: no VMX in a guest */ \
 	X(54, WBINVD,              exit_skip,          IRQS_OFF)  /* always */ \
 	X(55, XSETBV,              exit_xsetbv,        0)         /* always */ \
-	X(56, APIC_WRITE,          exit_unexpected,    0)         /* off */ \
+	X(56, APIC_WRITE,          exit_apic_write,    IRQS_OFF)  /* is done, and has effects */ \
 	X(57, RDRAND,              exit_undefined,     0)         /* where CPUID hides it */ \
 	X(58, INVPCID,             exit_unexpected,    0)         /* off: EPT needs none */ \
 	X(59, VMFUNC,              exit_undefined,     0)         /* off: #UD without an exit */ \

@@ -16,12 +16,17 @@
 #include "vmx/hw/enable.h"
 #include "vmx/hw/switch.h"
 #include "vmx/irqchip/irqchip.h"
+#include "vmx/irqchip/lapic_logic.h"
 #include "vmx/vcpu.h"
 
 static uint slice;
 module_param(slice, uint, 0444);
 /* Only for an emulated host, which may lose its interrupts while a guest runs. */
 MODULE_PARM_DESC(slice, "bound of a stay in the guest, in VMX-preemption-timer ticks; 0: none");
+
+static bool apicv = true;
+module_param(apicv, bool, 0444);
+MODULE_PARM_DESC(apicv, "the processor's help for LAPICs, beyond the task priority");
 
 /*
  * MSRs that the guest may access itself: the VMCS or switch.c holds its values, and no value
@@ -36,10 +41,10 @@ static const u32 passed_through[] = {
 #define PAUSE_GAP	128
 #define PAUSE_WINDOW	4096
 
-#define X2APIC_TPR	(APIC_BASE_MSR + (APIC_TASKPRI >> 4))
+#define XAPIC_DEFAULT	(APIC_DEFAULT_PHYS_BASE | MSR_IA32_APICBASE_ENABLE)
 #define BITMAPS_BYTES	(3 * PAGE_SIZE)	/* of those below, one after the other */
 
-/* One lets those through, one also an x2APIC's TPR; one, for a guest with a filter, none. */
+/* One lets those through, one also an x2APIC's; one, for a guest with a filter, none. */
 static unsigned long *msr_bitmap, *msr_bitmap_x2apic, *msr_bitmap_none;
 
 /* SDM 24.6.9: four bitmaps of 1 KiB: reads low, reads high, writes low, writes high. */
@@ -52,6 +57,37 @@ static void allow(unsigned long *bitmap, u32 msr, bool write)
 	if (write)
 		bit += 2048 * 8;
 	__clear_bit(bit, bitmap);
+}
+
+/**
+ * controls_help() - may the processor help with LAPICs in this way?
+ * @cap: VMX_CAP_*
+ */
+bool controls_help(enum vmx_cap cap)
+{
+	return apicv && caps_has(&vmx_caps, cap);
+}
+
+/*
+ * What an x2APIC's guest reads and writes in the LAPIC's page itself. Not there are the timer's
+ * count, the upper half of ICR, and the PPR unless the processor keeps it.
+ */
+static void allow_x2apic(unsigned long *bitmap)
+{
+	bool delivers = controls_help(VMX_CAP_VIRT_INTR_DELIVERY);
+	unsigned int i;
+
+	for (i = 0; i < LAPIC_REGS && controls_help(VMX_CAP_APIC_REG_VIRT); i++)
+		if ((lapic_regs[i].access & LAPIC_READ_X2APIC) &&
+		    i != APIC_TMCCT / LAPIC_STRIDE && i != APIC_ICR / LAPIC_STRIDE &&
+		    (delivers || i != APIC_PROCPRI / LAPIC_STRIDE))
+			allow(bitmap, APIC_BASE_MSR + i, false);
+	allow(bitmap, APIC_BASE_MSR + APIC_TASKPRI / LAPIC_STRIDE, false);
+	allow(bitmap, APIC_BASE_MSR + APIC_TASKPRI / LAPIC_STRIDE, true);
+	if (delivers) {
+		allow(bitmap, APIC_BASE_MSR + APIC_EOI / LAPIC_STRIDE, true);
+		allow(bitmap, APIC_BASE_MSR + APIC_SELF_IPI / LAPIC_STRIDE, true);
+	}
 }
 
 /**
@@ -76,8 +112,7 @@ int controls_init(void)
 	/* A read has the TSC offset applied; a write must change that, so it exits. */
 	allow(msr_bitmap, MSR_IA32_TSC, false);
 	memcpy(msr_bitmap_x2apic, msr_bitmap, PAGE_SIZE);
-	allow(msr_bitmap_x2apic, X2APIC_TPR, false);
-	allow(msr_bitmap_x2apic, X2APIC_TPR, true);
+	allow_x2apic(msr_bitmap_x2apic);
 	return 0;
 }
 
@@ -115,6 +150,10 @@ static void choose(struct vcpu *vcpu)
 		vmcs->proc = (vmcs->proc & ~CPU_BASED_TPR_SHADOW) | CPU_BASED_CR8_LOAD_EXITING |
 			     CPU_BASED_CR8_STORE_EXITING;
 	vmcs->proc2 = vmx_caps.proc2;
+	if (vcpu->lapic && controls_help(VMX_CAP_APIC_REG_VIRT))
+		vmcs->proc2 |= SECONDARY_EXEC_APIC_REGISTER_VIRT;
+	if (vcpu->lapic && controls_help(VMX_CAP_VIRT_INTR_DELIVERY))
+		vmcs->proc2 |= SECONDARY_EXEC_VIRTUAL_INTR_DELIVERY;
 	vmcs->exit = vmx_caps.exit;
 	vmcs->entry = vmx_caps.entry;
 	if (!vcpu->vpid)
@@ -183,21 +222,31 @@ void controls_set_msr_bitmap(struct vcpu *vcpu)
 }
 
 /**
- * controls_set_x2apic() - the guest's LAPIC enters x2APIC mode, or leaves it
+ * controls_set_lapic() - IA32_APIC_BASE has changed: what of its LAPIC does the processor do itself?
  * @vcpu: loaded
- * @on: its TPR is an MSR now, and the processor has it if it can. SDM vol. 3C, 29.5
+ *
+ * In x2APIC mode that is MSRs, in xAPIC mode a page at the usual address. SDM vol. 3C, 29.4, 29.5.
  */
-void controls_set_x2apic(struct vcpu *vcpu, bool on)
+void controls_set_lapic(struct vcpu *vcpu)
 {
-	u32 *proc2 = &vcpu->vmcs->proc2;
+	const u32 both = SECONDARY_EXEC_VIRTUALIZE_X2APIC_MODE |
+			 SECONDARY_EXEC_VIRTUALIZE_APIC_ACCESSES;
+	u64 base = vcpu->apic_base & ~(u64)MSR_IA32_APICBASE_BSP;
+	u32 old = vcpu->vmcs->proc2, new = old & ~both;
 
-	if (!caps_has(&vmx_caps, VMX_CAP_VIRT_X2APIC))
+	if (!(vcpu->vmcs->proc & CPU_BASED_TPR_SHADOW))
 		return;
-	*proc2 &= ~SECONDARY_EXEC_VIRTUALIZE_X2APIC_MODE;
-	if (on && vcpu->vmcs->proc & CPU_BASED_TPR_SHADOW)
-		*proc2 |= SECONDARY_EXEC_VIRTUALIZE_X2APIC_MODE;
-	vmcs_write32(SECONDARY_VM_EXEC_CONTROL, *proc2);
+	if ((base & X2APIC_ENABLE) && caps_has(&vmx_caps, VMX_CAP_VIRT_X2APIC))
+		new |= SECONDARY_EXEC_VIRTUALIZE_X2APIC_MODE;
+	else if (base == XAPIC_DEFAULT && vcpu->vm->mmu.own_hpa)
+		new |= SECONDARY_EXEC_VIRTUALIZE_APIC_ACCESSES;
+	if (new == old)
+		return;
+	vcpu->vmcs->proc2 = new;
+	vmcs_write32(SECONDARY_VM_EXEC_CONTROL, new);
 	controls_set_msr_bitmap(vcpu);
+	/* It may have translated the page as any other. */
+	vcpu_request(vcpu, REQ_TLB_FLUSH);
 }
 
 /**
@@ -242,6 +291,8 @@ void controls_setup(struct vcpu *vcpu)
 		vmcs_write64(VIRTUAL_APIC_PAGE_ADDR, lapic_page(vcpu));
 		vmcs_write32(TPR_THRESHOLD, 0);
 	}
+	if (vcpu->vm->mmu.own_hpa)
+		vmcs_write64(APIC_ACCESS_ADDR, vcpu->vm->mmu.own_hpa);
 	if (caps_has(&vmx_caps, VMX_CAP_XSAVES))
 		vmcs_write64(XSS_EXIT_BITMAP, 0);
 	if (caps_has(&vmx_caps, VMX_CAP_ENCLS_EXITING))

@@ -6,6 +6,7 @@
 #define KVMLET_VMX_HW_CONTROLS_H
 
 #include <linux/types.h>
+#include "vmx/hw/caps.h"
 
 struct vcpu;
 
@@ -14,7 +15,8 @@ void controls_exit(void);
 void controls_setup(struct vcpu *vcpu);
 void controls_set_cpuid(struct vcpu *vcpu);
 void controls_set_msr_bitmap(struct vcpu *vcpu);
-void controls_set_x2apic(struct vcpu *vcpu, bool on);
+void controls_set_lapic(struct vcpu *vcpu);
+bool controls_help(enum vmx_cap cap);
 unsigned int controls_entries(void);
 u64 controls_eptp(u64 root_hpa);
 

@@ -73,6 +73,8 @@ int irqchip_split(struct vm *vm, u64 pins)
 void irqchip_destroy(struct vm *vm)
 {
 	pit_destroy(vm);
+	if (vm->mmu.own_hpa)
+		free_page((unsigned long)__va(vm->mmu.own_hpa));
 	kvfree(rcu_dereference_protected(vm->routes, true));
 	kfree(vm->ioapic);
 	kfree(vm->pic);
@@ -162,7 +164,11 @@ bool irqchip_mmio(struct vcpu *vcpu, gpa_t gpa, unsigned int len, void *data, bo
 	return write && post_write(vcpu->vm, IO_MEMORY, gpa, len, data);
 }
 
-static bool extint_waits(struct vcpu *vcpu)
+/**
+ * irqchip_extint() - does an interrupt wait that comes past the LAPIC, from 8259s?
+ * @vcpu: this thread's
+ */
+bool irqchip_extint(struct vcpu *vcpu)
 {
 	const struct pic *pic = vcpu->vm->pic;
 
@@ -179,7 +185,7 @@ static bool extint_waits(struct vcpu *vcpu)
  */
 int irqchip_pending(struct vcpu *vcpu)
 {
-	return extint_waits(vcpu) ? 0 : lapic_pending(vcpu->lapic);
+	return irqchip_extint(vcpu) ? 0 : lapic_pending(vcpu->lapic);
 }
 
 /**
@@ -192,7 +198,7 @@ int irqchip_ack(struct vcpu *vcpu)
 {
 	int vector = -1;
 
-	if (extint_waits(vcpu))
+	if (irqchip_extint(vcpu))
 		vector = vcpu->vm->pic ? pic_take(vcpu) : event_take_user(vcpu);
 	return vector >= 0 ? vector : lapic_take(vcpu->lapic);
 }

@@ -52,7 +52,7 @@ static bool accept(struct vcpu *vcpu, const struct apic_msg *msg, struct kicks *
 	case APIC_DM_LOWEST:
 		if (!lapic_software_enabled(lapic))
 			return false;
-		if (lapic_post(lapic, msg->vector, msg->level))
+		if (lapic_post(lapic, msg->vector, msg->level, lapic == msg->source))
 			__set_bit(vcpu->index, kicks->vcpus);
 		return true;
 	case APIC_DM_NMI:

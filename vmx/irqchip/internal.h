@@ -38,13 +38,20 @@ enum { STARTUP_INIT, STARTUP_SIPI };
  * @page:	the registers at their offsets, as the processor's virtual-APIC page has them. IRR
  *		and TMR are (a), the others (v); ESR and the current count are computed
  * @mode:	enum lapic_mode; follows vcpu->apic_base (v)
- * @isr_top:	highest vector in service, or -1 (v)
- * @irr_pending: false only if no bit of IRR is set (a)
+ * @delivers:	the processor delivers and ends interrupts by itself, and uses IRR and ISR (c)
+ * @requests:	what others post goes here: IRR, or @posted (c)
+ * @posted:	with @delivers, what others have posted until it joins IRR; as IRR (a)
+ * @ends_known:	the processor's bitmap of vectors whose end exits is as TMR; if so... (a)
+ * @all_ends:	... or has all vectors, as ends of all were to be heard of (v)
+ * @isr_top:	highest vector in service, or -1; not with @delivers (v)
+ * @irr_pending: false only if no bit of IRR is set; with @delivers always true (a)
  * @errors:	for ESR, since its last write (a)
  * @startup:	INIT and SIPI that wait (a)
  * @sipi_vector: of the SIPI; written before its bit (a)
  * @deliveries:	how many lowest-priority interrupts it got, to take turns (a, losses allowed)
  * @timer:	its callback posts the interrupt; started and cancelled by (v)
+ * @timer_mode:	of LVTT, whose register the guest may write before it takes effect (v)
+ * @timer_shift: of TDCR, as well (v)
  * @period:	of the periodic timer, ns (v)
  * @deadline:	IA32_TSC_DEADLINE as written, valid as long as @due (v)
  * @due:	when that is, CLOCK_MONOTONIC; 0: none is awaited (-)
@@ -53,6 +60,10 @@ struct lapic {
 	struct vcpu *vcpu;
 	u8 *page;
 	int mode;
+	bool delivers;
+	u8 *requests;
+	u8 posted[256 / 32 * LAPIC_STRIDE] __aligned(8);
+	bool ends_known, all_ends;
 	int isr_top;
 	bool irr_pending;
 	atomic_t errors;
@@ -60,6 +71,8 @@ struct lapic {
 	u8 sipi_vector;
 	u32 deliveries;
 	struct hrtimer timer;
+	u32 timer_mode;
+	unsigned int timer_shift;
 	u64 period;
 	u64 deadline;
 	s64 due;
@@ -182,14 +195,23 @@ static inline bool lapic_software_enabled(const struct lapic *lapic)
 	return lapic_get(lapic, APIC_SPIV) & APIC_SPIV_APIC_ENABLED;
 }
 
+static inline u8 lapic_get_ppr(const struct lapic *lapic)
+{
+	int in_service = lapic->delivers ? lapic_top_vector(lapic->page + APIC_ISR) :
+					   lapic->isr_top;
+
+	return lapic_ppr(lapic_get(lapic, APIC_TASKPRI), in_service);
+}
+
 /* lapic.c */
 bool lapic_mmio(struct lapic *lapic, gpa_t gpa, unsigned int len, void *data, bool write);
 
 /* lapic_irq.c */
 void lapic_error(struct lapic *lapic, u32 error);
-bool lapic_post(struct lapic *lapic, u8 vector, bool level);
+bool lapic_post(struct lapic *lapic, u8 vector, bool level, bool own);
 void lapic_post_lvt(struct lapic *lapic, unsigned int offset);
-int lapic_pending(const struct lapic *lapic);
+int lapic_pending(struct lapic *lapic);
+void lapic_join(struct lapic *lapic);
 int lapic_take(struct lapic *lapic);
 void lapic_eoi(struct lapic *lapic);
 void lapic_write_tpr(struct lapic *lapic, u8 tpr);
@@ -201,6 +223,7 @@ void lapic_timer_stop(struct lapic *lapic);
 void lapic_timer_set_mode(struct lapic *lapic, u32 lvtt);
 void lapic_timer_set_count(struct lapic *lapic, u32 count);
 void lapic_timer_set_divisor(struct lapic *lapic, u32 tdcr);
+void lapic_timer_sync(struct lapic *lapic);
 u32 lapic_timer_count(const struct lapic *lapic);
 void lapic_timer_restore(struct lapic *lapic, u32 count);
 

@@ -52,6 +52,7 @@ bool irqchip_mmio(struct vcpu *vcpu, gpa_t gpa, unsigned int len, void *data, bo
 
 /* Interrupts on their way into a vCPU (chip.c); interrupts may be off. */
 int irqchip_pending(struct vcpu *vcpu);
+bool irqchip_extint(struct vcpu *vcpu);
 int irqchip_ack(struct vcpu *vcpu);
 
 /* A vCPU's LAPIC (lapic.c, lapic_state.c). */
@@ -76,6 +77,11 @@ int lapic_x2apic_read(struct vcpu *vcpu, u32 msr, u64 *value);
 int lapic_x2apic_write(struct vcpu *vcpu, u32 msr, u64 value);
 u64 lapic_get_tsc_deadline(struct vcpu *vcpu);
 void lapic_set_tsc_deadline(struct vcpu *vcpu, u64 value);
+
+/* Where the processor helps (lapic.c, lapic_irq.c). */
+void lapic_written(struct vcpu *vcpu, unsigned int offset);
+void lapic_ended(struct vcpu *vcpu, u8 vector);
+void lapic_let_deliver(struct vcpu *vcpu, bool held);
 
 /* INIT and SIPI (lapic_startup.c). */
 bool lapic_startup(struct vcpu *vcpu);

@@ -46,6 +46,7 @@ static void reset_registers(struct lapic *lapic)
 	unsigned int i;
 
 	lapic_timer_stop(lapic);
+	lapic_join(lapic);
 	for (i = 0; i < LAPIC_REGS; i++)
 		lapic_put(lapic, i * LAPIC_STRIDE, lapic_regs[i].ones);
 	lapic_put(lapic, APIC_ID, id);
@@ -69,6 +70,22 @@ static enum lapic_mode mode_of(u64 base)
 	return base & X2APIC_ENABLE ? LAPIC_X2APIC : LAPIC_XAPIC;
 }
 
+/*
+ * The page where guests find their xAPIC. Alone it would cost more than EPT violations do, after
+ * which stores are done at once (store.c).
+ */
+static void make_access_page(struct mmu *mmu)
+{
+	void *page;
+
+	if (mmu->own_hpa || !controls_help(VMX_CAP_VIRT_APIC_ACCESS) ||
+	    !controls_help(VMX_CAP_APIC_REG_VIRT))
+		return;
+	page = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	mmu->own_gfn = APIC_DEFAULT_PHYS_BASE >> PAGE_SHIFT;
+	mmu->own_hpa = page ? __pa(page) : 0;
+}
+
 /**
  * lapic_create() - give a vCPU its LAPIC
  * @vcpu: being created; lapic_reset() follows
@@ -87,6 +104,10 @@ int lapic_create(struct vcpu *vcpu)
 		return -ENOMEM;
 	}
 	lapic->vcpu = vcpu;
+	make_access_page(&vcpu->vm->mmu);
+	lapic->delivers = controls_help(VMX_CAP_VIRT_INTR_DELIVERY);
+	lapic->requests = lapic->delivers ? lapic->posted : lapic->page + APIC_IRR;
+	lapic->irr_pending = lapic->delivers;
 	lapic->isr_top = -1;
 	lapic_timer_create(lapic);
 	vcpu->lapic = lapic;
@@ -159,6 +180,7 @@ void lapic_reset(struct vcpu *vcpu, bool init)
 	if (!init) {
 		WRITE_ONCE(lapic->mode, mode_of(vcpu->apic_base));
 		set_id(lapic);
+		controls_set_lapic(vcpu);
 	}
 	reset_registers(lapic);
 }
@@ -203,9 +225,9 @@ void lapic_set_base(struct vcpu *vcpu, u64 value, bool host)
 
 	vcpu->apic_base = value;
 	WRITE_ONCE(lapic->mode, mode_of(value));
+	controls_set_lapic(vcpu);
 	if (lapic->mode == old)
 		return;
-	controls_set_x2apic(vcpu, lapic->mode == LAPIC_X2APIC);
 	if (lapic->mode != LAPIC_DISABLED)
 		set_id(lapic);
 	else if (!host)
@@ -224,7 +246,7 @@ static u32 read_reg(struct lapic *lapic, unsigned int offset)
 		return lapic_get(lapic, offset);
 	case APIC_PROCPRI:
 		lapic_settle_eoi(lapic->vcpu);
-		return lapic_ppr(lapic_get(lapic, APIC_TASKPRI), lapic->isr_top);
+		return lapic_get_ppr(lapic);
 	default:
 		return lapic_get(lapic, offset);
 	}
@@ -417,4 +439,24 @@ int lapic_x2apic_write(struct vcpu *vcpu, u32 msr, u64 value)
 	}
 	write_reg(lapic, offset, ((u32)value & reg->mask) | reg->ones);
 	return 0;
+}
+
+/**
+ * lapic_written() - the processor has put what the guest writes into the page; now it takes effect
+ * @vcpu: loaded
+ * @offset: of the register
+ *
+ * SDM vol. 3C, 29.4.3.
+ */
+void lapic_written(struct vcpu *vcpu, unsigned int offset)
+{
+	struct lapic *lapic = vcpu->lapic;
+	u32 value;
+
+	offset &= LAPIC_SIZE - LAPIC_STRIDE;
+	value = lapic_get(lapic, offset);
+	if (lapic->mode == LAPIC_X2APIC)
+		lapic_x2apic_write(vcpu, APIC_BASE_MSR + offset / LAPIC_STRIDE, value);
+	else
+		mmio_write(lapic, offset, sizeof(value), &value);
 }

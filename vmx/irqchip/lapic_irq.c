@@ -13,9 +13,15 @@
 #include <trace/events/ipi.h>
 #include "vmx/irqchip/internal.h"
 
+/* Of a set of 256 vectors in the registers' layout. */
+static unsigned long *word_of(u8 *set, u8 vector)
+{
+	return (unsigned long *)(set + vector / 32 * LAPIC_STRIDE);
+}
+
 static unsigned long *vector_word(const struct lapic *lapic, unsigned int set, u8 vector)
 {
-	return (unsigned long *)(lapic->page + set + vector / 32 * LAPIC_STRIDE);
+	return word_of(lapic->page + set, vector);
 }
 
 static bool vector_test(const struct lapic *lapic, unsigned int set, u8 vector)
@@ -46,6 +52,7 @@ static void set_trigger(struct lapic *lapic, u8 vector, bool level)
 		set_bit(vector & 31, vector_word(lapic, APIC_TMR, vector));
 	else
 		clear_bit(vector & 31, vector_word(lapic, APIC_TMR, vector));
+	WRITE_ONCE(lapic->ends_known, false);
 }
 
 /**
@@ -53,18 +60,21 @@ static void set_trigger(struct lapic *lapic, u8 vector, bool level)
  * @lapic: any vCPU's
  * @vector: illegal ones are an error instead
  * @level: level-triggered: its EOI goes to the IO-APIC
+ * @own: by the vCPU's thread, so that its guest does not run
  *
  * Return: true if the vCPU must be kicked; not if the same vector was waiting already: who
  * posted that kicks it. Context: any.
  */
-bool lapic_post(struct lapic *lapic, u8 vector, bool level)
+bool lapic_post(struct lapic *lapic, u8 vector, bool level, bool own)
 {
+	u8 *requests = own ? lapic->page + APIC_IRR : lapic->requests;
+
 	if (vector < LAPIC_FIRST_VECTOR) {
 		lapic_error(lapic, APIC_ESR_RECVILL);
 		return true;
 	}
 	set_trigger(lapic, vector, level);
-	if (test_and_set_bit(vector & 31, vector_word(lapic, APIC_IRR, vector)))
+	if (test_and_set_bit(vector & 31, word_of(requests, vector)))
 		return false;
 	WRITE_ONCE(lapic->irr_pending, true);
 	vcpu_request(lapic->vcpu, REQ_EVENT);
@@ -83,7 +93,63 @@ void lapic_post_lvt(struct lapic *lapic, unsigned int offset)
 	u32 lvt = lapic_get(lapic, offset);
 
 	if (!(lvt & APIC_LVT_MASKED) && READ_ONCE(lapic->mode) != LAPIC_DISABLED)
-		lapic_post(lapic, lvt & APIC_VECTOR_MASK, false);
+		lapic_post(lapic, lvt & APIC_VECTOR_MASK, false, false);
+}
+
+/**
+ * lapic_join() - what others have posted joins IRR
+ * @lapic: this thread's
+ *
+ * As long as the guest runs IRR is the processor's own. SDM vol. 3C, 24.11.4.
+ */
+void lapic_join(struct lapic *lapic)
+{
+	unsigned int i;
+
+	for (i = 0; lapic->delivers && i < sizeof(lapic->posted); i += LAPIC_STRIDE) {
+		u32 *word = (u32 *)(lapic->posted + i);
+
+		if (READ_ONCE(*word))
+			lapic_put(lapic, APIC_IRR + i, lapic_get(lapic, APIC_IRR + i) | xchg(word, 0));
+	}
+}
+
+static void set_eoi_exits(struct lapic *lapic, bool all)
+{
+	unsigned int i;
+
+	lapic->all_ends = all;
+	/* Before TMR is looked at; pairs with the order in set_trigger(). */
+	smp_store_mb(lapic->ends_known, true);
+	for (i = 0; i < 4; i++)
+		vmcs_write64(EOI_EXIT_BITMAP0 + 2 * i, all ? ~0ULL :
+			     lapic_get(lapic, APIC_TMR + 2 * i * LAPIC_STRIDE) |
+			     (u64)lapic_get(lapic, APIC_TMR + (2 * i + 1) * LAPIC_STRIDE) << 32);
+}
+
+/**
+ * lapic_let_deliver() - the processor takes from IRR what passes, as soon as the guest allows it
+ * @vcpu: this thread's, about to enter, with virtual-interrupt delivery
+ * @held: it must not, for a debugger
+ *
+ * SDM vol. 3C, 24.4.2 (guest interrupt status) and 29.2.
+ */
+void lapic_let_deliver(struct vcpu *vcpu, bool held)
+{
+	struct lapic *lapic = vcpu->lapic;
+	int requested, in_service;
+	bool all;
+
+	lapic_join(lapic);
+	/* Who posted what has joined said before that how it ends, and whether that is heard of. */
+	all = irqfd_resamples(vcpu->vm);
+	requested = lapic_top_vector(lapic->page + APIC_IRR);
+	in_service = lapic_top_vector(lapic->page + APIC_ISR);
+	if (held || lapic->mode == LAPIC_DISABLED)
+		requested = 0;
+	vmcs_write16(GUEST_INTR_STATUS, max(in_service, 0) << 8 | max(requested, 0));
+	if (unlikely(!READ_ONCE(lapic->ends_known) || all != lapic->all_ends))
+		set_eoi_exits(lapic, all);
 }
 
 /**
@@ -92,16 +158,15 @@ void lapic_post_lvt(struct lapic *lapic, unsigned int offset)
  *
  * Return: vector, or -1.
  */
-int lapic_pending(const struct lapic *lapic)
+int lapic_pending(struct lapic *lapic)
 {
 	int vector;
-	u8 ppr;
 
 	if (likely(!READ_ONCE(lapic->irr_pending)) || lapic->mode == LAPIC_DISABLED)
 		return -1;
+	lapic_join(lapic);
 	vector = lapic_top_vector(lapic->page + APIC_IRR);
-	ppr = lapic_ppr(lapic_get(lapic, APIC_TASKPRI), lapic->isr_top);
-	return lapic_passes(vector, ppr) ? vector : -1;
+	return lapic_passes(vector, lapic_get_ppr(lapic)) ? vector : -1;
 }
 
 /**
@@ -124,6 +189,8 @@ u32 lapic_tpr_threshold(struct vcpu *vcpu)
 /* Lowers irr_pending if IRR is empty; a post meanwhile is seen, or raises it again. */
 static void settle_pending(struct lapic *lapic)
 {
+	if (lapic->delivers)
+		return;
 	WRITE_ONCE(lapic->irr_pending, false);
 	/* Lowered before IRR is looked at; pairs with the order in lapic_post(). */
 	smp_mb();
@@ -191,24 +258,34 @@ static noinline void end_level(struct vcpu *vcpu, u8 vector)
 }
 
 /**
+ * lapic_ended() - an interrupt has left ISR
+ * @vcpu: this thread's
+ * @vector: of the interrupt
+ *
+ * The IO-APIC hears of level-triggered ones, and of all where lines are resampled; user space
+ * hears of those that its own IO-APIC has sent. SDM vol. 3A, 10.8.5.
+ */
+void lapic_ended(struct vcpu *vcpu, u8 vector)
+{
+	if (unlikely(vector_test(vcpu->lapic, APIC_TMR, vector) || irqfd_resamples(vcpu->vm)))
+		end_level(vcpu, vector);
+}
+
+/**
  * lapic_eoi() - end the highest interrupt in service
  * @lapic: this thread's
  *
- * The IO-APIC hears of level-triggered ones, and of all where lines are resampled; user space
- * hears of those that its own IO-APIC has sent.
  * SDM vol. 3A, 10.8.5.
  */
 void lapic_eoi(struct lapic *lapic)
 {
-	struct vcpu *vcpu = lapic->vcpu;
-	int vector = lapic->isr_top;
+	int vector = lapic->delivers ? lapic_top_vector(lapic->page + APIC_ISR) : lapic->isr_top;
 
 	if (vector < 0)
 		return;
 	__clear_bit(vector & 31, vector_word(lapic, APIC_ISR, vector));
 	lapic->isr_top = lapic_top_vector(lapic->page + APIC_ISR);
-	if (unlikely(vector_test(lapic, APIC_TMR, vector) || irqfd_resamples(vcpu->vm)))
-		end_level(vcpu, vector);
+	lapic_ended(lapic->vcpu, vector);
 	look_again(lapic);
 }
 
@@ -316,6 +393,8 @@ bool lapic_accepts_extint(const struct lapic *lapic)
 void lapic_sync_irq(struct lapic *lapic)
 {
 	lapic->isr_top = lapic_top_vector(lapic->page + APIC_ISR);
+	WRITE_ONCE(lapic->ends_known, false);
+	lapic_timer_sync(lapic);
 	settle_pending(lapic);
 	vcpu_request(lapic->vcpu, REQ_EVENT);
 }

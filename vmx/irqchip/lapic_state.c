@@ -35,8 +35,9 @@ int lapic_get_state(struct vcpu *vcpu, struct kvm_lapic_state __user *state)
 	struct lapic *lapic = vcpu->lapic;
 	/* First: if the timer fires after this, its interrupt is in IRR, once or twice. */
 	u32 count = lapic_timer_count(lapic);
-	u32 ppr = lapic_ppr(lapic_get(lapic, APIC_TASKPRI), lapic->isr_top);
+	u32 ppr = lapic_get_ppr(lapic);
 
+	lapic_join(lapic);
 	if (copy_to_user(state->regs, lapic->page, sizeof(state->regs)) ||
 	    put(state, APIC_TMCCT, count) || put(state, APIC_PROCPRI, ppr))
 		return -EFAULT;
@@ -86,6 +87,7 @@ int lapic_set_state(struct vcpu *vcpu, const struct kvm_lapic_state *state)
 	    get(state, APIC_ID) != lapic_get(lapic, APIC_ID))
 		return -EINVAL;
 	lapic_timer_stop(lapic);
+	lapic_join(lapic);
 	set_registers(lapic, state);
 	atomic_set(&lapic->errors, 0);
 	lapic_sync_irq(lapic);

@@ -23,13 +23,9 @@ static u32 mode_of(u32 lvtt)
 
 static u32 mode(const struct lapic *lapic)
 {
-	return mode_of(lapic_get(lapic, APIC_LVTT));
+	return READ_ONCE(lapic->timer_mode);
 }
 
-static unsigned int divide_shift(const struct lapic *lapic)
-{
-	return lapic_divide_shift(lapic_get(lapic, APIC_TDCR));
-}
 
 static void expire(struct lapic *lapic)
 {
@@ -99,9 +95,9 @@ static void start_count(struct lapic *lapic, u32 count)
 
 	if (!count || !initial || mode(lapic) > APIC_LVT_TIMER_PERIODIC)
 		return;
-	lapic->period = max_t(u64, initial << divide_shift(lapic), MIN_PERIOD_NS);
+	lapic->period = max_t(u64, initial << lapic->timer_shift, MIN_PERIOD_NS);
 	start(lapic, mode(lapic) == APIC_LVT_TIMER_PERIODIC && count == initial ?
-		     lapic->period : (u64)count << divide_shift(lapic));
+		     lapic->period : (u64)count << lapic->timer_shift);
 }
 
 static void start_deadline(struct lapic *lapic)
@@ -127,8 +123,10 @@ static void start_deadline(struct lapic *lapic)
  */
 void lapic_timer_set_count(struct lapic *lapic, u32 count)
 {
-	if (mode(lapic) == APIC_LVT_TIMER_TSCDEADLINE)
+	if (mode(lapic) == APIC_LVT_TIMER_TSCDEADLINE) {
+		lapic_put(lapic, APIC_TMICT, 0);
 		return;
+	}
 	hrtimer_cancel(&lapic->timer);
 	lapic_put(lapic, APIC_TMICT, count);
 	start_count(lapic, count);
@@ -148,7 +146,7 @@ u32 lapic_timer_count(const struct lapic *lapic)
 	if (mode(lapic) == APIC_LVT_TIMER_TSCDEADLINE || !hrtimer_active(&lapic->timer))
 		return 0;
 	left = ktime_to_ns(hrtimer_get_remaining(&lapic->timer));
-	return clamp_t(s64, left >> divide_shift(lapic), 1, max_t(u32, initial, 1));
+	return clamp_t(s64, left >> lapic->timer_shift, 1, max_t(u32, initial, 1));
 }
 
 /**
@@ -160,12 +158,13 @@ void lapic_timer_set_divisor(struct lapic *lapic, u32 tdcr)
 {
 	u32 count = lapic_timer_count(lapic);
 
-	if (tdcr == lapic_get(lapic, APIC_TDCR))
+	lapic_put(lapic, APIC_TDCR, tdcr);
+	if (lapic_divide_shift(tdcr) == lapic->timer_shift)
 		return;
 	/* Unless it has just expired. */
 	if (count && !hrtimer_cancel(&lapic->timer))
 		count = 0;
-	lapic_put(lapic, APIC_TDCR, tdcr);
+	lapic->timer_shift = lapic_divide_shift(tdcr);
 	start_count(lapic, count);
 }
 
@@ -178,14 +177,25 @@ void lapic_timer_set_divisor(struct lapic *lapic, u32 tdcr)
  */
 void lapic_timer_set_mode(struct lapic *lapic, u32 lvtt)
 {
-	u32 old = lapic_get(lapic, APIC_LVTT);
+	u32 old = mode(lapic);
 
-	if (mode_of(lvtt) != mode_of(old) && ((lvtt | old) & APIC_LVT_TIMER_TSCDEADLINE)) {
+	if (mode_of(lvtt) != old && ((lvtt | old) & APIC_LVT_TIMER_TSCDEADLINE)) {
 		hrtimer_cancel(&lapic->timer);
 		lapic_put(lapic, APIC_TMICT, 0);
 		lapic->due = 0;
 	}
 	lapic_put(lapic, APIC_LVTT, lvtt);
+	WRITE_ONCE(lapic->timer_mode, mode_of(lvtt));
+}
+
+/**
+ * lapic_timer_sync() - the registers were replaced
+ * @lapic: this thread's, its timer stopped
+ */
+void lapic_timer_sync(struct lapic *lapic)
+{
+	WRITE_ONCE(lapic->timer_mode, mode_of(lapic_get(lapic, APIC_LVTT)));
+	lapic->timer_shift = lapic_divide_shift(lapic_get(lapic, APIC_TDCR));
 }
 
 /**
