@@ -54,9 +54,9 @@ struct vm {
 	bool has_ports;				/* (-) a port may be answered here; never falls */
 	struct irq_routes __rcu *routes;	/* (L) */
 	u32 split_pins;				/* (L) GSIs of user space's IO-APIC, from 0 on */
-	bool x2apic_ids;			/* (-) in 32 bits where user space sees them; stays */
+	bool x2apic_ids;			/* (-) user space sees ids of 32 bits; stays */
 	bool x2apic_strict;			/* (-) a device's 0xff is one x2APIC's id; stays */
-	bool directed_eoi;			/* (-) guests may end interrupts at IO-APICs; stays */
+	bool directed_eoi;			/* (-) guests may end interrupts at IO-APICs */
 	struct kvm_coalesced_mmio_ring *ring;	/* (c) a page shared with user space: hostile */
 	struct kvm_coalesced_mmio_zone *zones;	/* (r) set once; NULL: never any */
 	unsigned int nr_zones;			/* (r) to write */
