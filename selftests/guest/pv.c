@@ -336,8 +336,10 @@ static void calling_guest(void)
 	guest_check("to ids above all others", hypercall(SEND_IPI, ~0ULL, ~0ULL, 5000, VECTOR), 0);
 	guest_check("to the last ids there could be",
 		    hypercall(SEND_IPI, ~0ULL, 0, 0xffffffff, VECTOR), 0);
-	guest_check("in logical mode: EINVAL", hypercall(SEND_IPI, 1, 0, 1, 0x800 | VECTOR), -EINVAL);
-	guest_check("by shorthand: EINVAL", hypercall(SEND_IPI, 1, 0, 1, ICR_SELF | VECTOR), -EINVAL);
+	guest_check("in logical mode: EINVAL",
+		    hypercall(SEND_IPI, 1, 0, 1, 0x800 | VECTOR), -EINVAL);
+	guest_check("by shorthand: EINVAL",
+		    hypercall(SEND_IPI, 1, 0, 1, ICR_SELF | VECTOR), -EINVAL);
 	guest_sync(1);
 	guest_check("to two, in both words", hypercall(SEND_IPI, 1, 1 << 5, 1, VECTOR), 2);
 	guest_sync(2);
@@ -538,10 +540,8 @@ static void eois(const char *what, unsigned int words, unsigned int writes)
 	by_write = 0;
 }
 
-static void eoi_guest(void)
+static void eoi_word_set(void)
 {
-	unsigned int i;
-
 	guest_eoi = either_eoi;
 	apic_write(APIC_SPIV, 0x1ff);
 	apic_write(APIC_LINT0, MASKED);
@@ -553,6 +553,29 @@ static void eoi_guest(void)
 	guest_check("it takes an address", wrmsr_trap(MSR_EOI, WORD | 1), NO_TRAP);
 	guest_check("and gives it back", guest_rdmsr(MSR_EOI), WORD | 1);
 	guest_sync(1);
+}
+
+static void eoi_not_at_hand(void)
+{
+	unsigned int i;
+
+	apic_write(APIC_ICR, ICR_SELF | VECTOR);
+	guest_open();
+	waits = false;
+	asm volatile("sti");
+	for (i = 0; i < 30000000 && !irqs[OTHER]; i++)
+		asm volatile("pause");
+	asm volatile("cli");
+	guest_check("what comes while the word is not at hand comes all the same", irqs[OTHER], 1);
+	guest_check("each of the two has ended", by_word + by_write, 2);
+	by_word = 0;
+	by_write = 0;
+	eois("nothing more comes", 0, 0);
+}
+
+static void eoi_guest(void)
+{
+	eoi_word_set();
 	/* Upstream takes the offer back at each exit, of a fault, too. */
 	*word() = 0;
 	apic_write(APIC_ICR, ICR_SELF | VECTOR);
@@ -574,18 +597,7 @@ static void eoi_guest(void)
 	irqs[VECTOR + 3] = 0;
 	guest_check("which the IO-APIC hears", ioapic_read(0x10 + 2 * PIN) >> 14 & 1, 0);
 	guest_sync(6);
-	apic_write(APIC_ICR, ICR_SELF | VECTOR);
-	guest_open();
-	waits = false;
-	asm volatile("sti");
-	for (i = 0; i < 30000000 && !irqs[OTHER]; i++)
-		asm volatile("pause");
-	asm volatile("cli");
-	guest_check("what comes while the word is not at hand comes all the same", irqs[OTHER], 1);
-	guest_check("each of the two has ended", by_word + by_write, 2);
-	by_word = 0;
-	by_write = 0;
-	eois("nothing more comes", 0, 0);
+	eoi_not_at_hand();
 	apic_write(APIC_ICR, ICR_SELF | VECTOR);
 	eois("the next one is ended by the word again", 1, 0);
 	guest_wrmsr(MSR_EOI, 0);

@@ -189,6 +189,24 @@ static int set_misc_features(struct vcpu *vcpu, u64 value)
 	return 0;
 }
 
+static int set_kvms_own(struct vcpu *vcpu, u32 index, u64 value)
+{
+	switch (index) {
+	case MSR_KVM_WALL_CLOCK:
+	case MSR_KVM_WALL_CLOCK_NEW:
+		return pvclock_write_wall(vcpu, value);
+	case MSR_KVM_SYSTEM_TIME:
+	case MSR_KVM_SYSTEM_TIME_NEW:
+		return pvclock_write_system(vcpu, value);
+	case MSR_KVM_STEAL_TIME:
+		return steal_write_msr(vcpu, value);
+	case MSR_KVM_PV_EOI_EN:
+		return lapic_set_pv_eoi(vcpu, value);
+	default:
+		return 1;
+	}
+}
+
 static int set_own(struct vcpu *vcpu, u32 index, u64 value, bool host)
 {
 	switch (index) {
@@ -198,12 +216,6 @@ static int set_own(struct vcpu *vcpu, u32 index, u64 value, bool host)
 	case MSR_IA32_TSC_ADJUST:
 		tsc_write_adjust(vcpu, value, host);
 		return 0;
-	case MSR_KVM_WALL_CLOCK:
-	case MSR_KVM_WALL_CLOCK_NEW:
-		return pvclock_write_wall(vcpu, value);
-	case MSR_KVM_SYSTEM_TIME:
-	case MSR_KVM_SYSTEM_TIME_NEW:
-		return pvclock_write_system(vcpu, value);
 	case MSR_IA32_APICBASE:
 		return vcpu_set_apic_base(vcpu, value, host);
 	case MSR_IA32_TSC_DEADLINE:
@@ -218,10 +230,6 @@ static int set_own(struct vcpu *vcpu, u32 index, u64 value, bool host)
 		return set_misc_enable(vcpu, value, host);
 	case MSR_MISC_FEATURES_ENABLES:
 		return set_misc_features(vcpu, value);
-	case MSR_KVM_STEAL_TIME:
-		return steal_write_msr(vcpu, value);
-	case MSR_KVM_PV_EOI_EN:
-		return lapic_set_pv_eoi(vcpu, value);
 	case MSR_IA32_XSS:
 		vcpu->msr.xss = value;
 		cpuid_update_dynamic(vcpu);
@@ -232,7 +240,7 @@ static int set_own(struct vcpu *vcpu, u32 index, u64 value, bool host)
 		*switch_kernel_gs_base(vcpu) = value;
 		return 0;
 	default:
-		return 1;
+		return set_kvms_own(vcpu, index, value);
 	}
 }
 

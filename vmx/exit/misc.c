@@ -87,7 +87,7 @@ static bool boost(struct vcpu *target)
 }
 
 /* The guest has nothing to do before the vCPU of that APIC id did something. */
-static long yield_to_id(struct vcpu *vcpu, u64 id, bool kick)
+static noinline long yield_to_id(struct vcpu *vcpu, u64 id, bool kick)
 {
 	struct vcpu *target = vm_vcpu_by_id(vcpu->vm, id);
 
@@ -102,7 +102,7 @@ static long yield_to_id(struct vcpu *vcpu, u64 id, bool kick)
 }
 
 /* Two words of @mask's width, one behind the other, say to whom. */
-static long send_ipis(struct vcpu *vcpu, unsigned long mask)
+static noinline long send_ipis(struct vcpu *vcpu, unsigned long mask)
 {
 	unsigned long low = vcpu->gpr[GPR_RBX] & mask, high = vcpu->gpr[GPR_RCX] & mask;
 	unsigned long ids[IRQCHIP_IPIS / BITS_PER_LONG] = { low, high };
@@ -114,7 +114,7 @@ static long send_ipis(struct vcpu *vcpu, unsigned long mask)
 	return irqchip_send_ipis(vcpu, ids, vcpu->gpr[GPR_RDX], vcpu->gpr[GPR_RSI] & mask);
 }
 
-static noinline long hypercall(struct vcpu *vcpu, unsigned long nr, unsigned long mask)
+static long hypercall(struct vcpu *vcpu, unsigned long nr, unsigned long mask)
 {
 	switch (nr) {
 	case KVM_HC_VAPIC_POLL_IRQ:
@@ -142,7 +142,7 @@ int exit_vmcall(struct vcpu *vcpu)
 	unsigned long nr = vcpu->gpr[GPR_RAX] & mask;
 	long r = -KVM_EPERM;
 
-	if (irqs_disabled() && (nr == KVM_HC_KICK_CPU || nr == KVM_HC_SCHED_YIELD))
+	if ((nr == KVM_HC_KICK_CPU || nr == KVM_HC_SCHED_YIELD) && irqs_disabled())
 		return EXIT_LATER;
 	if (!segment_cpl(vcpu))
 		r = hypercall(vcpu, nr, mask);
