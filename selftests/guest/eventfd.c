@@ -213,6 +213,7 @@ static void irq_guest(void)
 {
 	uint32_t step = 0;
 
+	guest_warm();
 	enable_controllers();
 	for (;;) {
 		guest_sync(++step);

@@ -292,11 +292,6 @@ int event_take_user(struct vcpu *vcpu)
 	return vector;
 }
 
-static int take_interrupt(struct vcpu *vcpu)
-{
-	return vcpu->vm->irqchip == IRQCHIP_NONE ? event_take_user(vcpu) : irqchip_ack(vcpu);
-}
-
 static void inject(struct vcpu *vcpu, u32 info, u8 vector, u8 insn_len)
 {
 	u32 type = EVENT_TYPE(info);
@@ -397,7 +392,7 @@ static bool start_interrupt(struct vcpu *vcpu)
 
 	if (!event_interrupt_waiting(vcpu) || !event_interrupt_allowed(vcpu))
 		return false;
-	vector = take_interrupt(vcpu);
+	vector = vcpu->lapic ? irqchip_ack(vcpu) : event_take_user(vcpu);
 	if (vector < 0)
 		return false;
 	vcpu->ev.interrupt.injected = true;

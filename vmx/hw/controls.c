@@ -222,7 +222,7 @@ void controls_set_msr_bitmap(struct vcpu *vcpu)
 }
 
 /**
- * controls_set_lapic() - IA32_APIC_BASE has changed: what of its LAPIC does the processor do itself?
+ * controls_set_lapic() - after IA32_APIC_BASE: what of a LAPIC does the processor do itself?
  * @vcpu: loaded
  *
  * In x2APIC mode that is MSRs, in xAPIC mode a page at the usual address. SDM vol. 3C, 29.4, 29.5.

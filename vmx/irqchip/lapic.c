@@ -12,17 +12,12 @@
 #include "vmx/hw/controls.h"
 #include "vmx/irqchip/internal.h"
 
-static const u16 lvt_offsets[] = {
-	APIC_LVTT, APIC_LVTTHMR, APIC_LVTPC, APIC_LVT0, APIC_LVT1, APIC_LVTERR
-};
-
 static void mask_lvt(struct lapic *lapic)
 {
 	unsigned int i;
 
-	for (i = 0; i < ARRAY_SIZE(lvt_offsets); i++)
-		lapic_put(lapic, lvt_offsets[i],
-			  lapic_get(lapic, lvt_offsets[i]) | APIC_LVT_MASKED);
+	for (i = APIC_LVTT; i <= APIC_LVTERR; i += LAPIC_STRIDE)
+		lapic_put(lapic, i, lapic_get(lapic, i) | APIC_LVT_MASKED);
 }
 
 /* The id is a number in x2APIC mode, where the logical id follows from it, else 8 bits on top. */

@@ -19,14 +19,9 @@ static unsigned long *word_of(u8 *set, u8 vector)
 	return (unsigned long *)(set + vector / 32 * LAPIC_STRIDE);
 }
 
-static unsigned long *vector_word(const struct lapic *lapic, unsigned int set, u8 vector)
-{
-	return word_of(lapic->page + set, vector);
-}
-
 static bool vector_test(const struct lapic *lapic, unsigned int set, u8 vector)
 {
-	return test_bit(vector & 31, vector_word(lapic, set, vector));
+	return test_bit(vector & 31, word_of(lapic->page + set, vector));
 }
 
 /**
@@ -49,9 +44,9 @@ static void set_trigger(struct lapic *lapic, u8 vector, bool level)
 	if (vector_test(lapic, APIC_TMR, vector) == level)
 		return;
 	if (level)
-		set_bit(vector & 31, vector_word(lapic, APIC_TMR, vector));
+		set_bit(vector & 31, word_of(lapic->page + APIC_TMR, vector));
 	else
-		clear_bit(vector & 31, vector_word(lapic, APIC_TMR, vector));
+		clear_bit(vector & 31, word_of(lapic->page + APIC_TMR, vector));
 	WRITE_ONCE(lapic->ends_known, false);
 }
 
@@ -226,9 +221,9 @@ int lapic_take(struct lapic *lapic)
 
 	if (vector < 0)
 		return -1;
-	clear_bit(vector & 31, vector_word(lapic, APIC_IRR, vector));
+	clear_bit(vector & 31, word_of(lapic->page + APIC_IRR, vector));
 	settle_pending(lapic);
-	__set_bit(vector & 31, vector_word(lapic, APIC_ISR, vector));
+	__set_bit(vector & 31, word_of(lapic->page + APIC_ISR, vector));
 	/* The guest may end it by its word of memory, if that can be written now. */
 	if (unlikely(lapic->vcpu->msr.pv_eoi & KVM_MSR_ENABLED))
 		offer_eoi(lapic, vector);
@@ -283,7 +278,7 @@ void lapic_eoi(struct lapic *lapic)
 
 	if (vector < 0)
 		return;
-	__clear_bit(vector & 31, vector_word(lapic, APIC_ISR, vector));
+	__clear_bit(vector & 31, word_of(lapic->page + APIC_ISR, vector));
 	lapic->isr_top = lapic_top_vector(lapic->page + APIC_ISR);
 	lapic_ended(lapic->vcpu, vector);
 	look_again(lapic);
