@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * ioeventfds and irqfds with a guest: which writes signal, which interrupts come, and how often.
+ *
+ * lab:
+ * lab@kvmlet: --param apicv=1
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -203,6 +206,7 @@ static void end_interrupt(void)
 
 static void enable_controllers(void)
 {
+	guest_warm();
 	guest_eoi = end_interrupt;
 	apic_write(APIC_SPIV, 0x1ff);
 	ioapic_route(EDGE_PIN, EDGE);
@@ -213,7 +217,6 @@ static void irq_guest(void)
 {
 	uint32_t step = 0;
 
-	guest_warm();
 	enable_controllers();
 	for (;;) {
 		guest_sync(++step);

@@ -2,6 +2,9 @@
 /*
  * The 8254 with a guest: its interrupt through the IO-APIC and the 8259s, its counters against the
  * TSC, port 0x61, interrupts for which the guest was late, and a state that is moved.
+ *
+ * lab:
+ * lab@kvmlet: --param apicv=1
  */
 #include <time.h>
 #include "selftests/lib/apic.h"

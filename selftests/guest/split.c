@@ -2,6 +2,9 @@
 /*
  * LAPICs in the kernel, IO-APIC and 8259s in user space (KVM_CAP_SPLIT_IRQCHIP): messages on the
  * IO-APIC's behalf, the end of interrupts told to it, and KVM_INTERRUPT as the 8259s' wire.
+ *
+ * lab:
+ * lab@kvmlet: --param apicv=1
  */
 #include <sys/eventfd.h>
 #include "selftests/lib/apic.h"

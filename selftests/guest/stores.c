@@ -3,6 +3,9 @@
  * Doorbells: one instruction stores to an eventfd's address again and again. The driver may
  * remember it, but never what it was, or where it stored, before the guest or user space has
  * changed that.
+ *
+ * lab:
+ * lab@kvmlet: --param apicv=1
  */
 #include <asm/processor-flags.h>
 #include "selftests/lib/eventfd.h"
