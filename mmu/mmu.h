@@ -86,7 +86,7 @@ struct mmu {
 	unsigned int invalidate_count;		/* (m) invalidations going on, in this range */
 	unsigned long invalidate_start, invalidate_end;
 	struct delayed_work recovery;		/* (-) */
-	u64 own_gfn, own_hpa;			/* (c) a page of ours, if no slot is there; 0: none */
+	u64 own_gfn, own_hpa;			/* (c) a page of ours where no slot is; 0: none */
 	bool maps_devices;			/* (-) something that is not RAM was mapped, once */
 };
 

@@ -44,7 +44,7 @@ enum { STARTUP_INIT, STARTUP_SIPI };
  * @ends_known:	the processor's bitmap of vectors whose end exits is as TMR; if so... (a)
  * @all_ends:	... or has all vectors, as ends of all were to be heard of (v)
  * @isr_top:	highest vector in service, or -1; not with @delivers (v)
- * @irr_pending: false only if no bit of IRR is set; with @delivers always true (a)
+ * @irr_pending: false only if no bit of IRR is set; with @delivers: nothing has been posted (a)
  * @errors:	for ESR, since its last write (a)
  * @startup:	INIT and SIPI that wait (a)
  * @sipi_vector: of the SIPI; written before its bit (a)

@@ -102,7 +102,6 @@ int lapic_create(struct vcpu *vcpu)
 	make_access_page(&vcpu->vm->mmu);
 	lapic->delivers = controls_help(VMX_CAP_VIRT_INTR_DELIVERY);
 	lapic->requests = lapic->delivers ? lapic->posted : lapic->page + APIC_IRR;
-	lapic->irr_pending = lapic->delivers;
 	lapic->isr_top = -1;
 	lapic_timer_create(lapic);
 	vcpu->lapic = lapic;

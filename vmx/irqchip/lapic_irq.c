@@ -100,12 +100,18 @@ void lapic_post_lvt(struct lapic *lapic, unsigned int offset)
 void lapic_join(struct lapic *lapic)
 {
 	unsigned int i;
+	u32 *irr, *posted;
 
-	for (i = 0; lapic->delivers && i < sizeof(lapic->posted); i += LAPIC_STRIDE) {
-		u32 *word = (u32 *)(lapic->posted + i);
-
-		if (READ_ONCE(*word))
-			lapic_put(lapic, APIC_IRR + i, lapic_get(lapic, APIC_IRR + i) | xchg(word, 0));
+	if (!lapic->delivers || !READ_ONCE(lapic->irr_pending))
+		return;
+	WRITE_ONCE(lapic->irr_pending, false);
+	/* Lowered before what was posted is looked at; pairs with the order in lapic_post(). */
+	smp_mb();
+	for (i = 0; i < sizeof(lapic->posted); i += LAPIC_STRIDE) {
+		irr = (u32 *)(lapic->page + APIC_IRR + i);
+		posted = (u32 *)(lapic->posted + i);
+		if (READ_ONCE(*posted))
+			WRITE_ONCE(*irr, *irr | xchg(posted, 0));
 	}
 }
 
@@ -157,7 +163,8 @@ int lapic_pending(struct lapic *lapic)
 {
 	int vector;
 
-	if (likely(!READ_ONCE(lapic->irr_pending)) || lapic->mode == LAPIC_DISABLED)
+	/* What the guest has sent itself nobody has noted where the processor does it. */
+	if ((!READ_ONCE(lapic->irr_pending) && !lapic->delivers) || lapic->mode == LAPIC_DISABLED)
 		return -1;
 	lapic_join(lapic);
 	vector = lapic_top_vector(lapic->page + APIC_IRR);
@@ -234,7 +241,7 @@ int lapic_take(struct lapic *lapic)
 /* After a change that may let an interrupt pass. */
 static void look_again(struct lapic *lapic)
 {
-	if (READ_ONCE(lapic->irr_pending))
+	if (READ_ONCE(lapic->irr_pending) || lapic->delivers)
 		vcpu_request(lapic->vcpu, REQ_EVENT);
 }
 
