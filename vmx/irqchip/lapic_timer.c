@@ -26,7 +26,6 @@ static u32 mode(const struct lapic *lapic)
 	return READ_ONCE(lapic->timer_mode);
 }
 
-
 static void expire(struct lapic *lapic)
 {
 	lapic_post_lvt(lapic, APIC_LVTT);

@@ -1,0 +1,159 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""A 4 KiB read of a virtio disk, from the guest's pread() and back: how many exits it takes, and
+how many instructions of the driver's own. TAP.
+
+The same runner and the same Linux guest on kvmlet and on upstream's kvm-intel. What is executed
+between two marks of the guest's program comes from the emulator, guest and host alike; the middle
+one of nine reads tells. Runs here, a lab for each driver.
+"""
+import argparse
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+from statistics import median_low
+
+sys.dont_write_bytecode = True
+HERE = os.path.dirname(os.path.abspath(__file__))
+REPO = os.path.dirname(os.path.dirname(HERE))
+BUILD = os.path.join(REPO, "build")
+LAB = os.path.join(REPO, "selftests", "lab")
+sys.path[:0] = [LAB, os.path.dirname(HERE)]
+import labguest                                                         # noqa: E402
+import labkernel                                                        # noqa: E402
+import tap                                                              # noqa: E402
+
+# module names, and the symbol at which the host goes on after a VM exit
+DRIVERS = {"kvmlet": (("kvmlet",), "vmx_exit"), "kvm": (("kvm", "kvm_intel"), "vmx_vmexit")}
+MOST = 0.5                      # of upstream's, and why it is not reached
+OVER = "the record of stolen time is written at each return of the thread, in three general writes"
+BLOCKS = 32
+ADDRESS = re.compile(rb" \w{4}:(\w{16}) ")
+ENTERS = re.compile(rb": (vmresume|vmlaunch)")
+SCRIPT = """kvmlet run --device $1 --kernel /vmlinux --initrd /guest.cpio --mem 96M \\
+    --append "$(cat /cmdline)" --disk /disk.img,ro
+cat /proc/modules >/modules
+grep -E ' (vmx_exit|vmx_vmexit)\\b' /proc/kallsyms >/symbols
+"""
+
+
+class Counter(threading.Thread):
+    """Reads the trace. reads: for each one the addresses that the host has executed, how many
+    instructions the guest has, and how often it was entered.
+    """
+
+    def __init__(self, path):
+        super().__init__(daemon=True)
+        self.path, self.reads = path, []
+
+    def run(self):
+        lines = None
+        with open(self.path, "rb") as f:
+            for line in f:
+                if line.startswith(b"Tracing enabled"):
+                    lines = []
+                elif line.startswith(b"Tracing disabled"):
+                    self.reads.append(lines)
+                    lines = None
+                elif lines is not None:
+                    found = ADDRESS.search(line)
+                    if found:
+                        lines.append((int(found.group(1), 16), bool(ENTERS.search(line))))
+
+
+def count(read, ranges, after_exit):
+    """(exits, the driver's instructions, the host's, all) of a read, which begins in the guest."""
+    in_guest, exits, own, host = True, 0, 0, 0
+    for address, enters in read:
+        if in_guest and address == after_exit:
+            in_guest, exits = False, exits + 1
+        if not in_guest:
+            host += 1
+            own += any(first <= address < last for first, last in ranges)
+        in_guest = in_guest or enters
+    return exits, own, host, len(read)
+
+
+def addresses(folder, driver):
+    """Where the driver's modules lie, and where the host goes on after an exit."""
+    names, symbol = DRIVERS[driver]
+    with open(os.path.join(folder, "modules"), encoding="ascii") as f:
+        modules = [line.split() for line in f]
+    with open(os.path.join(folder, "symbols"), encoding="ascii") as f:
+        symbols = {line.split()[2]: int(line.split()[0], 16) for line in f}
+    return [(int(m[5], 16), int(m[5], 16) + int(m[1])) for m in modules if m[0] in names], \
+        symbols[symbol]
+
+
+def files(folder):
+    """What the lab gets: {path here: path there}."""
+    release = labkernel.release_of(None)
+    tree = labguest.tree(os.path.join(HERE, "roundtrip.init"), release, labkernel.DISK_MODULES)
+    with open(os.path.join(BUILD, "machine", "roundtrip"), "rb") as f:
+        tree.put("/bin/roundtrip", f.read(), 0o755)
+    blocks = b"".join(bytes([ord("a") + n % 26]) * 4096 for n in range(BLOCKS))
+    made = {"/guest.cpio": tree.cpio(), "/cmdline": labguest.cmdline().encode(),
+            "/roundtrip.sh": SCRIPT.encode(), "/disk.img": blocks}
+    for name, data in made.items():
+        with open(folder + name, "wb") as f:
+            f.write(data)
+    return {os.path.join(BUILD, "userspace", "kvmlet"): "/bin/kvmlet",
+            labguest.kernel(release): "/vmlinux", **{folder + name: name for name in made}}
+
+
+def measure(driver, args):
+    """The middle figures of one driver's reads, as count() has them; None and what was said."""
+    with tempfile.TemporaryDirectory(prefix="kvmlet-roundtrip.") as folder:
+        fifo = os.path.join(folder, "trace")
+        os.mkfifo(fifo)
+        counter = Counter(fifo)
+        counter.start()
+        words = [os.path.join(LAB, "lab"), "run", "--driver", driver, "--cpu", args.cpu, "--mem",
+                 "768", "--limit", "900", "--trace", fifo]
+        for source, dest in files(folder).items():
+            words += ["--add", f"{source}:{dest}"]
+        for name in ("modules", "symbols"):
+            words += ["--get", f"/{name}:{os.path.join(folder, name)}"]
+        for word in args.param if driver == "kvmlet" else ():
+            words += ["--param", word]
+        done = subprocess.run(words + ["--", "sh", "/roundtrip.sh", f"/dev/{driver}"], check=False,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, errors="replace")
+        if done.returncode or "blocks read" not in done.stdout:
+            return None, done.stdout
+        counter.join()
+        ranges, after_exit = addresses(folder, driver)
+        found = [count(read, ranges, after_exit) for read in counter.reads]
+        return [median_low(column) for column in zip(*found)], done.stdout
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__)
+    p.add_argument("--cpu", default="corei7_skylake_x", help="the lab's processor (%(default)s)")
+    p.add_argument("--param", action="append", default=[], help="of kvmlet")
+    args = p.parse_args()
+    writer = tap.Writer()
+    found = {}
+    for driver in DRIVERS:
+        found[driver], said = measure(driver, args)
+        writer.ok(found[driver], f"{driver}: a Linux guest reads its disk", said.splitlines()[-12:])
+    if all(found.values()):
+        names = ("exits", "instructions of the driver", "instructions of the host", "instructions")
+        for driver, figures in found.items():
+            print(f"# {driver}: " + ", ".join(f"{n} {name}" for n, name in zip(figures, names)))
+        ours, theirs = found.values()
+        writer.ok(ours[0] <= theirs[0], "a read takes no more exits than on upstream",
+                  [f"{ours[0]}, upstream {theirs[0]}"])
+        name = f"a read takes at most {MOST} of the instructions that upstream's driver takes"
+        if ours[1] <= MOST * theirs[1]:
+            writer.ok(True, name)
+        else:
+            writer.skip(name, f"{ours[1]}, upstream {theirs[1]}: {OVER}")
+    return writer.end()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
