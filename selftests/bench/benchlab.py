@@ -138,11 +138,11 @@ class Section:
 
 
 class Trace(threading.Thread):
-    """Reads the emulator's trace and counts each section of it."""
+    """Reads the emulator's trace; @section makes of what is between two marks one of sections."""
 
-    def __init__(self, path):
+    def __init__(self, path, section=Section):
         super().__init__(daemon=True)
-        self.path, self.sections = path, []
+        self.path, self.section, self.sections = path, section, []
 
     def run(self):
         lines = None
@@ -151,7 +151,7 @@ class Trace(threading.Thread):
                 if line.startswith(b"Tracing enabled"):
                     lines = []
                 elif line.startswith(b"Tracing disabled"):
-                    self.sections.append(Section(b"".join(lines)))
+                    self.sections.append(self.section(b"".join(lines)))
                     lines = None
                 elif lines is not None:
                     lines.append(line)

@@ -53,6 +53,14 @@ def tree(init, release, modules):
     return found
 
 
+def files(folder, contents):
+    """{path here: path there} of {path there: content}, which @folder gets."""
+    for name, content in contents.items():
+        with open(folder + name, "wb") as f:
+            f.write(content)
+    return {folder + name: name for name in contents}
+
+
 def program(name):
     """The path of a program for administrators."""
     found = shutil.which(name, path=SBIN)

@@ -37,13 +37,9 @@ def files(folder):
     tree.folder("/mnt")
     with open(os.path.join(BUILD, "machine", "journal"), "rb") as f:
         tree.put("/bin/journal", f.read(), 0o755)
-    made = {"/guest.cpio": tree.cpio(), "/cmdline": labguest.cmdline().encode(),
-            "/kills.sh": SCRIPT.encode()}
-    for name, data in made.items():
-        with open(folder + name, "wb") as f:
-            f.write(data)
     return {image: "/disk.img", labguest.kernel(release): "/vmlinux",
-            **{folder + name: name for name in made}}
+            **labguest.files(folder, {"/guest.cpio": tree.cpio(), "/kills.sh": SCRIPT.encode(),
+                                      "/cmdline": labguest.cmdline().encode()})}
 
 
 def run(args, folder):

@@ -13,7 +13,6 @@ import re
 import subprocess
 import sys
 import tempfile
-import threading
 from statistics import median_low
 
 sys.dont_write_bytecode = True
@@ -21,18 +20,19 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 REPO = os.path.dirname(os.path.dirname(HERE))
 BUILD = os.path.join(REPO, "build")
 LAB = os.path.join(REPO, "selftests", "lab")
-sys.path[:0] = [LAB, os.path.dirname(HERE)]
+sys.path[:0] = [LAB, os.path.dirname(HERE), os.path.join(os.path.dirname(HERE), "bench")]
 import labguest                                                         # noqa: E402
 import labkernel                                                        # noqa: E402
 import tap                                                              # noqa: E402
+from benchlab import Trace                                              # noqa: E402
 
 # module names, and the symbol at which the host goes on after a VM exit
 DRIVERS = {"kvmlet": (("kvmlet",), "vmx_exit"), "kvm": (("kvm", "kvm_intel"), "vmx_vmexit")}
 MOST = 0.5                      # of upstream's, and why it is not reached
 OVER = "the record of stolen time is written at each return of the thread, in three general writes"
 BLOCKS = 32
-ADDRESS = re.compile(rb" \w{4}:(\w{16}) ")
-ENTERS = re.compile(rb": (vmresume|vmlaunch)")
+# The address of each instruction, and whether it enters the guest.
+EXECUTED = re.compile(rb" \w{4}:(\w{16}) (?:[^\n]*: (vmresume|vmlaunch))?[^\n]*")
 SCRIPT = """kvmlet run --device $1 --kernel /vmlinux --initrd /guest.cpio --mem 96M \\
     --append "$(cat /cmdline)" --disk /disk.img,ro
 cat /proc/modules >/modules
@@ -40,28 +40,9 @@ grep -E ' (vmx_exit|vmx_vmexit)\\b' /proc/kallsyms >/symbols
 """
 
 
-class Counter(threading.Thread):
-    """Reads the trace. reads: for each one the addresses that the host has executed, how many
-    instructions the guest has, and how often it was entered.
-    """
-
-    def __init__(self, path):
-        super().__init__(daemon=True)
-        self.path, self.reads = path, []
-
-    def run(self):
-        lines = None
-        with open(self.path, "rb") as f:
-            for line in f:
-                if line.startswith(b"Tracing enabled"):
-                    lines = []
-                elif line.startswith(b"Tracing disabled"):
-                    self.reads.append(lines)
-                    lines = None
-                elif lines is not None:
-                    found = ADDRESS.search(line)
-                    if found:
-                        lines.append((int(found.group(1), 16), bool(ENTERS.search(line))))
+def instructions(text):
+    """[(address, whether it enters the guest)] of a read's trace."""
+    return [(int(address, 16), bool(enters)) for address, enters in EXECUTED.findall(text)]
 
 
 def count(read, ranges, after_exit):
@@ -95,13 +76,11 @@ def files(folder):
     with open(os.path.join(BUILD, "machine", "roundtrip"), "rb") as f:
         tree.put("/bin/roundtrip", f.read(), 0o755)
     blocks = b"".join(bytes([ord("a") + n % 26]) * 4096 for n in range(BLOCKS))
-    made = {"/guest.cpio": tree.cpio(), "/cmdline": labguest.cmdline().encode(),
-            "/roundtrip.sh": SCRIPT.encode(), "/disk.img": blocks}
-    for name, data in made.items():
-        with open(folder + name, "wb") as f:
-            f.write(data)
     return {os.path.join(BUILD, "userspace", "kvmlet"): "/bin/kvmlet",
-            labguest.kernel(release): "/vmlinux", **{folder + name: name for name in made}}
+            labguest.kernel(release): "/vmlinux",
+            **labguest.files(folder, {"/guest.cpio": tree.cpio(), "/roundtrip.sh": SCRIPT.encode(),
+                                      "/cmdline": labguest.cmdline().encode(),
+                                      "/disk.img": blocks})}
 
 
 def measure(driver, args):
@@ -109,8 +88,8 @@ def measure(driver, args):
     with tempfile.TemporaryDirectory(prefix="kvmlet-roundtrip.") as folder:
         fifo = os.path.join(folder, "trace")
         os.mkfifo(fifo)
-        counter = Counter(fifo)
-        counter.start()
+        trace = Trace(fifo, instructions)
+        trace.start()
         words = [os.path.join(LAB, "lab"), "run", "--driver", driver, "--cpu", args.cpu, "--mem",
                  "768", "--limit", "900", "--trace", fifo]
         for source, dest in files(folder).items():
@@ -124,9 +103,9 @@ def measure(driver, args):
                               stderr=subprocess.STDOUT, text=True, errors="replace")
         if done.returncode or "blocks read" not in done.stdout:
             return None, done.stdout
-        counter.join()
+        trace.join()
         ranges, after_exit = addresses(folder, driver)
-        found = [count(read, ranges, after_exit) for read in counter.reads]
+        found = [count(read, ranges, after_exit) for read in trace.sections]
         return [median_low(column) for column in zip(*found)], done.stdout
 
 
