@@ -11,6 +11,8 @@
 #include "mmu/compat.h"
 #include "mmu/internal.h"
 
+#define MAX_RECORD	16
+
 /*
  * The host address of @gpa, about to be read or written; false if no slot backs it, or a
  * read-only one a write.
@@ -49,6 +51,20 @@ static unsigned long copy_in(void *buf, unsigned long hva, size_t n)
 	return 0;
 }
 
+/* A record is written by words: the guest, which may look at any time, sees each of them whole. */
+static unsigned long copy_out(unsigned long hva, const void *buf, size_t n)
+{
+	if (n > MAX_RECORD || n % sizeof(u64))
+		return copy_to_user((void __user *)hva, buf, n);
+	if (!user_write_access_begin((void __user *)hva, n))
+		return n;
+	for (; n; n -= sizeof(u64), hva += sizeof(u64), buf += sizeof(u64))
+		unsafe_put_user(*(const u64 *)buf, (u64 __user *)hva, out);
+out:
+	user_write_access_end();
+	return n;
+}
+
 /* Either direction gets a copy of it. */
 static __always_inline int transfer(struct mmu *mmu, u8 as_id, gpa_t gpa, void *buf, size_t len,
 				    bool write)
@@ -64,7 +80,7 @@ static __always_inline int transfer(struct mmu *mmu, u8 as_id, gpa_t gpa, void *
 		unsigned long hva;
 
 		if (!gpa_to_hva(mmu, as_id, gpa, write, &hva) ||
-		    (write ? copy_to_user((void __user *)hva, buf, n) : copy_in(buf, hva, n))) {
+		    (write ? copy_out(hva, buf, n) : copy_in(buf, hva, n))) {
 			r = -EFAULT;
 			break;
 		}

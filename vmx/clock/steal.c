@@ -8,7 +8,6 @@
  */
 #include <linux/kvm_para.h>
 #include <linux/sched.h>
-#include "vmx/clock/record.h"
 #include "vmx/hw/tlb.h"
 #include "vmx/vcpu.h"
 
@@ -50,37 +49,25 @@ static void take_flags(struct vcpu *vcpu)
 	}
 }
 
-/* What its writer takes for the record begins with the version, which is second in memory. */
-static int write_record(void *ctx, size_t at, const void *data, size_t size)
-{
-	struct vcpu *vcpu = ctx;
-	gpa_t gpa = field(vcpu, at ? 0 : offsetof(struct kvm_steal_time, version));
-	int r = mmu_write(&vcpu->vm->mmu, 0, gpa, data, size);
-
-	smp_wmb();	/* the version and what it guards, in order */
-	return r;
-}
-
 /**
  * steal_update() - bring the vCPU's record up to date
  * @vcpu: about to enter, on REQ_STEAL; may sleep
  */
 void steal_update(struct vcpu *vcpu)
 {
-	const struct clock_writer writer = { .write = write_record, .ctx = vcpu };
+	struct { u64 steal; u32 version, flags; } record;
 	u64 waited = current->sched_info.run_delay;
-	struct { u32 version; u64 steal; } __packed record;
-	struct kvm_steal_time old;
 
 	if (!(vcpu->msr.steal_time & KVM_MSR_ENABLED) ||
-	    mmu_read(&vcpu->vm->mmu, 0, field(vcpu, 0), &old, sizeof(old)))
+	    mmu_read(&vcpu->vm->mmu, 0, field(vcpu, 0), &record, sizeof(record)))
 		return;
 	if (vcpu->clock.flagged)
 		take_flags(vcpu);
-	record.version = old.version;
 	/* Of another thread than last time it may be less. */
-	record.steal = old.steal + max_t(s64, waited - vcpu->clock.waited, 0);
-	if (!clock_record_write(&record, sizeof(record), &writer))
+	record.steal += max_t(s64, waited - vcpu->clock.waited, 0);
+	/* Even again. The time is one word, of which no reader sees a half. */
+	record.version = (record.version | 1) + 1;
+	if (!mmu_write(&vcpu->vm->mmu, 0, field(vcpu, 0), &record, sizeof(record)))
 		vcpu->clock.waited = waited;
 }
 
