@@ -113,9 +113,14 @@ static int map_page(struct fault *f, const struct host_page *host)
 			}
 			continue;
 		}
-		/* Small entries of earlier times are in the way, unless they are for a fetch. */
+		/* Small entries of earlier times are in the way. */
 		if (level == f->level && !(old & EPT_SPLIT))
 			return NEED_ROOM;
+		/* Unless they are for fetches: then this one is as small. */
+		if (level == f->level) {
+			f->level = EPT_4K;
+			f->rights |= EPT_EXEC;
+		}
 		table = ept_table_at(old & EPT_ADDRESS);
 	}
 }
@@ -202,8 +207,8 @@ static void reach_device(struct mmu *mmu, const struct host_page *host)
 
 static void mapped(struct fault *f, struct slot *slot, const struct host_page *host)
 {
-	/* Whoever cleans the page unmaps it first, so once is enough. */
-	if (f->rights & EPT_WRITE && host->page && !PageDirty(host->page))
+	/* Whoever cleans the page unmaps it first, so once is enough, be it written or not. */
+	if (f->rights & EPT_MAY_WRITE && host->page && !PageDirty(host->page))
 		SetPageDirty(host->page);
 	if (f->access & MMU_WRITE)
 		mmu_mark_dirty(f->mmu, slot, f->gfn);

@@ -118,8 +118,12 @@ void dirty_ring_push(struct vcpu *vcpu, u32 slot, u64 offset)
 	u32 n = used(ring);
 	struct kvm_dirty_gfn *entry;
 
-	/* An instruction that is emulated may write to a page again and again. */
-	if (n && ring->last_slot == slot && ring->last_offset == offset)
+	/*
+	 * An instruction that is emulated may write to a page again and again. Not if user space
+	 * is done with the entry: the lock held here comes before or after that of mmu_clean().
+	 */
+	if (n && ring->last_slot == slot && ring->last_offset == offset &&
+	    READ_ONCE(entry_at(vcpu, ring->filled - 1)->flags) == KVM_DIRTY_GFN_F_DIRTY)
 		return;
 	if (dirty_ring_full(vcpu))
 		vcpu_request(vcpu, REQ_RING_FULL);

@@ -7,6 +7,8 @@
 
 #define MAX_MSRS	256
 
+#define MSR_FS_BASE	0xc0000100U
+
 static struct vm vm;
 static struct vcpu vcpu;
 
@@ -138,6 +140,21 @@ static void refused(void)
 	TAP_EQ(value, 0x10, "what comes after it is not written");
 }
 
+/* The base of FS, as the two ways to it have it. */
+static void bases(void)
+{
+	struct kvm_sregs before, sregs;
+	uint64_t value;
+
+	call(vcpu.fd, KVM_GET_SREGS, &before);
+	TAP_EQ(set_one(MSR_FS_BASE, 0x1234000), 1, "FS base is written as an MSR");
+	call(vcpu.fd, KVM_GET_SREGS, &sregs);
+	TAP_EQ(sregs.fs.base, 0x1234000, "KVM_GET_SREGS has it");
+	TAP_EQ(call(vcpu.fd, KVM_SET_SREGS, &before), 0, "the segment as it was is written back");
+	get_one(MSR_FS_BASE, &value);
+	TAP_EQ(value, before.fs.base, "and the MSR is, too");
+}
+
 static void counts(void)
 {
 	memset(&msrs, 0, sizeof(msrs));
@@ -162,6 +179,7 @@ int main(int argc, char **argv)
 	promise();
 	boot();
 	refused();
+	bases();
 	counts();
 	machine_close(&vm, &vcpu);
 	return tap_end();

@@ -168,6 +168,14 @@ static void executed(bool nx)
 	fetch_at = AREA + 10 * PAGE;
 	TAP_EQ(exits_of(caller, 3), 0, "nor for the page after it");
 	TAP_EQ(exits_of_reading(AREA, AREA_SIZE), 0, "and all is still readable");
+	/* The entries around it are still to be made then, and are not for a fetch. */
+	new_area();
+	memset(area, RET, AREA_SIZE);
+	set_slot(AREA, 0, AREA_SIZE);
+	fetch_at = AREA + 9 * PAGE;
+	TAP_EQ(exits_of(caller, 3), 1, "a page that is executed before anything else");
+	TAP_EQ(exits_of_reading(AREA, HUGE), nx ? 511 : 0, "the others around it are read");
+	exits_of_reading(AREA + HUGE, HUGE);
 	if (!nx)
 		return;
 	write_file(RECOVER, "300");

@@ -18,6 +18,7 @@
 #define WORDS		(AREA_PAGES / 64)
 #define SLOT		7
 #define ENTRIES		1024
+#define SYSTEM_TIME	0x4b564d01	/* MSR_KVM_SYSTEM_TIME_NEW */
 #define RING_BYTES	(ENTRIES * sizeof(struct kvm_dirty_gfn))
 
 static const char *path;
@@ -153,6 +154,25 @@ static void exact(void)
 	TAP_EQ(foreign, 0, "no entry is of another slot");
 }
 
+/* The hypervisor writes a record of the guest's, twice. */
+static void by_us(void)
+{
+	struct {
+		struct kvm_msrs head;
+		struct kvm_msr_entry entry;
+	} clock = { { .nmsrs = 1 }, { .index = SYSTEM_TIME, .data = AREA + 5 * PAGE + 1 } };
+
+	TAP_EQ(call(vcpu.fd, KVM_SET_MSRS, &clock), 1, "kvm-clock is in a logged page");
+	serve(0);
+	TAP_EQ(take(), 1, "that is written and told");
+	call(vcpu.fd, KVM_SET_MSRS, &clock);
+	serve(0);
+	TAP_EQ(take(), 1, "written again before the ring is reset: told again");
+	clock.entry.data = 0;
+	call(vcpu.fd, KVM_SET_MSRS, &clock);
+	reset_rings();
+}
+
 static void not_reset(void)
 {
 	unsigned int i;
@@ -242,6 +262,7 @@ int main(int argc, char **argv)
 	errors();
 	mapping();
 	exact();
+	by_us();
 	not_reset();
 	tampered();
 	munmap(ring, RING_BYTES);

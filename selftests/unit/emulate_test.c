@@ -593,6 +593,7 @@ static void test_fetch(void)
 	TAP_EQ(run(), EMUL_FAULT, "an instruction that reaches into an absent page faults");
 	tap_ok(e.fault.vector == PF_VECTOR && e.fault.address == ABSENT && untouched(),
 	       "#PF names the absent page's first byte");
+	tap_ok(!e.insn.op, "and nobody can execute what was decoded of it");
 
 	fresh(EMUL_LONG, false, 0);
 	g.gpr[RBX] = DATA;

@@ -361,6 +361,8 @@ int msr_set(struct vcpu *vcpu, u32 index, u64 value, bool host)
 		switch_reload_msrs(vcpu);
 		return 0;
 	case MSR_VMCS:
+		/* The bases of FS and GS are among them. */
+		vcpu->vmcs->cached &= ~(VMCS_CACHED_SEGMENT(SEG_FS) | VMCS_CACHED_SEGMENT(SEG_GS));
 		__vmcs_write(row->offset, value);
 		return 0;
 	default:

@@ -383,16 +383,20 @@ int emul_decode(struct emul *e)
 	reset_insn(i);
 	begin(e);
 	r = decode_prefixes(e);
+	if (r == EMUL_OK) {
+		decode_sizes(e);
+		r = decode_opcode(e) ?: decode_row(e);
+	}
+	if (r == EMUL_OK) {
+		i->size = operand_size(e);
+		if (i->override != NONE)
+			i->seg = i->override;
+		r = decode_immediate(e) ?: check_form(e);
+	}
+	/* What is decoded in part must not be taken for an instruction. */
 	if (r != EMUL_OK)
-		return r;
-	decode_sizes(e);
-	r = decode_opcode(e) ?: decode_row(e);
-	if (r != EMUL_OK)
-		return r;
-	i->size = operand_size(e);
-	if (i->override != NONE)
-		i->seg = i->override;
-	return decode_immediate(e) ?: check_form(e);
+		i->op = NULL;
+	return r;
 }
 
 /**

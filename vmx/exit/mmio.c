@@ -559,7 +559,7 @@ static int decode(struct vcpu *vcpu)
 
 	if (mode == EMUL_LONG &&
 	    linear_same_code(vcpu, rip, EMUL_FETCH | (cpl == 3 ? EMUL_USER : 0))) {
-		if (e->mode == mode && e->cpl == cpl && e->rip == rip)
+		if (e->insn.op && e->mode == mode && e->cpl == cpl && e->rip == rip)
 			return EMUL_OK;
 		emul_init(e, &emul_ops, vcpu, mode, cpl);
 		emul_decoded(e, known);
