@@ -82,8 +82,6 @@ const struct caps_pair caps_pairs[] = {
 	USES(INVEPT_TYPE, INVEPT),
 	USES(INVEPT_SINGLE, INVEPT),
 	USES(INVEPT_ALL, INVEPT),
-	USES(EPTP_SWITCHING, VM_FUNCTIONS),
-	USES(EPTP_SWITCHING, EPT),
 	USES(VPID, INVVPID),
 	USES(VPID, INVVPID_TYPE),
 	USES(INVVPID, VPID),
@@ -93,6 +91,9 @@ const struct caps_pair caps_pairs[] = {
 	USES(INVVPID_ALL, INVVPID_TYPE),
 	USES(INVVPID_KEEP_GLOBAL, INVVPID),
 	USES(TSC_SCALING, TSC_OFFSETTING),
+#ifndef __KERNEL__
+#include "userspace/caps_more_pairs.h"
+#endif
 #undef NEEDS
 #undef USES
 };
@@ -251,7 +252,6 @@ static void set_controls(struct vmx_caps *caps)
 	caps->pin = caps_adjust(caps, CAPS_PIN, want[CAPS_PIN]);
 	caps->proc = caps_adjust(caps, CAPS_PROC, want[CAPS_PROC]);
 	caps->proc2 = caps_adjust(caps, CAPS_PROC2, want[CAPS_PROC2]);
-	caps->proc3 = caps_adjust(caps, CAPS_PROC3, want[CAPS_PROC3]);
 	caps->exit = caps_adjust(caps, CAPS_EXIT, want[CAPS_EXIT]);
 	caps->entry = caps_adjust(caps, CAPS_ENTRY, want[CAPS_ENTRY]);
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The one capability table: every architected bit of the VMX capability registers, whether
- * kvmlet needs it, and in words what the absence of a required one costs: for the rest
- * `kvmlet caps` has words of its own (userspace/caps_words.h). Set-up, error text, the program and
- * the tests' skips all come from here. Nothing is required that is not used.
+ * The one capability table: the bits of the VMX capability registers that the module looks at,
+ * whether it needs them, and in words what the absence of a required one costs: for the rest
+ * `kvmlet caps` has words of its own (userspace/caps_words.h), and rows for every other architected
+ * bit. Set-up, error text, the program and the tests' skips all come from here. Nothing is required
+ * that is not used.
  * SDM vol. 3: 25.6-25.8 (the controls), appendix A (where each is reported).
  *
  * Include it with CAPS_ROW(id, word, where, need, name, costs) defined, any number of times.
@@ -13,34 +14,22 @@
 
 CAPS_ROW(VMX, CPUID, CAPS_B(5), REQUIRED, "VMX", "no virtual machine can run")
 CAPS_ROW(LOCKED, FEATURE, CAPS_B(0), FIRMWARE, "lock bit", "")
-CAPS_ROW(VMX_IN_SMX, FEATURE, CAPS_B(1), UNUSED, "VMX inside SMX operation", "")
 CAPS_ROW(VMX_OUTSIDE_SMX, FEATURE, CAPS_B(2), FIRMWARE, "VMX outside SMX operation", "")
 
 CAPS_ROW(REVISION, BASIC, CAPS_F(0, 31), UNUSED, "VMCS revision identifier", "")
-CAPS_ROW(VMCS_SIZE, BASIC, CAPS_F(32, 13), UNUSED, "VMCS region size", "")
 CAPS_ROW(ANY_ADDRESS, BASIC, CAPS_CLEAR(48), REQUIRED, "VMX structures at any physical address",
 	 "only the first 4 GiB could be used")
-CAPS_ROW(DUAL_MONITOR, BASIC, CAPS_B(49), UNUSED, "dual-monitor treatment of SMIs and SMM", "")
 CAPS_ROW(VMCS_WB, BASIC, CAPS_F_IS(50, 4, 6), REQUIRED, "write-back memory for the VMCS",
 	 "a VMCS would need uncached memory")
 CAPS_ROW(INOUT_INFO, BASIC, CAPS_B(54), OPTIONAL, "INS/OUTS information at VM exits", "")
 CAPS_ROW(TRUE_CTLS, BASIC, CAPS_B(55), OPTIONAL, "TRUE capability MSRs", "")
 CAPS_ROW(HW_EXC_NO_ERROR, BASIC, CAPS_B(56), UNUSED, "exceptions with or without error code", "")
-CAPS_ROW(NESTED_EXC, BASIC, CAPS_B(58), UNUSED, "nested-exception information", "")
 
-CAPS_ROW(TIMER_RATE, MISC, CAPS_F(0, 5), UNUSED, "preemption timer rate", "")
-CAPS_ROW(SAVE_LMA, MISC, CAPS_B(5), UNUSED, "EFER.LMA stored into \"IA-32e mode guest\"", "")
 CAPS_ROW(ACTIVITY_HLT, MISC, CAPS_B(6), UNUSED, "activity state HLT", "")
 CAPS_ROW(ACTIVITY_SHUTDOWN, MISC, CAPS_B(7), UNUSED, "activity state shutdown", "")
 CAPS_ROW(ACTIVITY_SIPI, MISC, CAPS_B(8), UNUSED, "activity state wait-for-SIPI", "")
-CAPS_ROW(PT_IN_VMX, MISC, CAPS_B(14), UNUSED, "Intel PT in VMX operation", "")
-CAPS_ROW(SMBASE_MSR, MISC, CAPS_B(15), UNUSED, "RDMSR of IA32_SMBASE in SMM", "")
 CAPS_ROW(CR3_TARGETS, MISC, CAPS_F(16, 9), UNUSED, "CR3-target values", "")
-CAPS_ROW(MSR_LIST, MISC, CAPS_F(25, 3), UNUSED, "MSR list size code N", "")
-CAPS_ROW(SMM_MONITOR_BIT2, MISC, CAPS_B(28), UNUSED, "IA32_SMM_MONITOR_CTL bit 2", "")
-CAPS_ROW(VMWRITE_ANY, MISC, CAPS_B(29), UNUSED, "VMWRITE to any field", "")
 CAPS_ROW(ZERO_LEN_INJECT, MISC, CAPS_B(30), UNUSED, "injection with instruction length 0", "")
-CAPS_ROW(MSEG_REVISION, MISC, CAPS_F(32, 32), UNUSED, "MSEG revision identifier", "")
 
 CAPS_ROW(EXTINT_EXITING, PIN, CAPS_B(0), REQUIRED, "external-interrupt exiting",
 	 "the guest would take them")
@@ -148,9 +137,6 @@ CAPS_ROW(EXIT_LOAD_CET, EXIT, CAPS_B(28), UNUSED, "load CET state", "")
 CAPS_ROW(EXIT_LOAD_PKRS, EXIT, CAPS_B(29), UNUSED, "load PKRS", "")
 CAPS_ROW(EXIT_SAVE_PERF, EXIT, CAPS_B(30), UNUSED, "save IA32_PERF_GLOBAL_CTRL", "")
 CAPS_ROW(EXIT_SECONDARY, EXIT, CAPS_B(31), UNUSED, "activate secondary VM-exit controls", "")
-CAPS_ROW(EXIT2_SAVE_FRED, EXIT2, CAPS_B(0), UNUSED, "save IA32 FRED MSRs", "")
-CAPS_ROW(EXIT2_LOAD_FRED, EXIT2, CAPS_B(1), UNUSED, "load IA32 FRED MSRs", "")
-CAPS_ROW(EXIT2_BUSY_SHADOW_STACK, EXIT2, CAPS_B(3), UNUSED, "prematurely busy shadow stack", "")
 
 CAPS_ROW(ENTRY_LOAD_DEBUG, ENTRY, CAPS_B(2), REQUIRED, "load debug controls",
 	 "a guest would run with the host's breakpoints")
@@ -171,7 +157,6 @@ CAPS_ROW(ENTRY_LOAD_LBR, ENTRY, CAPS_B(21), UNUSED, "load guest IA32_LBR_CTL", "
 CAPS_ROW(ENTRY_LOAD_PKRS, ENTRY, CAPS_B(22), UNUSED, "load PKRS", "")
 CAPS_ROW(ENTRY_LOAD_FRED, ENTRY, CAPS_B(23), UNUSED, "load IA32 FRED MSRs", "")
 
-CAPS_ROW(EPT_EXEC_ONLY, EPT_VPID, CAPS_B(0), UNUSED, "execute-only translations", "")
 CAPS_ROW(EPT_WALK_4, EPT_VPID, CAPS_B(6), REQUIRED, "EPT page-walk length 4",
 	 "kvmlet builds four-level tables")
 CAPS_ROW(EPT_WALK_5, EPT_VPID, CAPS_B(7), UNUSED, "EPT page-walk length 5", "")
@@ -183,7 +168,6 @@ CAPS_ROW(EPT_1G, EPT_VPID, CAPS_B(17), OPTIONAL, "1 GiB EPT pages", "")
 CAPS_ROW(INVEPT, EPT_VPID, CAPS_B(20), REQUIRED, "INVEPT",
 	 "memory taken from a guest would stay reachable")
 CAPS_ROW(EPT_AD, EPT_VPID, CAPS_B(21), OPTIONAL, "EPT accessed and dirty flags", "")
-CAPS_ROW(EPT_EXIT_INFO, EPT_VPID, CAPS_B(22), UNUSED, "advanced EPT-violation information", "")
 CAPS_ROW(EPT_SHADOW_STACK, EPT_VPID, CAPS_B(23), UNUSED, "supervisor shadow-stack control", "")
 CAPS_ROW(INVEPT_TYPE, EPT_VPID, CAPS_F(25, 2), REQUIRED, "INVEPT single-context or all-context",
 	 "memory taken from a guest would stay reachable")
@@ -197,8 +181,8 @@ CAPS_ROW(INVVPID_SINGLE, EPT_VPID, CAPS_B(41), OPTIONAL, "INVVPID single-context
 CAPS_ROW(INVVPID_ALL, EPT_VPID, CAPS_B(42), OPTIONAL, "INVVPID all-context", "")
 CAPS_ROW(INVVPID_KEEP_GLOBAL, EPT_VPID, CAPS_B(43), OPTIONAL,
 	 "INVVPID single-context, keeping globals", "")
-CAPS_ROW(HLAT_PREFIX, EPT_VPID, CAPS_F(48, 6), UNUSED, "maximum HLAT prefix size", "")
 
-CAPS_ROW(EPTP_SWITCHING, VMFUNC, CAPS_B(0), UNUSED, "EPTP switching", "")
-
+#if !defined(__KERNEL__) || defined(CAPS_MORE)
+#include "userspace/caps_more.h"
+#endif
 #undef CAPS_ROW
