@@ -45,12 +45,10 @@ CAPS_ROW(TSC_OFFSETTING, PROC, CAPS_B(3), REQUIRED, "use TSC offsetting",
 	 "the guest would read the host's counter")
 CAPS_ROW(HLT_EXITING, PROC, CAPS_B(7), REQUIRED, "HLT exiting",
 	 "an idle guest would hold a processor")
-CAPS_ROW(INVLPG_EXITING, PROC, CAPS_B(9), UNUSED, "INVLPG exiting", "")
 CAPS_ROW(MWAIT_EXITING, PROC, CAPS_B(10), REQUIRED, "MWAIT exiting",
 	 "a guest could put the processor to sleep")
 CAPS_ROW(RDPMC_EXITING, PROC, CAPS_B(11), REQUIRED, "RDPMC exiting",
 	 "a guest could read the host's counters")
-CAPS_ROW(RDTSC_EXITING, PROC, CAPS_B(12), UNUSED, "RDTSC exiting", "")
 CAPS_ROW(CR3_LOAD_EXITING, PROC, CAPS_B(15), OPTIONAL_SWITCHED, "CR3-load exiting", "")
 CAPS_ROW(CR3_STORE_EXITING, PROC, CAPS_B(16), OPTIONAL_SWITCHED, "CR3-store exiting", "")
 CAPS_ROW(TERTIARY_CTLS, PROC, CAPS_B(17), UNUSED, "activate tertiary controls", "")
@@ -70,7 +68,6 @@ CAPS_ROW(MONITOR_TRAP, PROC, CAPS_B(27), OPTIONAL_SWITCHED, "monitor trap flag",
 CAPS_ROW(MSR_BITMAPS, PROC, CAPS_B(28), OPTIONAL, "use MSR bitmaps", "")
 CAPS_ROW(MONITOR_EXITING, PROC, CAPS_B(29), REQUIRED, "MONITOR exiting",
 	 "a guest could arm the processor's monitor")
-CAPS_ROW(PAUSE_EXITING, PROC, CAPS_B(30), UNUSED, "PAUSE exiting", "")
 CAPS_ROW(SECONDARY_CTLS, PROC, CAPS_B(31), REQUIRED, "activate secondary controls",
 	 "there would be no EPT")
 
@@ -93,69 +90,30 @@ CAPS_ROW(VMCS_SHADOWING, PROC2, CAPS_B(14), UNUSED, "VMCS shadowing", "")
 CAPS_ROW(ENCLS_EXITING, PROC2, CAPS_B(15), GUARD, "enable ENCLS exiting", "")
 CAPS_ROW(RDSEED_EXITING, PROC2, CAPS_B(16), GUARD, "RDSEED exiting", "")
 CAPS_ROW(PML, PROC2, CAPS_B(17), OPTIONAL_SWITCHED, "enable PML", "")
-CAPS_ROW(EPT_VE, PROC2, CAPS_B(18), UNUSED, "EPT-violation #VE", "")
-CAPS_ROW(PT_CONCEAL, PROC2, CAPS_B(19), UNUSED, "conceal VMX from PT", "")
 CAPS_ROW(XSAVES, PROC2, CAPS_B(20), OPTIONAL, "enable XSAVES/XRSTORS", "")
-CAPS_ROW(PASID_TRANSLATION, PROC2, CAPS_B(21), UNUSED, "PASID translation", "")
-CAPS_ROW(MBEC, PROC2, CAPS_B(22), UNUSED, "mode-based execute control for EPT", "")
-CAPS_ROW(SUB_PAGE_WRITE, PROC2, CAPS_B(23), UNUSED, "sub-page write permissions for EPT", "")
-CAPS_ROW(PT_USE_GPA, PROC2, CAPS_B(24), UNUSED, "Intel PT uses guest physical addresses", "")
 CAPS_ROW(TSC_SCALING, PROC2, CAPS_B(25), OPTIONAL_SWITCHED, "use TSC scaling", "")
-CAPS_ROW(USER_WAIT_PAUSE, PROC2, CAPS_B(26), UNUSED, "enable user wait and pause", "")
-CAPS_ROW(PCONFIG, PROC2, CAPS_B(27), UNUSED, "enable PCONFIG", "")
-CAPS_ROW(ENCLV_EXITING, PROC2, CAPS_B(28), UNUSED, "enable ENCLV exiting", "")
-CAPS_ROW(BUS_LOCK_DETECTION, PROC2, CAPS_B(30), UNUSED, "VMM bus-lock detection", "")
-CAPS_ROW(INSN_TIMEOUT, PROC2, CAPS_B(31), UNUSED, "instruction timeout", "")
-
-CAPS_ROW(LOADIWKEY_EXITING, PROC3, CAPS_B(0), UNUSED, "LOADIWKEY exiting", "")
-CAPS_ROW(HLAT, PROC3, CAPS_B(1), UNUSED, "enable HLAT", "")
-CAPS_ROW(EPT_PAGING_WRITE, PROC3, CAPS_B(2), UNUSED, "EPT paging-write control", "")
-CAPS_ROW(GUEST_PAGING_VERIFY, PROC3, CAPS_B(3), UNUSED, "guest-paging verification", "")
-CAPS_ROW(IPI_VIRT, PROC3, CAPS_B(4), UNUSED, "IPI virtualization", "")
-CAPS_ROW(MSR_LIST_INSNS, PROC3, CAPS_B(6), UNUSED, "enable MSR-list instructions", "")
-CAPS_ROW(VIRT_SPEC_CTRL, PROC3, CAPS_B(7), UNUSED, "virtualize IA32_SPEC_CTRL", "")
 
 CAPS_ROW(EXIT_SAVE_DEBUG, EXIT, CAPS_B(2), REQUIRED, "save debug controls",
 	 "the guest's breakpoints would be lost")
 CAPS_ROW(EXIT_HOST_64, EXIT, CAPS_B(9), REQUIRED, "host address-space size",
 	 "kvmlet is a 64-bit driver")
-CAPS_ROW(EXIT_LOAD_PERF, EXIT, CAPS_B(12), UNUSED, "load IA32_PERF_GLOBAL_CTRL", "")
 CAPS_ROW(EXIT_ACK_INTR, EXIT, CAPS_B(15), UNUSED, "acknowledge interrupt on exit", "")
-CAPS_ROW(EXIT_SAVE_PAT, EXIT, CAPS_B(18), UNUSED, "save IA32_PAT", "")
 CAPS_ROW(EXIT_LOAD_PAT, EXIT, CAPS_B(19), REQUIRED, "load IA32_PAT",
 	 "the host would run with the guest's memory types")
-CAPS_ROW(EXIT_SAVE_EFER, EXIT, CAPS_B(20), UNUSED, "save IA32_EFER", "")
 CAPS_ROW(EXIT_LOAD_EFER, EXIT, CAPS_B(21), REQUIRED, "load IA32_EFER",
 	 "the host would run with the guest's EFER")
 CAPS_ROW(EXIT_SAVE_TIMER, EXIT, CAPS_B(22), UNUSED, "save VMX-preemption timer value", "")
-CAPS_ROW(EXIT_CLEAR_BNDCFGS, EXIT, CAPS_B(23), UNUSED, "clear IA32_BNDCFGS", "")
-CAPS_ROW(EXIT_PT_CONCEAL, EXIT, CAPS_B(24), UNUSED, "conceal VMX from PT", "")
-CAPS_ROW(EXIT_CLEAR_RTIT, EXIT, CAPS_B(25), UNUSED, "clear IA32_RTIT_CTL", "")
-CAPS_ROW(EXIT_CLEAR_LBR, EXIT, CAPS_B(26), UNUSED, "clear IA32_LBR_CTL", "")
-CAPS_ROW(EXIT_CLEAR_UINV, EXIT, CAPS_B(27), UNUSED, "clear UINV", "")
-CAPS_ROW(EXIT_LOAD_CET, EXIT, CAPS_B(28), UNUSED, "load CET state", "")
-CAPS_ROW(EXIT_LOAD_PKRS, EXIT, CAPS_B(29), UNUSED, "load PKRS", "")
-CAPS_ROW(EXIT_SAVE_PERF, EXIT, CAPS_B(30), UNUSED, "save IA32_PERF_GLOBAL_CTRL", "")
-CAPS_ROW(EXIT_SECONDARY, EXIT, CAPS_B(31), UNUSED, "activate secondary VM-exit controls", "")
 
 CAPS_ROW(ENTRY_LOAD_DEBUG, ENTRY, CAPS_B(2), REQUIRED, "load debug controls",
 	 "a guest would run with the host's breakpoints")
 CAPS_ROW(ENTRY_IA32E, ENTRY, CAPS_B(9), REQUIRED_SWITCHED, "IA-32e mode guest", "no 64-bit guest")
 CAPS_ROW(ENTRY_SMM, ENTRY, CAPS_B(10), UNUSED, "entry to SMM", "")
 CAPS_ROW(ENTRY_DEACT_DUAL, ENTRY, CAPS_B(11), UNUSED, "deactivate dual-monitor treatment", "")
-CAPS_ROW(ENTRY_LOAD_PERF, ENTRY, CAPS_B(13), UNUSED, "load IA32_PERF_GLOBAL_CTRL", "")
 CAPS_ROW(ENTRY_LOAD_PAT, ENTRY, CAPS_B(14), REQUIRED, "load IA32_PAT",
 	 "a guest would run with the host's PAT")
 CAPS_ROW(ENTRY_LOAD_EFER, ENTRY, CAPS_B(15), REQUIRED, "load IA32_EFER",
 	 "a guest would run with the host's EFER")
 CAPS_ROW(ENTRY_LOAD_BNDCFGS, ENTRY, CAPS_B(16), UNUSED, "load IA32_BNDCFGS", "")
-CAPS_ROW(ENTRY_PT_CONCEAL, ENTRY, CAPS_B(17), UNUSED, "conceal VMX from PT", "")
-CAPS_ROW(ENTRY_LOAD_RTIT, ENTRY, CAPS_B(18), UNUSED, "load IA32_RTIT_CTL", "")
-CAPS_ROW(ENTRY_LOAD_UINV, ENTRY, CAPS_B(19), UNUSED, "load UINV", "")
-CAPS_ROW(ENTRY_LOAD_CET, ENTRY, CAPS_B(20), UNUSED, "load CET state", "")
-CAPS_ROW(ENTRY_LOAD_LBR, ENTRY, CAPS_B(21), UNUSED, "load guest IA32_LBR_CTL", "")
-CAPS_ROW(ENTRY_LOAD_PKRS, ENTRY, CAPS_B(22), UNUSED, "load PKRS", "")
-CAPS_ROW(ENTRY_LOAD_FRED, ENTRY, CAPS_B(23), UNUSED, "load IA32 FRED MSRs", "")
 
 CAPS_ROW(EPT_WALK_4, EPT_VPID, CAPS_B(6), REQUIRED, "EPT page-walk length 4",
 	 "kvmlet builds four-level tables")
