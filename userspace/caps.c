@@ -28,6 +28,13 @@ static const struct {
 #include "userspace/caps_words.h"
 };
 
+/* The order in which they are shown. */
+static const u8 order[VMX_CAP_COUNT] = {
+#define CAPS_GIVES(id, gives)			VMX_CAP_##id,
+#define CAPS_OPTIONAL(id, gives, costs)		VMX_CAP_##id,
+#include "userspace/caps_words.h"
+};
+
 static const char *costs_of(enum vmx_cap cap)
 {
 	return *caps_words[cap].costs ? caps_words[cap].costs : caps_table[cap].costs;
@@ -198,13 +205,14 @@ static void print_heading(const struct report *r, enum caps_word word)
 
 static void print_table(const struct report *r)
 {
-	unsigned int cap, word = CAPS_WORD_COUNT;
+	unsigned int i, cap, word = CAPS_WORD_COUNT;
 
 	printf("  %-47s %5s  %-10s %-8s  %s\n", "capability", "bit", "there", "need",
 	       "what it gives, or what its absence costs");
-	for (cap = 0; cap < VMX_CAP_COUNT; cap++) {
+	for (i = 0; i < VMX_CAP_COUNT; i++) {
+		cap = order[i];
 		if (caps_table[cap].word != word) {
-			if (cap && r->why.verdict == CAPS_NO_VMX)
+			if (i && r->why.verdict == CAPS_NO_VMX)
 				return;
 			word = caps_table[cap].word;
 			print_heading(r, word);
@@ -262,7 +270,6 @@ static void print_json_row(const struct report *r, enum vmx_cap cap)
 	print_string("need", need_name[row->need], ", ");
 	print_string("gives", caps_words[cap].gives, ", ");
 	print_string("costs", costs_of(cap), "}");
-	printf("%s\n", cap + 1 < VMX_CAP_COUNT ? "," : "");
 }
 
 static void print_json(const struct report *r)
@@ -276,8 +283,8 @@ static void print_json(const struct report *r)
 	print_string("text", r->text, ",\n");
 	printf("  \"controls\": {\"pin\": \"%x\", \"proc\": \"%x\", \"proc2\": \"%x\", ",
 	       r->caps.pin, r->caps.proc, r->caps.proc2);
-	printf("\"proc3\": \"%llx\", \"exit\": \"%x\", \"entry\": \"%x\"},\n",
-	       (unsigned long long)r->caps.proc3, r->caps.exit, r->caps.entry);
+	printf("\"proc3\": \"0\", \"exit\": \"%x\", \"entry\": \"%x\"},\n",
+	       r->caps.exit, r->caps.entry);
 	printf("  \"registers\": {");
 	for (i = 0; i < VMX_MSR_COUNT; i++) {
 		if (!(r->msrs.present & BIT(i)))
@@ -287,8 +294,10 @@ static void print_json(const struct report *r)
 		comma = ", ";
 	}
 	printf("},\n  \"rows\": [\n");
-	for (i = 0; i < VMX_CAP_COUNT; i++)
-		print_json_row(r, i);
+	for (i = 0; i < VMX_CAP_COUNT; i++) {
+		print_json_row(r, order[i]);
+		printf("%s\n", i + 1 < VMX_CAP_COUNT ? "," : "");
+	}
 	printf("  ]\n}\n");
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What each row of vmx/hw/caps_table.h gives, and what the absence of an optional one costs, in
- * words, for `kvmlet caps`. The module's table says what the absence of a required one costs.
+ * What each row of vmx/hw/caps_table.h and of caps_more.h gives, and what the absence of an
+ * optional one costs, in words, in the order in which `kvmlet caps` shows them. The module's table
+ * says what the absence of a required one costs.
  *
  * Include it with CAPS_GIVES(id, gives) and CAPS_OPTIONAL(id, gives, costs) defined, any number of
  * times.

@@ -73,15 +73,6 @@ int dirty_ring_create(struct vcpu *vcpu)
 }
 
 /**
- * dirty_ring_destroy() - undo dirty_ring_create()
- * @vcpu: nobody has its ring mapped any more
- */
-void dirty_ring_destroy(struct vcpu *vcpu)
-{
-	vfree(vcpu->ring.entry);
-}
-
-/**
  * dirty_ring_page() - a page of the ring, for user space's page fault
  * @vcpu: any
  * @index: page of the ring

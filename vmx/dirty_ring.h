@@ -22,7 +22,6 @@ struct dirty_ring {
 
 int dirty_ring_enable(struct vm *vm, u64 bytes);
 int dirty_ring_create(struct vcpu *vcpu);
-void dirty_ring_destroy(struct vcpu *vcpu);
 struct page *dirty_ring_page(struct vcpu *vcpu, unsigned long index);
 bool dirty_ring_full(struct vcpu *vcpu);
 void dirty_ring_push(struct vcpu *vcpu, u32 slot, u64 offset);

@@ -8,16 +8,13 @@
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/preempt.h>
-#include "vmx/clock/clock.h"
-#include "vmx/cpu/cpuid.h"
+#include <asm/mce.h>
 #include "vmx/cpu/msr_table.h"
-#include "vmx/cpu/xstate.h"
 #include "vmx/exit/exit.h"
 #include "vmx/hw/controls.h"
 #include "vmx/hw/enable.h"
 #include "vmx/hw/mitigate.h"
 #include "vmx/ioctl.h"
-#include "vmx/stats.h"
 #include "vmx/vcpu.h"
 
 static char *device = "kvmlet";
@@ -34,7 +31,7 @@ MODULE_PARM_DESC(device, "name of the device: kvmlet, or kvm for programs that k
 	LIST(KVM_GET_MSR_INDEX_LIST, list_indices(arg, MSR_F_SAVE))			\
 	LIST(KVM_GET_MSR_FEATURE_INDEX_LIST, list_indices(arg, MSR_F_FEATURE))		\
 	LIST(KVM_GET_MSRS, list_msrs(NULL, arg, false))					\
-	FN(KVM_X86_GET_MCE_CAP_SUPPORTED, (mce_supported(data), 0))
+	FN(KVM_X86_GET_MCE_CAP_SUPPORTED, (*(u64 *)data = MCE_SUPPORTED, 0))
 
 SYSTEM_IOCTLS(IOCTL_DEFINE_FN, IOCTL_DEFINE_LIST)
 

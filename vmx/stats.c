@@ -381,17 +381,6 @@ void stats_vm_create(struct vm *vm, int fd)
 }
 
 /**
- * stats_vm_destroy() - nobody sees its counters any more
- * @vm: whose vCPUs are still there
- *
- * Waits for those who are reading. Context: may sleep.
- */
-void stats_vm_destroy(struct vm *vm)
-{
-	debugfs_remove(vm->stats.dir);
-}
-
-/**
  * stats_vcpu_create() - a new vCPU's counters are to be seen
  * @vcpu: complete, and found in its VM
  */
@@ -401,15 +390,6 @@ void stats_vcpu_create(struct vcpu *vcpu)
 
 	snprintf(name, sizeof(name), "vcpu%u", vcpu->id);
 	debugfs_create_file(name, 0444, vcpu->vm->stats.dir, vcpu, &text_fops);
-}
-
-/**
- * stats_vcpu_destroy() - free what a vCPU's counters took
- * @vcpu: being destroyed
- */
-void stats_vcpu_destroy(struct vcpu *vcpu)
-{
-	kvfree(vcpu->stats.times);
 }
 
 /**

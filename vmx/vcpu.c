@@ -104,17 +104,6 @@ void vcpu_put(struct vcpu *vcpu)
 }
 
 /**
- * vcpu_wake() - end its sleep in HLT
- * @vcpu: any
- *
- * Context: any.
- */
-void vcpu_wake(struct vcpu *vcpu)
-{
-	rcuwait_wake_up(&vcpu->wait);
-}
-
-/**
  * vcpu_kick() - have a request seen soon: wake the vCPU, or make the guest exit
  * @vcpu: any
  *
@@ -124,7 +113,7 @@ void vcpu_kick(struct vcpu *vcpu)
 {
 	int cpu;
 
-	vcpu_wake(vcpu);
+	rcuwait_wake_up(&vcpu->wait);
 	preempt_disable();
 	/* Full order after the request was made; pairs with smp_store_mb() in enter(). */
 	if (cmpxchg(&vcpu->mode, VCPU_ENTERING, VCPU_EXITING) == VCPU_ENTERING) {
@@ -316,7 +305,8 @@ static void first_state(struct vcpu *vcpu)
 	vcpu_load(vcpu);
 	controls_setup(vcpu);
 	cpuid_create(vcpu);
-	clock_vcpu_init(vcpu);
+	/* The first one's TSC begins with 0. */
+	tsc_set_khz(vcpu, READ_ONCE(vcpu->vm->clock.tsc_khz));
 	vcpu->apic_base = APIC_DEFAULT_PHYS_BASE | MSR_IA32_APICBASE_ENABLE |
 			  (is_boot_cpu(vcpu) ? MSR_IA32_APICBASE_BSP : 0);
 	reset_vcpu(vcpu, false);
@@ -336,15 +326,16 @@ void vcpu_destroy(struct vcpu *vcpu)
 
 	if (vcpu->lapic)
 		lapic_destroy(vcpu);
-	cpuid_destroy(vcpu);
+	kfree(vcpu->cpuid.entries);
 	vmcs_free(&vcpu->vmcs01);
 	vpid_free(vcpu->vpid);
 	for (i = 0; i < MMU_ADDRESS_SPACES; i++)
 		if (vcpu->roots[i])
 			mmu_root_put(&vcpu->vm->mmu, vcpu->roots[i]);
-	xstate_destroy(vcpu);
-	stats_vcpu_destroy(vcpu);
-	dirty_ring_destroy(vcpu);
+	free_page((unsigned long)vcpu->fpu.guest);
+	free_page((unsigned long)vcpu->fpu.thread);
+	kvfree(vcpu->stats.times);
+	kvfree(vcpu->ring.entry);
 	free_page((unsigned long)vcpu->pml);
 	free_page((unsigned long)vcpu->pio_data);
 	free_page((unsigned long)vcpu->run);

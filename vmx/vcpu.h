@@ -155,9 +155,8 @@ unsigned long vcpu_cr8(struct vcpu *vcpu);
 int vcpu_set_cr8(struct vcpu *vcpu, unsigned long cr8);
 int vcpu_set_apic_base(struct vcpu *vcpu, u64 value, bool host);
 
-/* Others' way in. vcpu_kick() also wakes it from HLT; both may be called in any context. */
+/* Others' way in, from any context; it also wakes it from HLT. */
 void vcpu_kick(struct vcpu *vcpu);
-void vcpu_wake(struct vcpu *vcpu);
 
 /**
  * vcpu_request() - ask a vCPU for work before its next entry

@@ -184,7 +184,7 @@ static const struct ioctl_op set_tsc_khz = IOCTL_TWIN(KVM_SET_TSC_KHZ);
 	LIST(KVM_SET_CPUID2, list_set_cpuid2(object, arg))				\
 	LIST(KVM_GET_CPUID2, list_cpuid(object, arg, cpuid_get))			\
 	LIST(KVM_SET_SIGNAL_MASK, set_signal_mask(object, arg))				\
-	FN(KVM_GET_TSC_KHZ, tsc_get_khz(object))					\
+	FN(KVM_GET_TSC_KHZ, ((struct vcpu *)object)->clock.tsc_khz)			\
 	FN(KVM_HAS_DEVICE_ATTR, has_attr(data), .parked = true)				\
 	FN(KVM_GET_DEVICE_ATTR, get_attr(object, data), .parked = true)			\
 	FN(KVM_SET_DEVICE_ATTR, set_attr(object, data))					\

@@ -6,13 +6,13 @@
  * vm->lock serializes what changes the machine's shape: vCPUs and interrupt controllers.
  */
 #include <linux/anon_inodes.h>
+#include <linux/debugfs.h>
 #include <linux/file.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/smp.h>
 #include <linux/uaccess.h>
 #include "uapi/kvmlet.h"
-#include "vmx/clock/clock.h"
 #include "vmx/coalesced.h"
 #include "vmx/hw/enable.h"
 #include "vmx/hw/mitigate.h"
@@ -122,7 +122,7 @@ static void vm_free(struct vm *vm)
 	unsigned int i;
 
 	/* First what walks the vCPUs by itself. */
-	stats_vm_destroy(vm);
+	debugfs_remove(vm->stats.dir);
 	clock_vm_destroy(vm);
 	eventfds_destroy(vm);
 	irqchip_destroy(vm);

@@ -8,6 +8,7 @@
 #include <asm/msr-index.h>
 #include <asm/vmx.h>
 
+#define CAPS_MORE	/* also the rows that only the program has */
 #include "vmx/hw/caps.h"
 
 #define VMX_NUMBER(name, value)	static_assert((name) == (value));

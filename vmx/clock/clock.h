@@ -76,7 +76,6 @@ int clock_init(void);
 void clock_exit(void);
 void clock_vm_init(struct vm *vm);
 void clock_vm_destroy(struct vm *vm);
-void clock_vcpu_init(struct vcpu *vcpu);
 void clock_vcpu_load(struct vcpu *vcpu, int cpu);
 void clock_update(struct vcpu *vcpu);
 
@@ -94,7 +93,6 @@ u64 tsc_read_guest(const struct vcpu *vcpu);
 void tsc_write_guest(struct vcpu *vcpu, u64 value, bool host);
 void tsc_write_adjust(struct vcpu *vcpu, u64 value, bool host);
 u64 tsc_ns_until(const struct vcpu *vcpu, u64 guest_tsc);
-u32 tsc_get_khz(const struct vcpu *vcpu);
 void tsc_set_offset(struct vcpu *vcpu, u64 offset);
 int tsc_set_khz(struct vcpu *vcpu, u32 khz);
 int tsc_set_vm_khz(struct vm *vm, u32 khz);
@@ -105,7 +103,6 @@ void steal_update(struct vcpu *vcpu);
 void steal_preempted(struct vcpu *vcpu);
 
 /* kvm-clock (pvclock.c). */
-u64 pvclock_host_ns(void);
 int pvclock_write_system(struct vcpu *vcpu, u64 value);
 int pvclock_write_wall(struct vcpu *vcpu, u64 value);
 int pvclock_set_stopped(struct vcpu *vcpu);

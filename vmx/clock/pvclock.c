@@ -86,7 +86,7 @@ static bool read_instant(struct instant *now)
  *
  * Return: nanoseconds since boot, not slewed by NTP. Context: any.
  */
-u64 pvclock_host_ns(void)
+static u64 pvclock_host_ns(void)
 {
 	return ktime_to_ns(ktime_mono_to_any(ktime_get_raw(), TK_OFFS_BOOT));
 }

@@ -103,15 +103,6 @@ static void synchronize(struct vcpu *vcpu, u64 offset, u64 near)
 }
 
 /**
- * clock_vcpu_init() - a new vCPU's TSC is its VM's; the first one's begins with 0
- * @vcpu: being created, loaded
- */
-void clock_vcpu_init(struct vcpu *vcpu)
-{
-	tsc_set_khz(vcpu, READ_ONCE(vcpu->vm->clock.tsc_khz));
-}
-
-/**
  * tsc_write_guest() - write IA32_TSC
  * @vcpu: loaded
  * @value: new value
@@ -170,17 +161,6 @@ u64 tsc_ns_until(const struct vcpu *vcpu, u64 guest_tsc)
 	u64 now = tsc_read_guest(vcpu);
 
 	return guest_tsc > now ? clock_ticks_to_ns(guest_tsc - now, vcpu->clock.true_khz) : 0;
-}
-
-/**
- * tsc_get_khz() - KVM_GET_TSC_KHZ
- * @vcpu: any
- *
- * Return: the guest's TSC frequency in kHz, as it was asked for.
- */
-u32 tsc_get_khz(const struct vcpu *vcpu)
-{
-	return vcpu->clock.tsc_khz;
 }
 
 /* 0 for what the processor cannot do. Nobody notices a difference within the tolerance. */

@@ -235,15 +235,6 @@ void cpuid_create(struct vcpu *vcpu)
 }
 
 /**
- * cpuid_destroy() - free a vCPU's entries
- * @vcpu: being destroyed
- */
-void cpuid_destroy(struct vcpu *vcpu)
-{
-	kfree(vcpu->cpuid.entries);
-}
-
-/**
  * cpuid_update_dynamic() - CR4, XCR0, XSS or the APIC base changed: show it
  * @vcpu: any
  */

@@ -107,7 +107,6 @@ int cpuid_set(struct vcpu *vcpu, const struct kvm_cpuid_entry2 *entries, u32 nen
 int cpuid_init(void);
 bool cpuid_offered(enum cpuid_feature feature);
 void cpuid_create(struct vcpu *vcpu);
-void cpuid_destroy(struct vcpu *vcpu);
 void cpuid_update_dynamic(struct vcpu *vcpu);
 
 #endif

@@ -9,19 +9,8 @@
 #include <asm/traps.h>
 #include "vmx/cpu/cr.h"
 
-#define MCE_SUPPORTED	(MCG_CTL_P | MCG_SER_P)
-
 /* A bank's registers, as they follow each other. */
 enum { BANK_CTL, BANK_STATUS, BANK_ADDR, BANK_MISC, BANK_REGISTERS };
-
-/**
- * mce_supported() - KVM_X86_GET_MCE_CAP_SUPPORTED
- * @mcg_cap: the bits of IA32_MCG_CAP that mce_set_banks() takes besides the number of banks
- */
-void mce_supported(u64 *mcg_cap)
-{
-	*mcg_cap = MCE_SUPPORTED;
-}
 
 /**
  * mce_set_banks() - KVM_X86_SETUP_MCE

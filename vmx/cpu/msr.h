@@ -67,8 +67,8 @@ bool msr_known(struct vcpu *vcpu, u32 index);
 u32 msr_list(u32 *out, u16 flag);
 int msr_get_feature(u32 index, u64 *value);
 
-/* mce.c: machine checks */
-void mce_supported(u64 *mcg_cap);
+/* mce.c: machine checks; bits of IA32_MCG_CAP besides the number of banks */
+#define MCE_SUPPORTED	(MCG_CTL_P | MCG_SER_P)
 int mce_set_banks(struct vcpu *vcpu, u64 mcg_cap);
 int mce_report(struct vcpu *vcpu, const struct kvm_x86_mce *mce);
 

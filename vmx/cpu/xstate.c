@@ -103,16 +103,6 @@ int xstate_create(struct vcpu *vcpu)
 	return 0;
 }
 
-/**
- * xstate_destroy() - free a vCPU's registers
- * @vcpu: being destroyed
- */
-void xstate_destroy(struct vcpu *vcpu)
-{
-	free_page((unsigned long)vcpu->fpu.guest);
-	free_page((unsigned long)vcpu->fpu.thread);
-}
-
 /*
  * Makes the registers @new, and @old what they were. Interrupts are off. If the thread has lost
  * them to another one, or to the kernel, its come back first.

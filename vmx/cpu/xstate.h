@@ -25,7 +25,6 @@ struct vcpu_xstate {
 int xstate_init(void);
 u64 xstate_host_xcr0(void);
 int xstate_create(struct vcpu *vcpu);
-void xstate_destroy(struct vcpu *vcpu);
 void xstate_put_fpu(struct vcpu *vcpu);
 void xstate_enter(struct vcpu *vcpu);
 void xstate_leave(struct vcpu *vcpu);

@@ -58,22 +58,12 @@ const struct caps_pair caps_pairs[] = {
 	NEEDS(APIC_REG_VIRT, TPR_SHADOW),
 	NEEDS(VIRT_INTR_DELIVERY, TPR_SHADOW),
 	NEEDS(VIRT_INTR_DELIVERY, EXTINT_EXITING),
-	NEEDS(IPI_VIRT, TPR_SHADOW),
 	NEEDS(POSTED_INTR, VIRT_INTR_DELIVERY),
 	NEEDS(POSTED_INTR, EXIT_ACK_INTR),
 	NEEDS(UNRESTRICTED_GUEST, EPT),
 	USES(EPT_AD, EPT),
 	NEEDS(PML, EPT),
 	USES(PML, EPT_AD),
-	USES(EPT_VE, EPT),
-	NEEDS(MBEC, EPT),
-	NEEDS(SUB_PAGE_WRITE, EPT),
-	NEEDS(PT_USE_GPA, EPT),
-	NEEDS(PT_USE_GPA, EXIT_CLEAR_RTIT),
-	NEEDS(PT_USE_GPA, ENTRY_LOAD_RTIT),
-	USES(HLAT, EPT),
-	USES(EPT_PAGING_WRITE, EPT),
-	USES(GUEST_PAGING_VERIFY, EPT),
 	USES(EPT_WALK_4, EPT),
 	USES(EPT_WB, EPT),
 	USES(EPT_2M, EPT),
@@ -82,8 +72,6 @@ const struct caps_pair caps_pairs[] = {
 	USES(INVEPT_TYPE, INVEPT),
 	USES(INVEPT_SINGLE, INVEPT),
 	USES(INVEPT_ALL, INVEPT),
-	USES(EPTP_SWITCHING, VM_FUNCTIONS),
-	USES(EPTP_SWITCHING, EPT),
 	USES(VPID, INVVPID),
 	USES(VPID, INVVPID_TYPE),
 	USES(INVVPID, VPID),
@@ -93,6 +81,9 @@ const struct caps_pair caps_pairs[] = {
 	USES(INVVPID_ALL, INVVPID_TYPE),
 	USES(INVVPID_KEEP_GLOBAL, INVVPID),
 	USES(TSC_SCALING, TSC_OFFSETTING),
+#ifndef __KERNEL__
+#include "userspace/caps_more_pairs.h"
+#endif
 #undef NEEDS
 #undef USES
 };
@@ -251,7 +242,6 @@ static void set_controls(struct vmx_caps *caps)
 	caps->pin = caps_adjust(caps, CAPS_PIN, want[CAPS_PIN]);
 	caps->proc = caps_adjust(caps, CAPS_PROC, want[CAPS_PROC]);
 	caps->proc2 = caps_adjust(caps, CAPS_PROC2, want[CAPS_PROC2]);
-	caps->proc3 = caps_adjust(caps, CAPS_PROC3, want[CAPS_PROC3]);
 	caps->exit = caps_adjust(caps, CAPS_EXIT, want[CAPS_EXIT]);
 	caps->entry = caps_adjust(caps, CAPS_ENTRY, want[CAPS_ENTRY]);
 }

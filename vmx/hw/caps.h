@@ -117,7 +117,6 @@ extern const unsigned int caps_nr_pairs;
  * @proc2:	default secondary processor-based controls
  * @exit:	default VM-exit controls
  * @entry:	default VM-entry controls
- * @proc3:	default tertiary processor-based controls
  * @cr0_fixed0:	CR0 bits that must be 1 in VMX operation (less PE and PG for such a guest)
  * @cr0_fixed1:	CR0 bits that may be 1
  * @cr4_fixed0:	CR4 bits that must be 1 in VMX operation
@@ -130,7 +129,6 @@ struct vmx_caps {
 	u64 must[CAPS_WORD_COUNT];
 	u64 may[CAPS_WORD_COUNT];
 	u32 pin, proc, proc2, exit, entry;
-	u64 proc3;
 	u64 cr0_fixed0, cr0_fixed1, cr4_fixed0, cr4_fixed1;
 	u32 revision;
 	u16 cr3_targets;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The one capability table: every architected bit of the VMX capability registers, whether
- * kvmlet needs it, and in words what the absence of a required one costs: for the rest
- * `kvmlet caps` has words of its own (userspace/caps_words.h). Set-up, error text, the program and
- * the tests' skips all come from here. Nothing is required that is not used.
+ * The one capability table: the bits of the VMX capability registers that the module looks at,
+ * whether it needs them, and in words what the absence of a required one costs: for the rest
+ * `kvmlet caps` has words of its own (userspace/caps_words.h), and rows for every other architected
+ * bit. Set-up, error text, the program and the tests' skips all come from here. Nothing is required
+ * that is not used.
  * SDM vol. 3: 25.6-25.8 (the controls), appendix A (where each is reported).
  *
  * Include it with CAPS_ROW(id, word, where, need, name, costs) defined, any number of times.
@@ -13,34 +14,22 @@
 
 CAPS_ROW(VMX, CPUID, CAPS_B(5), REQUIRED, "VMX", "no virtual machine can run")
 CAPS_ROW(LOCKED, FEATURE, CAPS_B(0), FIRMWARE, "lock bit", "")
-CAPS_ROW(VMX_IN_SMX, FEATURE, CAPS_B(1), UNUSED, "VMX inside SMX operation", "")
 CAPS_ROW(VMX_OUTSIDE_SMX, FEATURE, CAPS_B(2), FIRMWARE, "VMX outside SMX operation", "")
 
 CAPS_ROW(REVISION, BASIC, CAPS_F(0, 31), UNUSED, "VMCS revision identifier", "")
-CAPS_ROW(VMCS_SIZE, BASIC, CAPS_F(32, 13), UNUSED, "VMCS region size", "")
 CAPS_ROW(ANY_ADDRESS, BASIC, CAPS_CLEAR(48), REQUIRED, "VMX structures at any physical address",
 	 "only the first 4 GiB could be used")
-CAPS_ROW(DUAL_MONITOR, BASIC, CAPS_B(49), UNUSED, "dual-monitor treatment of SMIs and SMM", "")
 CAPS_ROW(VMCS_WB, BASIC, CAPS_F_IS(50, 4, 6), REQUIRED, "write-back memory for the VMCS",
 	 "a VMCS would need uncached memory")
 CAPS_ROW(INOUT_INFO, BASIC, CAPS_B(54), OPTIONAL, "INS/OUTS information at VM exits", "")
 CAPS_ROW(TRUE_CTLS, BASIC, CAPS_B(55), OPTIONAL, "TRUE capability MSRs", "")
 CAPS_ROW(HW_EXC_NO_ERROR, BASIC, CAPS_B(56), UNUSED, "exceptions with or without error code", "")
-CAPS_ROW(NESTED_EXC, BASIC, CAPS_B(58), UNUSED, "nested-exception information", "")
 
-CAPS_ROW(TIMER_RATE, MISC, CAPS_F(0, 5), UNUSED, "preemption timer rate", "")
-CAPS_ROW(SAVE_LMA, MISC, CAPS_B(5), UNUSED, "EFER.LMA stored into \"IA-32e mode guest\"", "")
 CAPS_ROW(ACTIVITY_HLT, MISC, CAPS_B(6), UNUSED, "activity state HLT", "")
 CAPS_ROW(ACTIVITY_SHUTDOWN, MISC, CAPS_B(7), UNUSED, "activity state shutdown", "")
 CAPS_ROW(ACTIVITY_SIPI, MISC, CAPS_B(8), UNUSED, "activity state wait-for-SIPI", "")
-CAPS_ROW(PT_IN_VMX, MISC, CAPS_B(14), UNUSED, "Intel PT in VMX operation", "")
-CAPS_ROW(SMBASE_MSR, MISC, CAPS_B(15), UNUSED, "RDMSR of IA32_SMBASE in SMM", "")
 CAPS_ROW(CR3_TARGETS, MISC, CAPS_F(16, 9), UNUSED, "CR3-target values", "")
-CAPS_ROW(MSR_LIST, MISC, CAPS_F(25, 3), UNUSED, "MSR list size code N", "")
-CAPS_ROW(SMM_MONITOR_BIT2, MISC, CAPS_B(28), UNUSED, "IA32_SMM_MONITOR_CTL bit 2", "")
-CAPS_ROW(VMWRITE_ANY, MISC, CAPS_B(29), UNUSED, "VMWRITE to any field", "")
 CAPS_ROW(ZERO_LEN_INJECT, MISC, CAPS_B(30), UNUSED, "injection with instruction length 0", "")
-CAPS_ROW(MSEG_REVISION, MISC, CAPS_F(32, 32), UNUSED, "MSEG revision identifier", "")
 
 CAPS_ROW(EXTINT_EXITING, PIN, CAPS_B(0), REQUIRED, "external-interrupt exiting",
 	 "the guest would take them")
@@ -56,12 +45,10 @@ CAPS_ROW(TSC_OFFSETTING, PROC, CAPS_B(3), REQUIRED, "use TSC offsetting",
 	 "the guest would read the host's counter")
 CAPS_ROW(HLT_EXITING, PROC, CAPS_B(7), REQUIRED, "HLT exiting",
 	 "an idle guest would hold a processor")
-CAPS_ROW(INVLPG_EXITING, PROC, CAPS_B(9), UNUSED, "INVLPG exiting", "")
 CAPS_ROW(MWAIT_EXITING, PROC, CAPS_B(10), REQUIRED, "MWAIT exiting",
 	 "a guest could put the processor to sleep")
 CAPS_ROW(RDPMC_EXITING, PROC, CAPS_B(11), REQUIRED, "RDPMC exiting",
 	 "a guest could read the host's counters")
-CAPS_ROW(RDTSC_EXITING, PROC, CAPS_B(12), UNUSED, "RDTSC exiting", "")
 CAPS_ROW(CR3_LOAD_EXITING, PROC, CAPS_B(15), OPTIONAL_SWITCHED, "CR3-load exiting", "")
 CAPS_ROW(CR3_STORE_EXITING, PROC, CAPS_B(16), OPTIONAL_SWITCHED, "CR3-store exiting", "")
 CAPS_ROW(TERTIARY_CTLS, PROC, CAPS_B(17), UNUSED, "activate tertiary controls", "")
@@ -81,7 +68,6 @@ CAPS_ROW(MONITOR_TRAP, PROC, CAPS_B(27), OPTIONAL_SWITCHED, "monitor trap flag",
 CAPS_ROW(MSR_BITMAPS, PROC, CAPS_B(28), OPTIONAL, "use MSR bitmaps", "")
 CAPS_ROW(MONITOR_EXITING, PROC, CAPS_B(29), REQUIRED, "MONITOR exiting",
 	 "a guest could arm the processor's monitor")
-CAPS_ROW(PAUSE_EXITING, PROC, CAPS_B(30), UNUSED, "PAUSE exiting", "")
 CAPS_ROW(SECONDARY_CTLS, PROC, CAPS_B(31), REQUIRED, "activate secondary controls",
 	 "there would be no EPT")
 
@@ -104,74 +90,31 @@ CAPS_ROW(VMCS_SHADOWING, PROC2, CAPS_B(14), UNUSED, "VMCS shadowing", "")
 CAPS_ROW(ENCLS_EXITING, PROC2, CAPS_B(15), GUARD, "enable ENCLS exiting", "")
 CAPS_ROW(RDSEED_EXITING, PROC2, CAPS_B(16), GUARD, "RDSEED exiting", "")
 CAPS_ROW(PML, PROC2, CAPS_B(17), OPTIONAL_SWITCHED, "enable PML", "")
-CAPS_ROW(EPT_VE, PROC2, CAPS_B(18), UNUSED, "EPT-violation #VE", "")
-CAPS_ROW(PT_CONCEAL, PROC2, CAPS_B(19), UNUSED, "conceal VMX from PT", "")
 CAPS_ROW(XSAVES, PROC2, CAPS_B(20), OPTIONAL, "enable XSAVES/XRSTORS", "")
-CAPS_ROW(PASID_TRANSLATION, PROC2, CAPS_B(21), UNUSED, "PASID translation", "")
-CAPS_ROW(MBEC, PROC2, CAPS_B(22), UNUSED, "mode-based execute control for EPT", "")
-CAPS_ROW(SUB_PAGE_WRITE, PROC2, CAPS_B(23), UNUSED, "sub-page write permissions for EPT", "")
-CAPS_ROW(PT_USE_GPA, PROC2, CAPS_B(24), UNUSED, "Intel PT uses guest physical addresses", "")
 CAPS_ROW(TSC_SCALING, PROC2, CAPS_B(25), OPTIONAL_SWITCHED, "use TSC scaling", "")
-CAPS_ROW(USER_WAIT_PAUSE, PROC2, CAPS_B(26), UNUSED, "enable user wait and pause", "")
-CAPS_ROW(PCONFIG, PROC2, CAPS_B(27), UNUSED, "enable PCONFIG", "")
-CAPS_ROW(ENCLV_EXITING, PROC2, CAPS_B(28), UNUSED, "enable ENCLV exiting", "")
-CAPS_ROW(BUS_LOCK_DETECTION, PROC2, CAPS_B(30), UNUSED, "VMM bus-lock detection", "")
-CAPS_ROW(INSN_TIMEOUT, PROC2, CAPS_B(31), UNUSED, "instruction timeout", "")
-
-CAPS_ROW(LOADIWKEY_EXITING, PROC3, CAPS_B(0), UNUSED, "LOADIWKEY exiting", "")
-CAPS_ROW(HLAT, PROC3, CAPS_B(1), UNUSED, "enable HLAT", "")
-CAPS_ROW(EPT_PAGING_WRITE, PROC3, CAPS_B(2), UNUSED, "EPT paging-write control", "")
-CAPS_ROW(GUEST_PAGING_VERIFY, PROC3, CAPS_B(3), UNUSED, "guest-paging verification", "")
-CAPS_ROW(IPI_VIRT, PROC3, CAPS_B(4), UNUSED, "IPI virtualization", "")
-CAPS_ROW(MSR_LIST_INSNS, PROC3, CAPS_B(6), UNUSED, "enable MSR-list instructions", "")
-CAPS_ROW(VIRT_SPEC_CTRL, PROC3, CAPS_B(7), UNUSED, "virtualize IA32_SPEC_CTRL", "")
 
 CAPS_ROW(EXIT_SAVE_DEBUG, EXIT, CAPS_B(2), REQUIRED, "save debug controls",
 	 "the guest's breakpoints would be lost")
 CAPS_ROW(EXIT_HOST_64, EXIT, CAPS_B(9), REQUIRED, "host address-space size",
 	 "kvmlet is a 64-bit driver")
-CAPS_ROW(EXIT_LOAD_PERF, EXIT, CAPS_B(12), UNUSED, "load IA32_PERF_GLOBAL_CTRL", "")
 CAPS_ROW(EXIT_ACK_INTR, EXIT, CAPS_B(15), UNUSED, "acknowledge interrupt on exit", "")
-CAPS_ROW(EXIT_SAVE_PAT, EXIT, CAPS_B(18), UNUSED, "save IA32_PAT", "")
 CAPS_ROW(EXIT_LOAD_PAT, EXIT, CAPS_B(19), REQUIRED, "load IA32_PAT",
 	 "the host would run with the guest's memory types")
-CAPS_ROW(EXIT_SAVE_EFER, EXIT, CAPS_B(20), UNUSED, "save IA32_EFER", "")
 CAPS_ROW(EXIT_LOAD_EFER, EXIT, CAPS_B(21), REQUIRED, "load IA32_EFER",
 	 "the host would run with the guest's EFER")
 CAPS_ROW(EXIT_SAVE_TIMER, EXIT, CAPS_B(22), UNUSED, "save VMX-preemption timer value", "")
-CAPS_ROW(EXIT_CLEAR_BNDCFGS, EXIT, CAPS_B(23), UNUSED, "clear IA32_BNDCFGS", "")
-CAPS_ROW(EXIT_PT_CONCEAL, EXIT, CAPS_B(24), UNUSED, "conceal VMX from PT", "")
-CAPS_ROW(EXIT_CLEAR_RTIT, EXIT, CAPS_B(25), UNUSED, "clear IA32_RTIT_CTL", "")
-CAPS_ROW(EXIT_CLEAR_LBR, EXIT, CAPS_B(26), UNUSED, "clear IA32_LBR_CTL", "")
-CAPS_ROW(EXIT_CLEAR_UINV, EXIT, CAPS_B(27), UNUSED, "clear UINV", "")
-CAPS_ROW(EXIT_LOAD_CET, EXIT, CAPS_B(28), UNUSED, "load CET state", "")
-CAPS_ROW(EXIT_LOAD_PKRS, EXIT, CAPS_B(29), UNUSED, "load PKRS", "")
-CAPS_ROW(EXIT_SAVE_PERF, EXIT, CAPS_B(30), UNUSED, "save IA32_PERF_GLOBAL_CTRL", "")
-CAPS_ROW(EXIT_SECONDARY, EXIT, CAPS_B(31), UNUSED, "activate secondary VM-exit controls", "")
-CAPS_ROW(EXIT2_SAVE_FRED, EXIT2, CAPS_B(0), UNUSED, "save IA32 FRED MSRs", "")
-CAPS_ROW(EXIT2_LOAD_FRED, EXIT2, CAPS_B(1), UNUSED, "load IA32 FRED MSRs", "")
-CAPS_ROW(EXIT2_BUSY_SHADOW_STACK, EXIT2, CAPS_B(3), UNUSED, "prematurely busy shadow stack", "")
 
 CAPS_ROW(ENTRY_LOAD_DEBUG, ENTRY, CAPS_B(2), REQUIRED, "load debug controls",
 	 "a guest would run with the host's breakpoints")
 CAPS_ROW(ENTRY_IA32E, ENTRY, CAPS_B(9), REQUIRED_SWITCHED, "IA-32e mode guest", "no 64-bit guest")
 CAPS_ROW(ENTRY_SMM, ENTRY, CAPS_B(10), UNUSED, "entry to SMM", "")
 CAPS_ROW(ENTRY_DEACT_DUAL, ENTRY, CAPS_B(11), UNUSED, "deactivate dual-monitor treatment", "")
-CAPS_ROW(ENTRY_LOAD_PERF, ENTRY, CAPS_B(13), UNUSED, "load IA32_PERF_GLOBAL_CTRL", "")
 CAPS_ROW(ENTRY_LOAD_PAT, ENTRY, CAPS_B(14), REQUIRED, "load IA32_PAT",
 	 "a guest would run with the host's PAT")
 CAPS_ROW(ENTRY_LOAD_EFER, ENTRY, CAPS_B(15), REQUIRED, "load IA32_EFER",
 	 "a guest would run with the host's EFER")
 CAPS_ROW(ENTRY_LOAD_BNDCFGS, ENTRY, CAPS_B(16), UNUSED, "load IA32_BNDCFGS", "")
-CAPS_ROW(ENTRY_PT_CONCEAL, ENTRY, CAPS_B(17), UNUSED, "conceal VMX from PT", "")
-CAPS_ROW(ENTRY_LOAD_RTIT, ENTRY, CAPS_B(18), UNUSED, "load IA32_RTIT_CTL", "")
-CAPS_ROW(ENTRY_LOAD_UINV, ENTRY, CAPS_B(19), UNUSED, "load UINV", "")
-CAPS_ROW(ENTRY_LOAD_CET, ENTRY, CAPS_B(20), UNUSED, "load CET state", "")
-CAPS_ROW(ENTRY_LOAD_LBR, ENTRY, CAPS_B(21), UNUSED, "load guest IA32_LBR_CTL", "")
-CAPS_ROW(ENTRY_LOAD_PKRS, ENTRY, CAPS_B(22), UNUSED, "load PKRS", "")
-CAPS_ROW(ENTRY_LOAD_FRED, ENTRY, CAPS_B(23), UNUSED, "load IA32 FRED MSRs", "")
 
-CAPS_ROW(EPT_EXEC_ONLY, EPT_VPID, CAPS_B(0), UNUSED, "execute-only translations", "")
 CAPS_ROW(EPT_WALK_4, EPT_VPID, CAPS_B(6), REQUIRED, "EPT page-walk length 4",
 	 "kvmlet builds four-level tables")
 CAPS_ROW(EPT_WALK_5, EPT_VPID, CAPS_B(7), UNUSED, "EPT page-walk length 5", "")
@@ -183,7 +126,6 @@ CAPS_ROW(EPT_1G, EPT_VPID, CAPS_B(17), OPTIONAL, "1 GiB EPT pages", "")
 CAPS_ROW(INVEPT, EPT_VPID, CAPS_B(20), REQUIRED, "INVEPT",
 	 "memory taken from a guest would stay reachable")
 CAPS_ROW(EPT_AD, EPT_VPID, CAPS_B(21), OPTIONAL, "EPT accessed and dirty flags", "")
-CAPS_ROW(EPT_EXIT_INFO, EPT_VPID, CAPS_B(22), UNUSED, "advanced EPT-violation information", "")
 CAPS_ROW(EPT_SHADOW_STACK, EPT_VPID, CAPS_B(23), UNUSED, "supervisor shadow-stack control", "")
 CAPS_ROW(INVEPT_TYPE, EPT_VPID, CAPS_F(25, 2), REQUIRED, "INVEPT single-context or all-context",
 	 "memory taken from a guest would stay reachable")
@@ -197,8 +139,8 @@ CAPS_ROW(INVVPID_SINGLE, EPT_VPID, CAPS_B(41), OPTIONAL, "INVVPID single-context
 CAPS_ROW(INVVPID_ALL, EPT_VPID, CAPS_B(42), OPTIONAL, "INVVPID all-context", "")
 CAPS_ROW(INVVPID_KEEP_GLOBAL, EPT_VPID, CAPS_B(43), OPTIONAL,
 	 "INVVPID single-context, keeping globals", "")
-CAPS_ROW(HLAT_PREFIX, EPT_VPID, CAPS_F(48, 6), UNUSED, "maximum HLAT prefix size", "")
 
-CAPS_ROW(EPTP_SWITCHING, VMFUNC, CAPS_B(0), UNUSED, "EPTP switching", "")
-
+#if !defined(__KERNEL__) || defined(CAPS_MORE)
+#include "userspace/caps_more.h"
+#endif
 #undef CAPS_ROW

@@ -14,7 +14,6 @@
 #include "vmx/cpu/msr_filter.h"
 #include "vmx/hw/controls.h"
 #include "vmx/hw/enable.h"
-#include "vmx/hw/switch.h"
 #include "vmx/irqchip/irqchip.h"
 #include "vmx/irqchip/lapic_logic.h"
 #include "vmx/vcpu.h"

@@ -41,7 +41,7 @@ static int enable_cpuhp_state;
  *
  * Context: process. Return: a constant string, NULL if none is known.
  */
-const char *enable_other_user(void)
+static const char *enable_other_user(void)
 {
 	static const char *const names[] = { "kvm_intel", "kvm_amd", "vboxdrv", "vmmon" };
 	unsigned int i;

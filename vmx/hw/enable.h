@@ -21,6 +21,5 @@ int enable_init(void);
 void enable_exit(void);
 int enable_get(void);
 void enable_put(void);
-const char *enable_other_user(void);
 
 #endif

@@ -52,7 +52,7 @@ static const char *control_name(unsigned int word, unsigned int bit)
 	for (i = 0; i < VMX_CAP_COUNT; i++)
 		if (caps_table[i].word == word && caps_table[i].bit == bit)
 			return caps_table[i].name;
-	return "reserved";
+	return "unused";
 }
 
 /* Each control must be as the capability registers allow it. */

@@ -75,7 +75,7 @@ static void vmcs_clear_local(void *info)
  *
  * Context: any with interrupts on; sends an IPI if it is active on another CPU.
  */
-void vmcs_clear(struct vmcs_state *vmcs)
+static void vmcs_clear(struct vmcs_state *vmcs)
 {
 	int cpu = READ_ONCE(vmcs->cpu);
 

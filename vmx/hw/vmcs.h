@@ -124,7 +124,6 @@ VMCS_ACCESSORS(l, unsigned long, VMCS_WIDTH_NATURAL)
 int vmcs_alloc(struct vmcs_state *vmcs);
 void vmcs_free(struct vmcs_state *vmcs);
 bool vmcs_load_anew(struct vmcs_state *vmcs, int cpu);
-void vmcs_clear(struct vmcs_state *vmcs);
 void vmcs_clear_all_local(void);
 void vmcs_cpu_init(int cpu);
 

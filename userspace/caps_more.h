@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The rows that the module's table (vmx/hw/caps_table.h) can do without: kvmlet does not use them,
+ * but `kvmlet caps` shows them. They are part of the table where it is compiled for user space.
+ */
+
+CAPS_ROW(VMX_IN_SMX, FEATURE, CAPS_B(1), UNUSED, "VMX inside SMX operation", "")
+
+CAPS_ROW(VMCS_SIZE, BASIC, CAPS_F(32, 13), UNUSED, "VMCS region size", "")
+CAPS_ROW(DUAL_MONITOR, BASIC, CAPS_B(49), UNUSED, "dual-monitor treatment of SMIs and SMM", "")
+CAPS_ROW(NESTED_EXC, BASIC, CAPS_B(58), UNUSED, "nested-exception information", "")
+
+CAPS_ROW(TIMER_RATE, MISC, CAPS_F(0, 5), UNUSED, "preemption timer rate", "")
+CAPS_ROW(SAVE_LMA, MISC, CAPS_B(5), UNUSED, "EFER.LMA stored into \"IA-32e mode guest\"", "")
+CAPS_ROW(PT_IN_VMX, MISC, CAPS_B(14), UNUSED, "Intel PT in VMX operation", "")
+CAPS_ROW(SMBASE_MSR, MISC, CAPS_B(15), UNUSED, "RDMSR of IA32_SMBASE in SMM", "")
+CAPS_ROW(MSR_LIST, MISC, CAPS_F(25, 3), UNUSED, "MSR list size code N", "")
+CAPS_ROW(SMM_MONITOR_BIT2, MISC, CAPS_B(28), UNUSED, "IA32_SMM_MONITOR_CTL bit 2", "")
+CAPS_ROW(VMWRITE_ANY, MISC, CAPS_B(29), UNUSED, "VMWRITE to any field", "")
+CAPS_ROW(MSEG_REVISION, MISC, CAPS_F(32, 32), UNUSED, "MSEG revision identifier", "")
+
+CAPS_ROW(INVLPG_EXITING, PROC, CAPS_B(9), UNUSED, "INVLPG exiting", "")
+CAPS_ROW(RDTSC_EXITING, PROC, CAPS_B(12), UNUSED, "RDTSC exiting", "")
+CAPS_ROW(PAUSE_EXITING, PROC, CAPS_B(30), UNUSED, "PAUSE exiting", "")
+
+CAPS_ROW(EPT_VE, PROC2, CAPS_B(18), UNUSED, "EPT-violation #VE", "")
+CAPS_ROW(PT_CONCEAL, PROC2, CAPS_B(19), UNUSED, "conceal VMX from PT", "")
+CAPS_ROW(PASID_TRANSLATION, PROC2, CAPS_B(21), UNUSED, "PASID translation", "")
+CAPS_ROW(MBEC, PROC2, CAPS_B(22), UNUSED, "mode-based execute control for EPT", "")
+CAPS_ROW(SUB_PAGE_WRITE, PROC2, CAPS_B(23), UNUSED, "sub-page write permissions for EPT", "")
+CAPS_ROW(PT_USE_GPA, PROC2, CAPS_B(24), UNUSED, "Intel PT uses guest physical addresses", "")
+CAPS_ROW(USER_WAIT_PAUSE, PROC2, CAPS_B(26), UNUSED, "enable user wait and pause", "")
+CAPS_ROW(PCONFIG, PROC2, CAPS_B(27), UNUSED, "enable PCONFIG", "")
+CAPS_ROW(ENCLV_EXITING, PROC2, CAPS_B(28), UNUSED, "enable ENCLV exiting", "")
+CAPS_ROW(BUS_LOCK_DETECTION, PROC2, CAPS_B(30), UNUSED, "VMM bus-lock detection", "")
+CAPS_ROW(INSN_TIMEOUT, PROC2, CAPS_B(31), UNUSED, "instruction timeout", "")
+
+CAPS_ROW(LOADIWKEY_EXITING, PROC3, CAPS_B(0), UNUSED, "LOADIWKEY exiting", "")
+CAPS_ROW(HLAT, PROC3, CAPS_B(1), UNUSED, "enable HLAT", "")
+CAPS_ROW(EPT_PAGING_WRITE, PROC3, CAPS_B(2), UNUSED, "EPT paging-write control", "")
+CAPS_ROW(GUEST_PAGING_VERIFY, PROC3, CAPS_B(3), UNUSED, "guest-paging verification", "")
+CAPS_ROW(IPI_VIRT, PROC3, CAPS_B(4), UNUSED, "IPI virtualization", "")
+CAPS_ROW(MSR_LIST_INSNS, PROC3, CAPS_B(6), UNUSED, "enable MSR-list instructions", "")
+CAPS_ROW(VIRT_SPEC_CTRL, PROC3, CAPS_B(7), UNUSED, "virtualize IA32_SPEC_CTRL", "")
+
+CAPS_ROW(EXIT_LOAD_PERF, EXIT, CAPS_B(12), UNUSED, "load IA32_PERF_GLOBAL_CTRL", "")
+CAPS_ROW(EXIT_SAVE_PAT, EXIT, CAPS_B(18), UNUSED, "save IA32_PAT", "")
+CAPS_ROW(EXIT_SAVE_EFER, EXIT, CAPS_B(20), UNUSED, "save IA32_EFER", "")
+CAPS_ROW(EXIT_CLEAR_BNDCFGS, EXIT, CAPS_B(23), UNUSED, "clear IA32_BNDCFGS", "")
+CAPS_ROW(EXIT_PT_CONCEAL, EXIT, CAPS_B(24), UNUSED, "conceal VMX from PT", "")
+CAPS_ROW(EXIT_CLEAR_RTIT, EXIT, CAPS_B(25), UNUSED, "clear IA32_RTIT_CTL", "")
+CAPS_ROW(EXIT_CLEAR_LBR, EXIT, CAPS_B(26), UNUSED, "clear IA32_LBR_CTL", "")
+CAPS_ROW(EXIT_CLEAR_UINV, EXIT, CAPS_B(27), UNUSED, "clear UINV", "")
+CAPS_ROW(EXIT_LOAD_CET, EXIT, CAPS_B(28), UNUSED, "load CET state", "")
+CAPS_ROW(EXIT_LOAD_PKRS, EXIT, CAPS_B(29), UNUSED, "load PKRS", "")
+CAPS_ROW(EXIT_SAVE_PERF, EXIT, CAPS_B(30), UNUSED, "save IA32_PERF_GLOBAL_CTRL", "")
+CAPS_ROW(EXIT_SECONDARY, EXIT, CAPS_B(31), UNUSED, "activate secondary VM-exit controls", "")
+
+CAPS_ROW(EXIT2_SAVE_FRED, EXIT2, CAPS_B(0), UNUSED, "save IA32 FRED MSRs", "")
+CAPS_ROW(EXIT2_LOAD_FRED, EXIT2, CAPS_B(1), UNUSED, "load IA32 FRED MSRs", "")
+CAPS_ROW(EXIT2_BUSY_SHADOW_STACK, EXIT2, CAPS_B(3), UNUSED, "prematurely busy shadow stack", "")
+
+CAPS_ROW(ENTRY_LOAD_PERF, ENTRY, CAPS_B(13), UNUSED, "load IA32_PERF_GLOBAL_CTRL", "")
+CAPS_ROW(ENTRY_PT_CONCEAL, ENTRY, CAPS_B(17), UNUSED, "conceal VMX from PT", "")
+CAPS_ROW(ENTRY_LOAD_RTIT, ENTRY, CAPS_B(18), UNUSED, "load IA32_RTIT_CTL", "")
+CAPS_ROW(ENTRY_LOAD_UINV, ENTRY, CAPS_B(19), UNUSED, "load UINV", "")
+CAPS_ROW(ENTRY_LOAD_CET, ENTRY, CAPS_B(20), UNUSED, "load CET state", "")
+CAPS_ROW(ENTRY_LOAD_LBR, ENTRY, CAPS_B(21), UNUSED, "load guest IA32_LBR_CTL", "")
+CAPS_ROW(ENTRY_LOAD_PKRS, ENTRY, CAPS_B(22), UNUSED, "load PKRS", "")
+CAPS_ROW(ENTRY_LOAD_FRED, ENTRY, CAPS_B(23), UNUSED, "load IA32 FRED MSRs", "")
+
+CAPS_ROW(EPT_EXEC_ONLY, EPT_VPID, CAPS_B(0), UNUSED, "execute-only translations", "")
+CAPS_ROW(EPT_EXIT_INFO, EPT_VPID, CAPS_B(22), UNUSED, "advanced EPT-violation information", "")
+CAPS_ROW(HLAT_PREFIX, EPT_VPID, CAPS_F(48, 6), UNUSED, "maximum HLAT prefix size", "")
+
+CAPS_ROW(EPTP_SWITCHING, VMFUNC, CAPS_B(0), UNUSED, "EPTP switching", "")
