@@ -5,7 +5,8 @@
  *
  * No lock. Anybody sets bits of what is posted and of TMR, atomically; only the vCPU's thread,
  * and its processor while the guest runs, touch IRR, ISR and TPR. Who posts sets the bit of its
- * word in unjoined after that; the vCPU's thread clears these and then has what was posted join IRR.
+ * word in unjoined after that; the vCPU's thread clears these and then has what was posted join
+ * IRR.
  * SDM vol. 3A, 10.5.3, 10.8.3, 10.8.4, 10.8.5.
  */
 #include <linux/bitops.h>
