@@ -34,7 +34,7 @@ for driver in $1; do
 	if [ $driver = kvm ]; then
 		module=kvm-intel all="kvm_intel kvm"
 	else
-		module=kvmlet all=kvmlet
+		module="kvmlet $4" all=kvmlet
 	fi
 	modprobe $module || exit 1
 	[ $driver != kvm ] || echo 0 >/sys/module/kvm/parameters/halt_poll_ns
@@ -206,7 +206,7 @@ def lab_command(model, mode, folder, keys, args):
     if args.module:
         argv += ["--module", args.module]
     return argv + ["--", "sh", "/bench.sh", " ".join(drivers), " ".join(keys),
-                   " ".join(without_pml)]
+                   " ".join(without_pml), " ".join(args.param)]
 
 
 def take_rows(lines, result, progress):

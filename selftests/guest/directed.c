@@ -54,6 +54,7 @@ static uint32_t remote_irr(void)
 /* What the guest sees of it, whether it is there or not. */
 static void versions(void)
 {
+	guest_warm();
 	guest_eoi = apic_eoi;
 	apic_write(APIC_SPIV, 0x1ff | SUPPRESS);
 	guest_check("directed EOI of the LAPIC's version",

@@ -4,7 +4,7 @@
  * IO-APIC's behalf, the end of interrupts told to it, and KVM_INTERRUPT as the 8259s' wire.
  *
  * lab:
- * lab@kvmlet: --param apicv=1
+ * lab@kvmlet: --param apicv=0
  */
 #include <sys/eventfd.h>
 #include "selftests/lib/apic.h"

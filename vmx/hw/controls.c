@@ -23,9 +23,9 @@ module_param(slice, uint, 0444);
 /* Only for an emulated host, which may lose its interrupts while a guest runs. */
 MODULE_PARM_DESC(slice, "bound of a stay in the guest, in VMX-preemption-timer ticks; 0: none");
 
-static bool apicv;
+static bool apicv = true;
 module_param(apicv, bool, 0444);
-MODULE_PARM_DESC(apicv, "the processor's help for LAPICs, beyond the task priority (default 0)");
+MODULE_PARM_DESC(apicv, "the processor's help for LAPICs, beyond the task priority (default 1)");
 
 /*
  * MSRs that the guest may access itself: the VMCS or switch.c holds its values, and no value

@@ -36,6 +36,7 @@ enum vmcs_cached {
 	VMCS_CACHED_SS		= BIT(6),
 	VMCS_CACHED_GDTR	= BIT(7),
 	VMCS_CACHED_IDTR	= BIT(8),
+	VMCS_CACHED_VECTORS	= BIT(9),	/* not a field: the tops of IRR and ISR */
 };
 
 /* One segment register, SEG_*, all four fields. */

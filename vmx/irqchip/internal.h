@@ -35,16 +35,16 @@ enum { STARTUP_INIT, STARTUP_SIPI };
 /**
  * struct lapic - a vCPU's LAPIC
  * @vcpu:	its vCPU (c)
- * @page:	the registers at their offsets, as the processor's virtual-APIC page has them. IRR
- *		and TMR are (a), the others (v); ESR and the current count are computed
+ * @page:	the registers at their offsets, as the processor's virtual-APIC page has them. TMR
+ *		is (a), the others (v); ESR and the current count are computed
  * @mode:	enum lapic_mode; follows vcpu->apic_base (v)
  * @delivers:	the processor delivers and ends interrupts by itself, and uses IRR and ISR (c)
- * @requests:	what others post goes here: IRR, or @posted (c)
- * @posted:	with @delivers, what others have posted until it joins IRR; as IRR (a)
+ * @posted:	vectors that others have requested, until they join IRR (a)
+ * @unjoined:	the words of @posted that may have some (a)
  * @ends_known:	the processor's bitmap of vectors whose end exits is as TMR; if so... (a)
  * @all_ends:	... or has all vectors, as ends of all were to be heard of (v)
- * @isr_top:	highest vector in service, or -1; not with @delivers (v)
- * @irr_pending: false only if no bit of IRR is set; with @delivers: nothing has been posted (a)
+ * @irr_top:	highest vector of IRR, or -1; with @delivers after lapic_join() (v)
+ * @isr_top:	highest vector in service, as well (v)
  * @errors:	for ESR, since its last write (a)
  * @startup:	INIT and SIPI that wait (a)
  * @sipi_vector: of the SIPI; written before its bit (a)
@@ -61,11 +61,10 @@ struct lapic {
 	u8 *page;
 	int mode;
 	bool delivers;
-	u8 *requests;
-	u8 posted[256 / 32 * LAPIC_STRIDE] __aligned(8);
+	unsigned long unjoined;
+	u32 posted[256 / 32] __aligned(8);
 	bool ends_known, all_ends;
-	int isr_top;
-	bool irr_pending;
+	int irr_top, isr_top;
 	atomic_t errors;
 	unsigned long startup;
 	u8 sipi_vector;
@@ -197,10 +196,7 @@ static inline bool lapic_software_enabled(const struct lapic *lapic)
 
 static inline u8 lapic_get_ppr(const struct lapic *lapic)
 {
-	int in_service = lapic->delivers ? lapic_top_vector(lapic->page + APIC_ISR) :
-					   lapic->isr_top;
-
-	return lapic_ppr(lapic_get(lapic, APIC_TASKPRI), in_service);
+	return lapic_ppr(lapic_get(lapic, APIC_TASKPRI), lapic->isr_top);
 }
 
 /* lapic.c */

@@ -101,8 +101,6 @@ int lapic_create(struct vcpu *vcpu)
 	lapic->vcpu = vcpu;
 	make_access_page(&vcpu->vm->mmu);
 	lapic->delivers = controls_help(VMX_CAP_VIRT_INTR_DELIVERY);
-	lapic->requests = lapic->delivers ? lapic->posted : lapic->page + APIC_IRR;
-	lapic->isr_top = -1;
 	lapic_timer_create(lapic);
 	vcpu->lapic = lapic;
 	return 0;
@@ -235,12 +233,11 @@ static u32 read_reg(struct lapic *lapic, unsigned int offset)
 	switch (offset) {
 	case APIC_TMCCT:
 		return lapic_timer_count(lapic);
-	case APIC_ISR ... APIC_ISR + 7 * LAPIC_STRIDE:
-		lapic_settle_eoi(lapic->vcpu);
-		return lapic_get(lapic, offset);
 	case APIC_PROCPRI:
+	case APIC_ISR ... APIC_IRR + 7 * LAPIC_STRIDE:
 		lapic_settle_eoi(lapic->vcpu);
-		return lapic_get_ppr(lapic);
+		lapic_join(lapic);
+		return offset == APIC_PROCPRI ? lapic_get_ppr(lapic) : lapic_get(lapic, offset);
 	default:
 		return lapic_get(lapic, offset);
 	}

@@ -3,9 +3,10 @@
  * Interrupts inside a LAPIC: from the request (IRR) into service (ISR) to their end (EOI),
  * priorities, and errors.
  *
- * No lock. Anybody sets bits of IRR and TMR, atomically; only the vCPU's thread clears IRR
- * and touches ISR and TPR. irr_pending is false only if IRR is empty: who sets a bit raises it
- * after that; the vCPU's thread lowers it first and then looks at IRR again.
+ * No lock. Anybody sets bits of what is posted and of TMR, atomically; only the vCPU's thread,
+ * and its processor while the guest runs, touch IRR, ISR and TPR. Who posts sets the bit of its
+ * word in unjoined after that; the vCPU's thread clears these and then has what was posted join
+ * IRR.
  * SDM vol. 3A, 10.5.3, 10.8.3, 10.8.4, 10.8.5.
  */
 #include <linux/bitops.h>
@@ -62,16 +63,18 @@ static void set_trigger(struct lapic *lapic, u8 vector, bool level)
  */
 bool lapic_post(struct lapic *lapic, u8 vector, bool level, bool own)
 {
-	u8 *requests = own ? lapic->page + APIC_IRR : lapic->requests;
-
 	if (vector < LAPIC_FIRST_VECTOR) {
 		lapic_error(lapic, APIC_ESR_RECVILL);
 		return true;
 	}
 	set_trigger(lapic, vector, level);
-	if (test_and_set_bit(vector & 31, word_of(requests, vector)))
+	if (own ? __test_and_set_bit(vector & 31, word_of(lapic->page + APIC_IRR, vector)) :
+		  test_and_set_bit(vector, (unsigned long *)lapic->posted))
 		return false;
-	WRITE_ONCE(lapic->irr_pending, true);
+	if (own)
+		lapic->irr_top = max_t(int, lapic->irr_top, vector);
+	else
+		set_bit(vector / 32, &lapic->unjoined);
 	vcpu_request(lapic->vcpu, REQ_EVENT);
 	return true;
 }
@@ -91,28 +94,42 @@ void lapic_post_lvt(struct lapic *lapic, unsigned int offset)
 		lapic_post(lapic, lvt & APIC_VECTOR_MASK, false, false);
 }
 
+static void find_tops(struct lapic *lapic)
+{
+	lapic->irr_top = lapic_top_vector(lapic->page + APIC_IRR);
+	lapic->isr_top = lapic_top_vector(lapic->page + APIC_ISR);
+	lapic->vcpu->vmcs->cached |= VMCS_CACHED_VECTORS;
+}
+
+static noinline void join_posted(struct lapic *lapic)
+{
+	/* Taken before what was posted is looked at; pairs with the order in lapic_post(). */
+	unsigned long words = xchg(&lapic->unjoined, 0);
+	unsigned int i, irr;
+	u32 bits;
+
+	for_each_set_bit(i, &words, 256 / 32) {
+		bits = xchg(&lapic->posted[i], 0);
+		irr = APIC_IRR + i * LAPIC_STRIDE;
+		lapic_put(lapic, irr, lapic_get(lapic, irr) | bits);
+		/* It may have joined with another one that was posted before. */
+		if (bits)
+			lapic->irr_top = max_t(int, lapic->irr_top, i * 32 + __fls(bits));
+	}
+}
+
 /**
- * lapic_join() - what others have posted joins IRR
+ * lapic_join() - see what others have posted, and what the processor has done with IRR and ISR
  * @lapic: this thread's
  *
- * As long as the guest runs IRR is the processor's own. SDM vol. 3C, 24.11.4.
+ * As long as the guest runs both are the processor's own. SDM vol. 3C, 24.11.4.
  */
 void lapic_join(struct lapic *lapic)
 {
-	unsigned int i;
-	u32 *irr, *posted;
-
-	if (!lapic->delivers || !READ_ONCE(lapic->irr_pending))
-		return;
-	WRITE_ONCE(lapic->irr_pending, false);
-	/* Lowered before what was posted is looked at; pairs with the order in lapic_post(). */
-	smp_mb();
-	for (i = 0; i < sizeof(lapic->posted); i += LAPIC_STRIDE) {
-		irr = (u32 *)(lapic->page + APIC_IRR + i);
-		posted = (u32 *)(lapic->posted + i);
-		if (READ_ONCE(*posted))
-			WRITE_ONCE(*irr, *irr | xchg(posted, 0));
-	}
+	if (lapic->delivers && !(lapic->vcpu->vmcs->cached & VMCS_CACHED_VECTORS))
+		find_tops(lapic);
+	if (READ_ONCE(lapic->unjoined))
+		join_posted(lapic);
 }
 
 static void set_eoi_exits(struct lapic *lapic, bool all)
@@ -138,17 +155,14 @@ static void set_eoi_exits(struct lapic *lapic, bool all)
 void lapic_let_deliver(struct vcpu *vcpu, bool held)
 {
 	struct lapic *lapic = vcpu->lapic;
-	int requested, in_service;
+	int requested;
 	bool all;
 
 	lapic_join(lapic);
 	/* Who posted what has joined said before that how it ends, and whether that is heard of. */
 	all = irqfd_resamples(vcpu->vm);
-	requested = lapic_top_vector(lapic->page + APIC_IRR);
-	in_service = lapic_top_vector(lapic->page + APIC_ISR);
-	if (held || lapic->mode == LAPIC_DISABLED)
-		requested = 0;
-	vmcs_write16(GUEST_INTR_STATUS, max(in_service, 0) << 8 | max(requested, 0));
+	requested = held || lapic->mode == LAPIC_DISABLED ? 0 : max(lapic->irr_top, 0);
+	vmcs_write16(GUEST_INTR_STATUS, max(lapic->isr_top, 0) << 8 | requested);
 	if (unlikely(!READ_ONCE(lapic->ends_known) || all != lapic->all_ends))
 		set_eoi_exits(lapic, all);
 }
@@ -161,14 +175,10 @@ void lapic_let_deliver(struct vcpu *vcpu, bool held)
  */
 int lapic_pending(struct lapic *lapic)
 {
-	int vector;
-
-	/* What the guest has sent itself nobody has noted where the processor does it. */
-	if ((!READ_ONCE(lapic->irr_pending) && !lapic->delivers) || lapic->mode == LAPIC_DISABLED)
-		return -1;
 	lapic_join(lapic);
-	vector = lapic_top_vector(lapic->page + APIC_IRR);
-	return lapic_passes(vector, lapic_get_ppr(lapic)) ? vector : -1;
+	if (lapic->irr_top < 0 || lapic->mode == LAPIC_DISABLED)
+		return -1;
+	return lapic_passes(lapic->irr_top, lapic_get_ppr(lapic)) ? lapic->irr_top : -1;
 }
 
 /**
@@ -179,25 +189,14 @@ int lapic_pending(struct lapic *lapic)
  */
 u32 lapic_tpr_threshold(struct vcpu *vcpu)
 {
-	const struct lapic *lapic = vcpu->lapic;
+	struct lapic *lapic = vcpu->lapic;
 	u32 class;
 
-	if (likely(!READ_ONCE(lapic->irr_pending)))
+	lapic_join(lapic);
+	if (likely(lapic->irr_top < 0))
 		return 0;
-	class = max(lapic_top_vector(lapic->page + APIC_IRR), 0) >> 4;
+	class = lapic->irr_top >> 4;
 	return lapic_get(lapic, APIC_TASKPRI) >> 4 < class ? 0 : class;
-}
-
-/* Lowers irr_pending if IRR is empty; a post meanwhile is seen, or raises it again. */
-static void settle_pending(struct lapic *lapic)
-{
-	if (lapic->delivers)
-		return;
-	WRITE_ONCE(lapic->irr_pending, false);
-	/* Lowered before IRR is looked at; pairs with the order in lapic_post(). */
-	smp_mb();
-	if (lapic_top_vector(lapic->page + APIC_IRR) >= 0)
-		WRITE_ONCE(lapic->irr_pending, true);
 }
 
 static gpa_t eoi_word(const struct vcpu *vcpu)
@@ -210,7 +209,7 @@ static noinline void offer_eoi(struct lapic *lapic, u8 vector)
 {
 	struct vcpu *vcpu = lapic->vcpu;
 
-	if (lapic->isr_top < 0 && !READ_ONCE(lapic->irr_pending) &&
+	if (lapic->isr_top < 0 && lapic->irr_top < 0 && !READ_ONCE(lapic->unjoined) &&
 	    !vector_test(lapic, APIC_TMR, vector) && !irqfd_resamples(vcpu->vm))
 		vcpu->eoi_offered = mmu_swap_byte(&vcpu->vm->mmu, 0, eoi_word(vcpu),
 						  KVM_PV_EOI_ENABLED) >= 0;
@@ -228,8 +227,8 @@ int lapic_take(struct lapic *lapic)
 
 	if (vector < 0)
 		return -1;
-	clear_bit(vector & 31, word_of(lapic->page + APIC_IRR, vector));
-	settle_pending(lapic);
+	__clear_bit(vector & 31, word_of(lapic->page + APIC_IRR, vector));
+	lapic->irr_top = lapic_top_vector(lapic->page + APIC_IRR);
 	__set_bit(vector & 31, word_of(lapic->page + APIC_ISR, vector));
 	/* The guest may end it by its word of memory, if that can be written now. */
 	if (unlikely(lapic->vcpu->msr.pv_eoi & KVM_MSR_ENABLED))
@@ -241,7 +240,7 @@ int lapic_take(struct lapic *lapic)
 /* After a change that may let an interrupt pass. */
 static void look_again(struct lapic *lapic)
 {
-	if (READ_ONCE(lapic->irr_pending) || lapic->delivers)
+	if (lapic->irr_top >= 0 || lapic->delivers)
 		vcpu_request(lapic->vcpu, REQ_EVENT);
 }
 
@@ -281,8 +280,10 @@ void lapic_ended(struct vcpu *vcpu, u8 vector)
  */
 void lapic_eoi(struct lapic *lapic)
 {
-	int vector = lapic->delivers ? lapic_top_vector(lapic->page + APIC_ISR) : lapic->isr_top;
+	int vector;
 
+	lapic_join(lapic);
+	vector = lapic->isr_top;
 	if (vector < 0)
 		return;
 	__clear_bit(vector & 31, word_of(lapic->page + APIC_ISR, vector));
@@ -394,9 +395,8 @@ bool lapic_accepts_extint(const struct lapic *lapic)
  */
 void lapic_sync_irq(struct lapic *lapic)
 {
-	lapic->isr_top = lapic_top_vector(lapic->page + APIC_ISR);
+	find_tops(lapic);
 	WRITE_ONCE(lapic->ends_known, false);
 	lapic_timer_sync(lapic);
-	settle_pending(lapic);
 	vcpu_request(lapic->vcpu, REQ_EVENT);
 }

@@ -35,9 +35,10 @@ int lapic_get_state(struct vcpu *vcpu, struct kvm_lapic_state __user *state)
 	struct lapic *lapic = vcpu->lapic;
 	/* First: if the timer fires after this, its interrupt is in IRR, once or twice. */
 	u32 count = lapic_timer_count(lapic);
-	u32 ppr = lapic_get_ppr(lapic);
+	u32 ppr;
 
 	lapic_join(lapic);
+	ppr = lapic_get_ppr(lapic);
 	if (copy_to_user(state->regs, lapic->page, sizeof(state->regs)) ||
 	    put(state, APIC_TMCCT, count) || put(state, APIC_PROCPRI, ppr))
 		return -EFAULT;
