@@ -30,7 +30,7 @@ struct vm;
 	X(pf_fixed)		/* an EPT fault mapped a page */			\
 	X(pf_emulate)		/* ... was an access to a device */			\
 	X(tlb_flush)								\
-	X(directed_yield_attempted)	/* KVM_HC_SCHED_YIELD, KVM_HC_KICK_CPU */ \
+	X(directed_yield_attempted)	/* by a hypercall, or a loop of PAUSEs */ \
 	X(directed_yield_successful)						\
 	X(halt_attempted_poll)	/* HLT looked for its end before it would sleep */ \
 	X(halt_successful_poll)	/* ... and found it */				\

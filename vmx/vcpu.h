@@ -87,6 +87,7 @@ struct vcpu {
 	int cpu;				/* (i) host CPU it is loaded on, -1: none */
 	struct rcuwait wait;			/* (-) where its thread sleeps in HLT */
 	struct preempt_notifier preempt;	/* (i) */
+	bool off_kernel;			/* (-) with off_cpu: the guest was at CPL 0 */
 	struct task_struct *off_cpu;		/* (-) its thread that waits for a processor, RCU */
 
 	/* The hardware side. */

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Waiting: a HLT that ends soon is looked at before its thread sleeps, within limits and not while
- * another thread wants the processor.
+ * another thread wants the processor; and vCPUs that spin for each other on one processor let each
+ * other run.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <stdio.h>
+#include <time.h>
 #include "selftests/lib/apic.h"
 
 #define TIMER		0x41
@@ -163,11 +165,89 @@ static void halt_polling(void)
 	TAP_EQ(write_file(of, "200000"), 0, "the parameter is what it was");
 }
 
+/* --- PAUSE ------------------------------------------------------------------------------------ */
+
+#define SPINNERS	3
+#define TURNS		100
+#define MOST_US		1500	/* of a turn; the scheduler's own are 3000 and more */
+
+static struct vcpu spinners[SPINNERS];
+static volatile unsigned int turn, next_id;
+
+/* Each waits until it is its turn, at CPL 0, with interrupts on. */
+static void spinning_guest(void)
+{
+	unsigned int id = __atomic_fetch_add(&next_id, 1, __ATOMIC_SEQ_CST), i;
+
+	asm volatile("sti");
+	for (i = 0; i < TURNS; i++) {
+		while (turn % SPINNERS != id)
+			asm volatile("pause");
+		turn++;
+	}
+	guest_sync(2);
+}
+
+static void *run(void *spinner)
+{
+	return (void *)(uintptr_t)vcpu_sync(spinner);
+}
+
+static uint64_t now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000ULL + ts.tv_nsec / 1000;
+}
+
+static void spinning(void)
+{
+	struct kvm_mp_state runnable = { KVM_MP_STATE_RUNNABLE };
+	pthread_t threads[SPINNERS];
+	uint64_t begin, yields = 0;
+	unsigned int i;
+	int fd;
+
+	machine(&vm, &spinners[0], path, true, spinning_guest);
+	for (i = 1; i < SPINNERS; i++) {
+		vcpu_open(&vm, &spinners[i], i);
+		vcpu_supported_cpuid(&vm, &spinners[i]);
+		vcpu_long_mode(&spinners[i], spinning_guest, i);
+		call(spinners[i].fd, KVM_SET_MP_STATE, &runnable);
+	}
+	begin = now();
+	for (i = 0; i < SPINNERS; i++)
+		pthread_create(&threads[i], NULL, run, &spinners[i]);
+	for (i = 0; i < SPINNERS; i++)
+		pthread_join(threads[i], NULL);
+	begin = (now() - begin) / (SPINNERS * TURNS);
+	TAP_EQ(turn, SPINNERS * TURNS, "vCPUs that spin for each other all had their turns");
+	for (i = 0; i < SPINNERS; i++) {
+		fd = call(spinners[i].fd, KVM_GET_STATS_FD, 0);
+		yields += counter(fd, "directed_yield_successful");
+		close(fd);
+	}
+	printf("# %llu us a turn, %llu yields\n", (unsigned long long)begin,
+	       (unsigned long long)yields);
+	tap_ok(begin <= MOST_US, "sooner than by the scheduler alone");
+	if (strstr(path, "kvmlet"))
+		tap_ok(yields >= TURNS, "because they have let each other run");
+	vcpu_reached(&spinners[0], "PAUSE_INSTRUCTION");
+	for (i = 1; i < SPINNERS; i++)
+		vcpu_close(&spinners[i]);
+	machine_close(&vm, &spinners[0]);
+}
+
 int main(int argc, char **argv)
 {
 	path = device_path(argc, argv);
 	tap_begin();
 	alarm(100);
 	halt_polling();
+	if (host_has("ple"))
+		spinning();
+	else
+		tap_skip("vCPUs that spin", "this processor has no PAUSE-loop exiting");
 	return tap_end();
 }

@@ -150,16 +150,38 @@ int exit_vmcall(struct vcpu *vcpu)
 	return skip_instruction(vcpu);
 }
 
+/* Might it be the one that a vCPU which spins at CPL 0 waits for? */
+static bool may_hold_up(const struct vcpu *vcpu)
+{
+	return READ_ONCE(vcpu->off_cpu) &&
+	       (READ_ONCE(vcpu->off_kernel) || READ_ONCE(vcpu->requests));
+}
+
 /**
- * exit_pause() - a loop of PAUSEs waits for somebody: let others run
+ * exit_pause() - a loop of PAUSEs waits for another vCPU: those that are preempted run, in turns
  * @vcpu: loaded
  *
  * Return: 1.
  */
 int exit_pause(struct vcpu *vcpu)
 {
+	struct vm *vm = vcpu->vm;
+	unsigned int nr = vm_nr_vcpus(vm), last = READ_ONCE(vm->boosted), tries = 3, i;
+
 	skip_instruction(vcpu);
-	cond_resched();
+	for (i = 1; i < nr && tries; i++) {
+		unsigned int next = (last + i) % nr;
+
+		if (vm->vcpus[next] == vcpu || !may_hold_up(vm->vcpus[next]))
+			continue;
+		tries--;
+		stats_add(vcpu, directed_yield_attempted);
+		if (boost(vm->vcpus[next])) {
+			WRITE_ONCE(vm->boosted, next);
+			stats_add(vcpu, directed_yield_successful);
+			break;
+		}
+	}
 	return 1;
 }
 
