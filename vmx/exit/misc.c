@@ -114,20 +114,22 @@ static noinline long send_ipis(struct vcpu *vcpu, unsigned long mask)
 	return irqchip_send_ipis(vcpu, ids, vcpu->gpr[GPR_RDX], vcpu->gpr[GPR_RSI] & mask);
 }
 
+static bool may_call(const struct vcpu *vcpu, enum cpuid_feature feature)
+{
+	return !vcpu->enforce_pv || cpuid_has(&vcpu->cpuid, feature);
+}
+
 static long hypercall(struct vcpu *vcpu, unsigned long nr, unsigned long mask)
 {
-	switch (nr) {
-	case KVM_HC_VAPIC_POLL_IRQ:
+	if (nr == KVM_HC_VAPIC_POLL_IRQ)
 		return 0;
-	case KVM_HC_KICK_CPU:
+	if (nr == KVM_HC_KICK_CPU && may_call(vcpu, CPUID_PV_UNHALT))
 		return yield_to_id(vcpu, (u32)vcpu->gpr[GPR_RCX], true);
-	case KVM_HC_SEND_IPI:
+	if (nr == KVM_HC_SEND_IPI && may_call(vcpu, CPUID_PV_SEND_IPI))
 		return send_ipis(vcpu, mask);
-	case KVM_HC_SCHED_YIELD:
+	if (nr == KVM_HC_SCHED_YIELD && may_call(vcpu, CPUID_PV_SCHED_YIELD))
 		return yield_to_id(vcpu, vcpu->gpr[GPR_RBX] & mask, false);
-	default:
-		return -KVM_ENOSYS;
-	}
+	return -KVM_ENOSYS;
 }
 
 /**
