@@ -9,7 +9,10 @@
  */
 #define pr_fmt(fmt) "kvmlet: " fmt
 
+#include <linux/ktime.h>
+#include <linux/moduleparam.h>
 #include <linux/sched/signal.h>
+#include <linux/sched/stat.h>
 #include <linux/signal.h>
 #include <asm/mce.h>
 #include <asm/traps.h>
@@ -36,6 +39,12 @@
 #include "vmx/thread_work.h"
 #include "vmx/trace.h"
 #include "vmx/vcpu.h"
+
+static uint halt_poll_ns = 200000;
+module_param(halt_poll_ns, uint, 0644);
+MODULE_PARM_DESC(halt_poll_ns, "longest look for the end of a HLT before it sleeps (ns); 0: none");
+
+#define POLL_FIRST_NS	10000ULL	/* the first look after none */
 
 /* The part of an entry in which nothing may be traced: RCU does not watch. */
 static noinstr u32 enter_guest(struct vcpu *vcpu)
@@ -296,11 +305,67 @@ static bool must_wake(struct vcpu *vcpu)
 	       startup_waits(vcpu) || halt_ends(vcpu) || signal_pending(current);
 }
 
+/* The VM's own, or the parameter. */
+static u64 poll_limit(const struct vcpu *vcpu)
+{
+	u64 own = READ_ONCE(vcpu->vm->halt_poll);
+
+	return own ? own - 1 : READ_ONCE(halt_poll_ns);
+}
+
+/*
+ * A HLT that nothing has ended yet: keeps the processor for a while, as long as nobody else wants
+ * it. Return: when it began.
+ */
+static noinline u64 poll(struct vcpu *vcpu, u64 limit)
+{
+	u64 start = ktime_get_ns(), end = start;
+	bool woken;
+
+	vcpu->poll_ns = min(vcpu->poll_ns, limit);
+	if (!vcpu->poll_ns)
+		return start;
+	do {
+		cpu_relax();
+		woken = must_wake(vcpu);
+		end = ktime_get_ns();
+	} while (!woken && end - start < vcpu->poll_ns && single_task_running() && !need_resched());
+	stats_add(vcpu, halt_attempted_poll);
+	if (woken) {
+		stats_add(vcpu, halt_successful_poll);
+		stats_add_n(vcpu, halt_poll_success_ns, end - start);
+	} else {
+		stats_add_n(vcpu, halt_poll_fail_ns, end - start);
+	}
+	if (signal_pending(current))
+		stats_add(vcpu, halt_poll_invalid);
+	return start;
+}
+
+/*
+ * As a sleep costs more than a short look, the next HLT is looked at as long as that would have
+ * paid: twice as long after one that ended soon, not at all after one longer than the limit.
+ */
+static noinline void poll_adapt(struct vcpu *vcpu, u64 limit, u64 start)
+{
+	u64 time = ktime_get_ns() - start;
+
+	if (time > limit)
+		vcpu->poll_ns = 0;
+	else if (time > vcpu->poll_ns)
+		vcpu->poll_ns = clamp(2 * vcpu->poll_ns, min(POLL_FIRST_NS, limit), limit);
+}
+
 static void block(struct vcpu *vcpu)
 {
+	u64 limit = vcpu->mp_state == KVM_MP_STATE_HALTED ? poll_limit(vcpu) : 0, start = 0;
+	bool slept = false;
+
 	/* Else an interrupt that waits for the end of another would not wake it. */
 	if (unlikely(vcpu->eoi_offered))
 		lapic_settle_eoi(vcpu);
+	if (limit && !must_wake(vcpu))
+		start = poll(vcpu, limit);
 	WRITE_ONCE(vcpu->stats.blocking, true);
 	prepare_to_rcuwait(&vcpu->wait);
 	for (;;) {
@@ -308,9 +373,14 @@ static void block(struct vcpu *vcpu)
 		if (must_wake(vcpu))
 			break;
 		schedule();
+		slept = true;
 	}
 	finish_rcuwait(&vcpu->wait);
 	WRITE_ONCE(vcpu->stats.blocking, false);
+	if (slept)
+		stats_add(vcpu, halt_wakeup);
+	if (start)
+		poll_adapt(vcpu, limit, start);
 	vcpu_settle(vcpu);
 }
 

@@ -122,6 +122,8 @@ static const struct row vm_rows[] = {
 	{ "remote_tlb_flush", ROW_FLUSHES, 0, 1, KVM_STATS_TYPE_CUMULATIVE },
 };
 
+#define NANOSECONDS	(KVM_STATS_UNIT_SECONDS | KVM_STATS_BASE_POW10)	/* by put_descs() */
+
 /* KVM's names for some reasons come first, then each reason under its own. */
 static const struct row vcpu_rows[] = {
 	{ "exits", ROW_EXITS, 0, 1 },
@@ -135,6 +137,9 @@ static const struct row vcpu_rows[] = {
 	{ "blocking", ROW_BLOCKING, 0, 1, KVM_STATS_TYPE_INSTANT | KVM_STATS_UNIT_BOOLEAN },
 #define X(name)	{ #name, ROW_COUNT, STATS_##name, 1 },
 	STATS_COUNTERS(X)
+#undef X
+#define X(name)	{ #name, ROW_COUNT, STATS_##name, 1, NANOSECONDS },
+	STATS_DURATIONS(X)
 #undef X
 #define X(nr, name, handler, traits)	{ "exit_" #name, ROW_REASON, nr, 1 },
 	EXIT_REASONS(X)
@@ -204,6 +209,7 @@ static void put_descs(const struct row *row, unsigned int rows, struct named_des
 
 	for (; rows--; row++, d++) {
 		d->desc.flags = row->flags;
+		d->desc.exponent = row->flags == NANOSECONDS ? -9 : 0;
 		d->desc.size = row->size;
 		d->desc.offset = offset;
 		strscpy(d->name, row->name, NAME_SIZE);

@@ -30,12 +30,22 @@ struct vm;
 	X(pf_fixed)		/* an EPT fault mapped a page */			\
 	X(pf_emulate)		/* ... was an access to a device */			\
 	X(tlb_flush)								\
-	X(directed_yield_attempted)	/* KVM_HC_SCHED_YIELD, KVM_HC_KICK_CPU */ \
-	X(directed_yield_successful)
+	X(directed_yield_attempted)	/* by a hypercall, or a loop of PAUSEs */ \
+	X(directed_yield_successful)						\
+	X(halt_attempted_poll)	/* HLT looked for its end before it would sleep */ \
+	X(halt_successful_poll)	/* ... and found it */				\
+	X(halt_poll_invalid)	/* ... for a signal */				\
+	X(halt_wakeup)		/* it slept, and was woken */
+
+/* Likewise, in nanoseconds. */
+#define STATS_DURATIONS(X)							\
+	X(halt_poll_success_ns)							\
+	X(halt_poll_fail_ns)
 
 enum stats_counter {
 #define X(name)	STATS_##name,
 	STATS_COUNTERS(X)
+	STATS_DURATIONS(X)
 #undef X
 	NR_STATS_COUNTERS
 };
@@ -78,7 +88,8 @@ void stats_time_entry(struct vcpu *vcpu);
 void stats_time_exit(struct vcpu *vcpu);
 
 /* One more; only by the vCPU's own thread. */
-#define stats_add(vcpu, name)	((void)(vcpu)->stats.count[STATS_##name]++)
+#define stats_add(vcpu, name)		((void)(vcpu)->stats.count[STATS_##name]++)
+#define stats_add_n(vcpu, name, n)	((void)((vcpu)->stats.count[STATS_##name] += (n)))
 
 /* Around a stay in the guest: nothing at all while times are off. */
 static inline void stats_entering(struct vcpu *vcpu)

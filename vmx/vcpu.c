@@ -55,11 +55,14 @@ static void on_sched_out(struct preempt_notifier *notifier, struct task_struct *
 {
 	struct vcpu *vcpu = container_of(notifier, struct vcpu, preempt);
 
-	/* The host ended the guest's stay: it is in the middle of nothing. */
-	if (vcpu->exit_reason == EXIT_REASON_EXTERNAL_INTERRUPT) {
+	/* It would run on, and does not sleep. */
+	if (current->on_rq) {
+		WRITE_ONCE(vcpu->off_kernel, !(vmcs_read32(GUEST_SS_AR_BYTES) & 3 << VMX_AR_DPL_SHIFT));
 		WRITE_ONCE(vcpu->off_cpu, current);
-		steal_preempted(vcpu);
 	}
+	/* The host ended the guest's stay: it is in the middle of nothing. */
+	if (vcpu->exit_reason == EXIT_REASON_EXTERNAL_INTERRUPT)
+		steal_preempted(vcpu);
 	unload(vcpu);
 }
 

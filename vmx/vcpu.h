@@ -87,6 +87,7 @@ struct vcpu {
 	int cpu;				/* (i) host CPU it is loaded on, -1: none */
 	struct rcuwait wait;			/* (-) where its thread sleeps in HLT */
 	struct preempt_notifier preempt;	/* (i) */
+	bool off_kernel;			/* (-) with off_cpu: the guest was at CPL 0 */
 	struct task_struct *off_cpu;		/* (-) its thread that waits for a processor, RCU */
 
 	/* The hardware side. */
@@ -138,7 +139,9 @@ struct vcpu {
 	unsigned long io_rip;			/* (v) the I/O instruction it belongs to, */
 	u8 io_size;				/* (v) and its operand's size */
 	bool has_sigset;			/* (v) KVM_SET_SIGNAL_MASK */
+	bool enforce_pv;			/* (v) KVM's features are those of its CPUID alone */
 	bool ran;				/* (v) KVM_RUN has been called */
+	u64 poll_ns;				/* (v) how long a HLT looks before it sleeps */
 	sigset_t sigset;			/* (v) */
 
 	struct vcpu_stats stats;		/* (v) to write */

@@ -146,8 +146,18 @@ static int set_attr(struct vcpu *vcpu, const struct kvm_device_attr *attr)
 	return err;
 }
 
+static int enable_cap(struct vcpu *vcpu, const struct kvm_enable_cap *cap)
+{
+	if (cap->flags || cap->cap != KVM_CAP_ENFORCE_PV_FEATURE_CPUID)
+		return -EINVAL;
+	vcpu->enforce_pv = cap->args[0];
+	return 0;
+}
+
+IOCTL_FN(do_KVM_GET_TSC_KHZ, ((struct vcpu *)object)->clock.tsc_khz)
 IOCTL_FN(do_KVM_SET_TSC_KHZ, tsc_set_khz(object, (unsigned long)data))
 
+static const struct ioctl_op get_tsc_khz = IOCTL_TWIN(KVM_GET_TSC_KHZ);
 static const struct ioctl_op set_tsc_khz = IOCTL_TWIN(KVM_SET_TSC_KHZ);
 
 #define VCPU_IOCTLS(FN, LIST)								\
@@ -184,7 +194,7 @@ static const struct ioctl_op set_tsc_khz = IOCTL_TWIN(KVM_SET_TSC_KHZ);
 	LIST(KVM_SET_CPUID2, list_set_cpuid2(object, arg))				\
 	LIST(KVM_GET_CPUID2, list_cpuid(object, arg, cpuid_get))			\
 	LIST(KVM_SET_SIGNAL_MASK, set_signal_mask(object, arg))				\
-	FN(KVM_GET_TSC_KHZ, ((struct vcpu *)object)->clock.tsc_khz)			\
+	FN(KVM_ENABLE_CAP, enable_cap(object, data), .parked = true, .twin = &get_tsc_khz) \
 	FN(KVM_HAS_DEVICE_ATTR, has_attr(data), .parked = true)				\
 	FN(KVM_GET_DEVICE_ATTR, get_attr(object, data), .parked = true)			\
 	FN(KVM_SET_DEVICE_ATTR, set_attr(object, data))					\

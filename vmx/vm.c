@@ -210,6 +210,11 @@ static int enable(struct vm *vm, u32 cap, u64 arg)
 			return -EINVAL;
 		WRITE_ONCE(vm->msr_exits, arg);
 		return 0;
+	case KVM_CAP_HALT_POLL:
+		if (arg > U32_MAX)
+			return -EINVAL;
+		WRITE_ONCE(vm->halt_poll, arg + 1);
+		return 0;
 	case KVM_CAP_EXCEPTION_PAYLOAD:
 		return enable_events(vm, KVM_VCPUEVENT_VALID_PAYLOAD, arg);
 	case KVM_CAP_X86_TRIPLE_FAULT_EVENT:

@@ -26,9 +26,14 @@ SHORT = 40_000                  # instructions of an operation with but one flus
 FLUSH_BYTES = 0x80              # of code around the instruction that reads them
 
 # In the lab's busybox: the same for both drivers. Transparent huge pages are off by default on a
-# host with as little memory as the lab's; halt polling is upstream's alone.
+# host with as little memory as the lab's. HLT does not poll.
 SCRIPT = """\
 echo madvise >/sys/kernel/mm/transparent_hugepage/enabled
+start() {
+	modprobe $module $* && for file in /sys/module/kvm*/parameters/halt_poll_ns; do
+		[ ! -e $file ] || echo 0 >$file
+	done
+}
 for driver in $1; do
 	echo "driver $driver"
 	if [ $driver = kvm ]; then
@@ -36,11 +41,10 @@ for driver in $1; do
 	else
 		module="kvmlet $4" all=kvmlet
 	fi
-	modprobe $module || exit 1
-	[ $driver != kvm ] || echo 0 >/sys/module/kvm/parameters/halt_poll_ns
+	start || exit 1
 	measure /dev/$driver --trace $2 || exit 1
 	[ -z "$3" ] || {
-		rmmod $all && modprobe $module pml=0 && echo "driver $driver" &&
+		rmmod $all && start pml=0 && echo "driver $driver" &&
 			measure /dev/$driver --trace $3 || exit 1
 	}
 	rmmod $all

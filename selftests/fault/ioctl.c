@@ -398,10 +398,16 @@ static void small_ones(void)
 	struct kvm_irq_level level = { .irq = 5 };
 	struct kvm_interrupt interrupt = { .irq = 0x40 };
 	struct kvm_clock_data clock = { 0 };
+	struct kvm_enable_cap polling = { .cap = KVM_CAP_HALT_POLL, .args[0] = 1000 };
+	struct kvm_enable_cap enforcing = {
+		.cap = KVM_CAP_ENFORCE_PV_FEATURE_CPUID, .args[0] = 1,
+	};
 	uint64_t address = 0xfffbc000;
 	struct request all[] = {
 		{ vm.fd, KVM_SIGNAL_MSI, &msi },
 		{ vm.fd, KVM_IRQ_LINE, &level },
+		{ vm.fd, KVM_ENABLE_CAP, &polling },
+		{ vcpu.fd, KVM_ENABLE_CAP, &enforcing },
 		{ vm.fd, KVM_GET_CLOCK, &clock },
 		{ vm.fd, KVM_SET_IDENTITY_MAP_ADDR, &address },
 	};

@@ -666,6 +666,77 @@ static void eoi_word(void)
 	end();
 }
 
+/* --- KVM_CAP_ENFORCE_PV_FEATURE_CPUID --------------------------------------------------------- */
+
+static const uint32_t pv_msrs[] = { 0x11, 0x12, 0x4b564d00, 0x4b564d01, MSR_STEAL, MSR_EOI };
+static const uint32_t pv_calls[] = { KICK, SEND_IPI, YIELD };
+
+/* A bit for each that is not there: reads of MSRs, writes, calls. */
+static void enforced_guest(void)
+{
+	uint32_t missing = 0;
+	unsigned int i;
+
+	for (i = 0; i < 6; i++) {
+		if (TRAP("rdmsr", : : "c"(pv_msrs[i]) : "eax", "edx", TRAP_CLOBBERS) == GP)
+			missing |= 1U << i;
+		if (wrmsr_trap(pv_msrs[i], 0) == GP)
+			missing |= 0x100U << i;
+	}
+	for (i = 0; i < 3; i++)
+		if (hypercall(pv_calls[i], 0, 0, 0, VECTOR) == -ENOSYS_KVM)
+			missing |= 0x10000U << i;
+	guest_sync(missing);
+}
+
+static int enforce(uint32_t cap, uint32_t flags, uint64_t on)
+{
+	struct kvm_enable_cap arg = { .cap = cap, .flags = flags, .args[0] = on };
+
+	return call(vcpu.fd, KVM_ENABLE_CAP, &arg);
+}
+
+/* A guest that is shown all features but these. */
+static void without(const char *what, uint32_t hidden, bool on, uint32_t missing)
+{
+	struct kvm_cpuid2 *cpuid;
+	unsigned int i;
+
+	begin(enforced_guest);
+	enforce(KVM_CAP_ENFORCE_PV_FEATURE_CPUID, 0, on);
+	cpuid = supported_cpuid(vm.dev);
+	for (i = 0; i < cpuid->nent; i++)
+		if (cpuid->entries[i].function == 0x40000001)
+			cpuid->entries[i].eax &= ~hidden;
+	call(vcpu.fd, KVM_SET_CPUID2, cpuid);
+	free(cpuid);
+	TAP_EQ(vcpu_sync(&vcpu), missing, "%s", what);
+	if (strstr(path, "kvmlet"))
+		tap_ok(get_msr(MSR_STEAL) != ~0ULL, "user space may read what is hidden");
+	end();
+}
+
+static void enforcing(void)
+{
+	begin(enforced_guest);
+	TAP_EQ(call(vm.fd, KVM_CHECK_EXTENSION, KVM_CAP_ENFORCE_PV_FEATURE_CPUID), 1,
+	       "KVM_CAP_ENFORCE_PV_FEATURE_CPUID is 1");
+	TAP_EQ(enforce(KVM_CAP_ENFORCE_PV_FEATURE_CPUID, 1, 1), -EINVAL, "a flag: EINVAL");
+	TAP_EQ(enforce(KVM_CAP_HALT_POLL, 0, 1), -EINVAL, "a VM's capability: EINVAL");
+	TAP_EQ(enforce(KVM_CAP_ENFORCE_PV_FEATURE_CPUID, 0, 1), 0, "it can be enabled");
+	end();
+	without("what is hidden works", ~0U, false, 0);
+	without("unless that is enforced", ~0U, true, 0x73f3f);
+	without("all is shown", 0, true, 0);
+	without("the old clock is not", 1U << 0, true, 0x303);
+	without("the new clock is not", 1U << 3, true, 0xc0c);
+	without("stolen time is not", 1U << 5, true, 0x1010);
+	without("the EOI word is not", 1U << 6, true, 0x2020);
+	without("kicks are not", 1U << 7, true, 0x10000);
+	without("IPIs are not", 1U << 11, true, 0x20000);
+	without("yields are not", 1U << 13, true, 0x40000);
+}
+
 int main(int argc, char **argv)
 {
 	path = device_path(argc, argv);
@@ -678,5 +749,6 @@ int main(int argc, char **argv)
 		tap_skip("interrupts ended by the word", "the processor delivers and ends them");
 	else
 		eoi_word();
+	enforcing();
 	return tap_end();
 }

@@ -249,6 +249,8 @@ static bool guest_has(struct vcpu *vcpu, const struct msr_row *row)
 {
 	if (row->feature == MSR_NO_FEATURE || cpuid_has(&vcpu->cpuid, row->feature))
 		return true;
+	if (row->feature / 32 == CPUID_WORD_KVM_EAX)
+		return !vcpu->enforce_pv;
 	if (row->feature == CPUID_RDTSCP)
 		return cpuid_has(&vcpu->cpuid, CPUID_RDPID);
 	return row->feature == CPUID_SPEC_CTRL && row->first == MSR_IA32_SPEC_CTRL &&

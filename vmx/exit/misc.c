@@ -114,20 +114,22 @@ static noinline long send_ipis(struct vcpu *vcpu, unsigned long mask)
 	return irqchip_send_ipis(vcpu, ids, vcpu->gpr[GPR_RDX], vcpu->gpr[GPR_RSI] & mask);
 }
 
+static bool may_call(const struct vcpu *vcpu, enum cpuid_feature feature)
+{
+	return !vcpu->enforce_pv || cpuid_has(&vcpu->cpuid, feature);
+}
+
 static long hypercall(struct vcpu *vcpu, unsigned long nr, unsigned long mask)
 {
-	switch (nr) {
-	case KVM_HC_VAPIC_POLL_IRQ:
+	if (nr == KVM_HC_VAPIC_POLL_IRQ)
 		return 0;
-	case KVM_HC_KICK_CPU:
+	if (nr == KVM_HC_KICK_CPU && may_call(vcpu, CPUID_PV_UNHALT))
 		return yield_to_id(vcpu, (u32)vcpu->gpr[GPR_RCX], true);
-	case KVM_HC_SEND_IPI:
+	if (nr == KVM_HC_SEND_IPI && may_call(vcpu, CPUID_PV_SEND_IPI))
 		return send_ipis(vcpu, mask);
-	case KVM_HC_SCHED_YIELD:
+	if (nr == KVM_HC_SCHED_YIELD && may_call(vcpu, CPUID_PV_SCHED_YIELD))
 		return yield_to_id(vcpu, vcpu->gpr[GPR_RBX] & mask, false);
-	default:
-		return -KVM_ENOSYS;
-	}
+	return -KVM_ENOSYS;
 }
 
 /**
@@ -150,16 +152,38 @@ int exit_vmcall(struct vcpu *vcpu)
 	return skip_instruction(vcpu);
 }
 
+/* Might it be the one that a vCPU which spins at CPL 0 waits for? */
+static bool may_hold_up(const struct vcpu *vcpu)
+{
+	return READ_ONCE(vcpu->off_cpu) &&
+	       (READ_ONCE(vcpu->off_kernel) || READ_ONCE(vcpu->requests));
+}
+
 /**
- * exit_pause() - a loop of PAUSEs waits for somebody: let others run
+ * exit_pause() - a loop of PAUSEs waits for another vCPU: those that are preempted run, in turns
  * @vcpu: loaded
  *
  * Return: 1.
  */
 int exit_pause(struct vcpu *vcpu)
 {
+	struct vm *vm = vcpu->vm;
+	unsigned int nr = vm_nr_vcpus(vm), last = READ_ONCE(vm->boosted), tries = 3, i;
+
 	skip_instruction(vcpu);
-	cond_resched();
+	for (i = 1; i < nr && tries; i++) {
+		unsigned int next = (last + i) % nr;
+
+		if (vm->vcpus[next] == vcpu || !may_hold_up(vm->vcpus[next]))
+			continue;
+		tries--;
+		stats_add(vcpu, directed_yield_attempted);
+		if (boost(vm->vcpus[next])) {
+			WRITE_ONCE(vm->boosted, next);
+			stats_add(vcpu, directed_yield_successful);
+			break;
+		}
+	}
 	return 1;
 }
 
