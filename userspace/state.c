@@ -274,8 +274,9 @@ static int put_vcpus(struct vm *vm, struct save_stream *s)
 	const struct vcpu *vcpu;
 
 	for (vcpu = vm->vcpu; vcpu < vm->vcpu + vm->nr_vcpus; vcpu++)
-		if (save_put(s, SAVE_CPU, &vcpu->id, sizeof(vcpu->id)) || put_rows(vcpu, s) ||
-		    put_xsave(vcpu, s) || put_nested(vcpu, s) || put_msrs(vcpu, s))
+		/* MSRs first: a TSC deadline that passes meanwhile is in the LAPIC then. */
+		if (save_put(s, SAVE_CPU, &vcpu->id, sizeof(vcpu->id)) || put_msrs(vcpu, s) ||
+		    put_rows(vcpu, s) || put_xsave(vcpu, s) || put_nested(vcpu, s))
 			return -1;
 	return 0;
 }

@@ -402,7 +402,8 @@ static int between_entries(struct vcpu *vcpu)
 		stats_add(vcpu, request_irq_exits);
 		return 0;
 	}
-	if (likely(!thread_work_waits()))
+	/* The end of an interrupt that user space must hear of is not to be saved with the vCPU. */
+	if (likely(!thread_work_waits()) || test_bit(REQ_EOI, &vcpu->requests))
 		return 1;
 	r = thread_work();
 	if (!r)
@@ -488,7 +489,7 @@ static int run(struct vcpu *vcpu)
 	r = finish_last_exit(vcpu);
 	if (r <= 0)
 		return r;
-	if (compat_immediate_exit(vcpu->run)) {
+	if (compat_immediate_exit(vcpu->run) && !test_bit(REQ_EOI, &vcpu->requests)) {
 		vcpu->run->exit_reason = KVM_EXIT_INTR;
 		return -EINTR;
 	}

@@ -383,6 +383,7 @@ static int publish(struct vm *vm, struct vcpu *vcpu)
 	smp_store_release(&vm->nr_vcpus, vcpu->index + 1);
 	/* Whoever has not seen it yet has said before that writes are to be logged. */
 	vcpu_request(vcpu, REQ_PML);
+	pvclock_refresh_master(vm, false);
 	stats_vcpu_create(vcpu);
 	fd_install(fd, file);
 	return fd;

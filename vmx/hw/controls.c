@@ -27,13 +27,6 @@ static bool apicv = true;
 module_param(apicv, bool, 0444);
 MODULE_PARM_DESC(apicv, "the processor's help for LAPICs, beyond the task priority (default 1)");
 
-/* A loop of PAUSEs no further apart than the gap, and longer than the window, waits for another. */
-static uint ple_gap = 128, ple_window = 4096;
-module_param(ple_gap, uint, 0444);
-module_param(ple_window, uint, 0444);
-MODULE_PARM_DESC(ple_gap, "cycles between the PAUSEs of a loop; 0: loops do not exit");
-MODULE_PARM_DESC(ple_window, "cycles that a loop of PAUSEs may last");
-
 /*
  * MSRs that the guest may access itself: the VMCS or switch.c holds its values, and no value
  * that the processor accepts harms the host.
@@ -42,6 +35,10 @@ static const u32 passed_through[] = {
 	MSR_FS_BASE, MSR_GS_BASE, MSR_KERNEL_GS_BASE,
 	MSR_IA32_SYSENTER_CS, MSR_IA32_SYSENTER_ESP, MSR_IA32_SYSENTER_EIP,
 };
+
+/* A loop of PAUSEs no further apart than the gap, and longer than the window, waits for another. */
+#define PAUSE_GAP	128
+#define PAUSE_WINDOW	4096
 
 #define XAPIC_DEFAULT	(APIC_DEFAULT_PHYS_BASE | MSR_IA32_APICBASE_ENABLE)
 #define BITMAPS_BYTES	(3 * PAGE_SIZE)	/* of those below, one after the other */
@@ -158,8 +155,6 @@ static void choose(struct vcpu *vcpu)
 		vmcs->proc2 |= SECONDARY_EXEC_VIRTUAL_INTR_DELIVERY;
 	vmcs->exit = vmx_caps.exit;
 	vmcs->entry = vmx_caps.entry;
-	if (!ple_gap)
-		vmcs->proc2 &= ~SECONDARY_EXEC_PAUSE_LOOP_EXITING;
 	if (!vcpu->vpid)
 		vmcs->proc2 &= ~SECONDARY_EXEC_ENABLE_VPID;
 	if (slice && caps_has(&vmx_caps, VMX_CAP_PREEMPTION_TIMER))
@@ -302,8 +297,8 @@ void controls_setup(struct vcpu *vcpu)
 	if (caps_has(&vmx_caps, VMX_CAP_ENCLS_EXITING))
 		vmcs_write64(ENCLS_EXITING_BITMAP, ~0ULL);
 	if (vmcs->proc2 & SECONDARY_EXEC_PAUSE_LOOP_EXITING) {
-		vmcs_write32(PLE_GAP, ple_gap);
-		vmcs_write32(PLE_WINDOW, ple_window);
+		vmcs_write32(PLE_GAP, PAUSE_GAP);
+		vmcs_write32(PLE_WINDOW, PAUSE_WINDOW);
 	}
 	if (vmcs->pin & PIN_BASED_VMX_PREEMPTION_TIMER)
 		vmcs_write32(VMX_PREEMPTION_TIMER_VALUE, slice);

@@ -20,6 +20,7 @@
 
 /* One eventfd may serve any number of addresses: somebody has to say when. */
 #define MOST		4096
+#define RESAMPLED_MOST	128	/* they hear of an end with interrupts off */
 
 /**
  * struct ioeventfd - all constant
@@ -326,7 +327,8 @@ static int add_irq(struct vm *vm, struct irqfd *f, struct file *file)
 	list_for_each_entry(other, &vm->eventfds.irq, link)
 		if (other->ctx == f->ctx)
 			return -EBUSY;
-	if (vm->eventfds.nr_irq == MOST)
+	if (vm->eventfds.nr_irq == MOST ||
+	    (f->resample && atomic_read(&vm->eventfds.ears) >= RESAMPLED_MOST))
 		return -ENOSPC;
 	vm->eventfds.nr_irq++;
 	atomic_add(!!f->resample, &vm->eventfds.ears);

@@ -245,7 +245,7 @@ bool pit_io(struct pit *pit, u16 port, unsigned int len, u8 *data, bool write);
 /* ioapic.c */
 struct ioapic *ioapic_create(void);
 int ioapic_line(struct vm *vm, unsigned int pin, enum line_source source, bool level);
-void ioapic_eoi(struct vcpu *vcpu, u8 vector);
+void ioapic_eoi(struct vcpu *vcpu, u8 vector, bool level);
 bool ioapic_mmio(struct vcpu *vcpu, gpa_t gpa, unsigned int len, void *data, bool write);
 void ioapic_get(struct vm *vm, struct kvm_ioapic_state *state);
 void ioapic_set(struct vm *vm, const struct kvm_ioapic_state *state);

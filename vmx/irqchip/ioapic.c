@@ -132,23 +132,27 @@ int ioapic_line(struct vm *vm, unsigned int pin, enum line_source source, bool l
 }
 
 /* Before the inputs are looked at: lines that are resampled fall, and may rise again. */
-static void resample(struct vm *vm, u8 vector)
+static void resample(struct vm *vm, u8 vector, bool level)
 {
 	unsigned int pin;
+	u64 entry;
 
-	for (pin = 0; pin < IOAPIC_PINS; pin++)
-		if (ENTRY_VECTOR(READ_ONCE(vm->ioapic->entry[pin])) == vector)
+	for (pin = 0; pin < IOAPIC_PINS; pin++) {
+		entry = READ_ONCE(vm->ioapic->entry[pin]);
+		if (ENTRY_VECTOR(entry) == vector && !(entry & ENTRY_LEVEL) == !level)
 			irqfd_ended(vm, true, pin);
+	}
 }
 
 /**
  * ioapic_eoi() - a vCPU, or its guest here, ended an interrupt by level or that is resampled
  * @vcpu: this thread's
  * @vector: of the interrupt
+ * @level: as its sender had it: inputs of the other kind may have the vector for another vCPU
  *
  * An input that is still high interrupts again.
  */
-void ioapic_eoi(struct vcpu *vcpu, u8 vector)
+void ioapic_eoi(struct vcpu *vcpu, u8 vector, bool level)
 {
 	struct ioapic *io = vcpu->vm->ioapic;
 	struct kicks kicks = { };
@@ -156,9 +160,9 @@ void ioapic_eoi(struct vcpu *vcpu, u8 vector)
 	unsigned int pin;
 
 	if (unlikely(irqfd_resamples(vcpu->vm)))
-		resample(vcpu->vm, vector);
+		resample(vcpu->vm, vector, level);
 	raw_spin_lock_irqsave(&io->lock, flags);
-	for (pin = 0; pin < IOAPIC_PINS; pin++) {
+	for (pin = 0; pin < IOAPIC_PINS && level; pin++) {
 		if (ENTRY_VECTOR(io->entry[pin]) != vector ||
 		    !(io->entry[pin] & ENTRY_REMOTE_IRR))
 			continue;
@@ -240,7 +244,7 @@ bool ioapic_mmio(struct vcpu *vcpu, gpa_t gpa, unsigned int len, void *data, boo
 	if (write)
 		memcpy(&value, data, len);
 	if (write && offset == IOAPIC_EOI && READ_ONCE(vcpu->vm->directed_eoi)) {
-		ioapic_eoi(vcpu, value);
+		ioapic_eoi(vcpu, value, true);
 		return true;
 	}
 	raw_spin_lock_irqsave(&io->lock, flags);

@@ -209,7 +209,7 @@ static noinline void offer_eoi(struct lapic *lapic, u8 vector)
 {
 	struct vcpu *vcpu = lapic->vcpu;
 
-	if (lapic->isr_top < 0 && lapic->irr_top < 0 && !READ_ONCE(lapic->unjoined) &&
+	if (!lapic->delivers && lapic->isr_top < 0 && lapic->irr_top < 0 && !READ_ONCE(lapic->unjoined) &&
 	    !vector_test(lapic, APIC_TMR, vector) && !irqfd_resamples(vcpu->vm))
 		vcpu->eoi_offered = mmu_swap_byte(&vcpu->vm->mmu, 0, eoi_word(vcpu),
 						  KVM_PV_EOI_ENABLED) >= 0;
@@ -246,12 +246,13 @@ static void look_again(struct lapic *lapic)
 
 static noinline void end_level(struct vcpu *vcpu, u8 vector)
 {
+	bool level = vector_test(vcpu->lapic, APIC_TMR, vector);
+
 	/* The guest tells the IO-APIC itself. */
-	if ((lapic_get(vcpu->lapic, APIC_SPIV) & APIC_SPIV_DIRECTED_EOI) &&
-	    vector_test(vcpu->lapic, APIC_TMR, vector))
+	if (level && lapic_get(vcpu->lapic, APIC_SPIV) & APIC_SPIV_DIRECTED_EOI)
 		return;
 	if (vcpu->vm->ioapic) {
-		ioapic_eoi(vcpu, vector);
+		ioapic_eoi(vcpu, vector, level);
 	} else if (irqchip_split_pin(vcpu->vm, vector)) {
 		vcpu->eoi_vector = vector;
 		vcpu_request(vcpu, REQ_EOI);
