@@ -489,7 +489,7 @@ static int run(struct vcpu *vcpu)
 	r = finish_last_exit(vcpu);
 	if (r <= 0)
 		return r;
-	if (compat_immediate_exit(vcpu->run) && !test_bit(REQ_EOI, &vcpu->requests)) {
+	if (compat_immediate_exit(vcpu->run)) {
 		vcpu->run->exit_reason = KVM_EXIT_INTR;
 		return -EINTR;
 	}

@@ -57,7 +57,7 @@ static void on_sched_out(struct preempt_notifier *notifier, struct task_struct *
 
 	/* It would run on, and does not sleep. */
 	if (current->on_rq) {
-		WRITE_ONCE(vcpu->off_kernel, !(vmcs_read32(GUEST_SS_AR_BYTES) & 3 << VMX_AR_DPL_SHIFT));
+		WRITE_ONCE(vcpu->off_kernel, !segment_cpl(vcpu));
 		WRITE_ONCE(vcpu->off_cpu, current);
 	}
 	/* The host ended the guest's stay: it is in the middle of nothing. */

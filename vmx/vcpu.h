@@ -139,7 +139,7 @@ struct vcpu {
 	unsigned long io_rip;			/* (v) the I/O instruction it belongs to, */
 	u8 io_size;				/* (v) and its operand's size */
 	bool has_sigset;			/* (v) KVM_SET_SIGNAL_MASK */
-	bool enforce_pv;			/* (v) KVM's features are those of its CPUID alone */
+	bool enforce_pv;			/* (v) KVM's features are those of its CPUID */
 	bool ran;				/* (v) KVM_RUN has been called */
 	u64 poll_ns;				/* (v) how long a HLT looks before it sleeps */
 	sigset_t sigset;			/* (v) */

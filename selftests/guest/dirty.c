@@ -386,7 +386,7 @@ static long clean_kib(void)
 	long kib = -1;
 
 	while (f && kib < 0 && fgets(line, sizeof(line), f)) {
-		here |= strstr(line, "memfd:guest") != NULL;
+		here = here || strstr(line, "memfd:guest");
 		if (here)
 			sscanf(line, "Private_Clean: %ld", &kib);
 	}

@@ -674,13 +674,14 @@ static const uint32_t pv_calls[] = { KICK, SEND_IPI, YIELD };
 /* A bit for each that is not there: reads of MSRs, writes, calls. */
 static void enforced_guest(void)
 {
-	uint32_t missing = 0;
+	uint32_t missing = 0, index;
 	unsigned int i;
 
 	for (i = 0; i < 6; i++) {
-		if (TRAP("rdmsr", : : "c"(pv_msrs[i]) : "eax", "edx", TRAP_CLOBBERS) == GP)
+		index = pv_msrs[i];
+		if (TRAP("rdmsr", : : "c"(index) : "eax", "edx", TRAP_CLOBBERS) == GP)
 			missing |= 1U << i;
-		if (wrmsr_trap(pv_msrs[i], 0) == GP)
+		if (wrmsr_trap(index, 0) == GP)
 			missing |= 0x100U << i;
 	}
 	for (i = 0; i < 3; i++)

@@ -29,8 +29,8 @@ from benchlab import Trace                                              # noqa: 
 # module names, and the symbol at which the host goes on after a VM exit
 DRIVERS = {"kvmlet": (("kvmlet",), "vmx_exit"), "kvm": (("kvm", "kvm_intel"), "vmx_vmexit")}
 MOST = 0.5                      # of upstream's, and why it is not reached
-OVER = ("the record of stolen time (350) and an end by memory (410) look up the guest's memory each "
-        "time; without both, delivery and wake-up alone take over half")
+OVER = ("the record of stolen time (350) and an end by memory (410) look up the guest's memory "
+        "each time; without both, delivery and wake-up alone take over half")
 BLOCKS = 32
 # The address of each instruction, and whether it enters the guest.
 EXECUTED = re.compile(rb" \w{4}:(\w{16}) (?:[^\n]*: (vmresume|vmlaunch))?[^\n]*")

@@ -209,7 +209,7 @@ static noinline void offer_eoi(struct lapic *lapic, u8 vector)
 {
 	struct vcpu *vcpu = lapic->vcpu;
 
-	if (!lapic->delivers && lapic->isr_top < 0 && lapic->irr_top < 0 && !READ_ONCE(lapic->unjoined) &&
+	if (lapic->isr_top < 0 && lapic->irr_top < 0 && !READ_ONCE(lapic->unjoined) &&
 	    !vector_test(lapic, APIC_TMR, vector) && !irqfd_resamples(vcpu->vm))
 		vcpu->eoi_offered = mmu_swap_byte(&vcpu->vm->mmu, 0, eoi_word(vcpu),
 						  KVM_PV_EOI_ENABLED) >= 0;
@@ -231,7 +231,7 @@ int lapic_take(struct lapic *lapic)
 	lapic->irr_top = lapic_top_vector(lapic->page + APIC_IRR);
 	__set_bit(vector & 31, word_of(lapic->page + APIC_ISR, vector));
 	/* The guest may end it by its word of memory, if that can be written now. */
-	if (unlikely(lapic->vcpu->msr.pv_eoi & KVM_MSR_ENABLED))
+	if (unlikely(lapic->vcpu->msr.pv_eoi & KVM_MSR_ENABLED) && !lapic->delivers)
 		offer_eoi(lapic, vector);
 	lapic->isr_top = vector;
 	return vector;
