@@ -399,7 +399,7 @@ static void take_signal(struct vm *vm, int fd)
 		vm_end(vm, 128 + info.ssi_signo);
 }
 
-static void take_input(struct vm *vm, struct serial *serial, struct pollfd *in)
+static void take_input(struct vm *vm, struct serial *serial, int *in)
 {
 	u8 data[64];
 	unsigned int room = min_t(unsigned int, serial_room(serial), sizeof(data));
@@ -410,7 +410,7 @@ static void take_input(struct vm *vm, struct serial *serial, struct pollfd *in)
 		return;
 	n = console_read(data, room, &quit);
 	if (n < 0)
-		in->fd = -1;	/* the end of the input is not the end of the guest */
+		*in = -1;	/* the end of the input is not the end of the guest */
 	else
 		serial_receive(serial, data, n);
 	if (quit)
@@ -438,13 +438,15 @@ static void attend(struct runner *r)
 		[POLL_WAKE] = { .fd = r->vm->wake, .events = POLLIN },
 		[POLL_SIGNAL] = { .fd = r->signals, .events = POLLIN },
 		[POLL_TIMER] = { .fd = console_timer(), .events = POLLIN },
-		[POLL_INPUT] = { .fd = STDIN_FILENO },
+		[POLL_INPUT] = { .events = POLLIN },
 		[POLL_AFTER] = { .fd = r->after, .events = POLLIN },
 	};
+	int input = STDIN_FILENO;
 	u64 count;
 
 	while (vm_running(r->vm)) {
-		fds[POLL_INPUT].events = serial_room(r->serial) ? POLLIN : 0;
+		/* Its end would be told again and again, as long as nobody takes it. */
+		fds[POLL_INPUT].fd = serial_room(r->serial) ? input : -1;
 		if (poll(fds, POLL_COUNT, -1) < 0)
 			continue;
 		if (fds[POLL_WAKE].revents && read(r->vm->wake, &count, sizeof(count)) < 0)
@@ -454,7 +456,7 @@ static void attend(struct runner *r)
 		if (fds[POLL_TIMER].revents)
 			flush(r->vm);
 		if (fds[POLL_INPUT].revents)
-			take_input(r->vm, r->serial, &fds[POLL_INPUT]);
+			take_input(r->vm, r->serial, &input);
 		if (fds[POLL_AFTER].revents && read(r->after, &count, sizeof(count)) > 0)
 			vm_leave(r->vm);
 		if (atomic_exchange(&r->vm->move, false))

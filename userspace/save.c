@@ -6,8 +6,10 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "userspace/save.h"
@@ -46,6 +48,19 @@ static int write_file(struct vm *vm, struct save_stream *s, const char *name)
 	return err;
 }
 
+/* The file's name lasts, too. */
+static int sync_folder(struct save_stream *s, const char *path)
+{
+	char *copy = strdup(path);
+	int fd = copy ? open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	int err = fd < 0 || (fsync(fd) && errno != EINVAL) ? because(s, path) : 0;
+
+	if (fd >= 0)
+		close(fd);
+	free(copy);
+	return err;
+}
+
 /**
  * save_file() - save a guest
  * @vm:		its VM; each vCPU has stopped after a whole instruction
@@ -64,6 +79,8 @@ int save_file(struct vm *vm, const char *path)
 	err = write_file(vm, &s, name);
 	if (!err && rename(name, path))
 		err = because(&s, path);
+	if (!err)
+		err = sync_folder(&s, path);
 	if (err) {
 		unlink(name);
 		report("--save: %s; the guest goes on", s.why[0] ? s.why : "see above");

@@ -427,8 +427,10 @@ static int set_tsc_khz(struct vm *vm, const struct saved *saved)
 	while (done < vm->nr_vcpus &&
 	       !ioctl(vm->vcpu[done].fd, KVM_SET_TSC_KHZ, (unsigned long)khz))
 		done++;
-	if (done == vm->nr_vcpus)
+	if (done == vm->nr_vcpus) {
+		vm->tsc_khz = khz;	/* to be saved with it again */
 		return 0;
+	}
 	report("%s: the guest's TSC runs at %u kHz, which the driver cannot give it here (%d kHz)",
 	       vm->device, khz, vm->tsc_khz);
 	return -1;

@@ -219,6 +219,11 @@ static noinline int handle_requests(struct vcpu *vcpu)
 
 	if (test_bit(REQ_DEAD, &vcpu->requests))
 		return -EIO;
+	if (vcpu_test_request(vcpu, REQ_EOI)) {
+		vcpu->run->exit_reason = KVM_EXIT_IOAPIC_EOI;
+		vcpu->run->eoi.vector = vcpu->eoi_vector;
+		return 0;
+	}
 	if (vcpu_test_request(vcpu, REQ_TRIPLE_FAULT)) {
 		vcpu->run->exit_reason = KVM_EXIT_SHUTDOWN;
 		return 0;
@@ -235,11 +240,6 @@ static noinline int handle_requests(struct vcpu *vcpu)
 	}
 	if (vcpu_test_request(vcpu, REQ_DEBUG) && !debugger_serve(vcpu))
 		return 0;
-	if (vcpu_test_request(vcpu, REQ_EOI)) {
-		vcpu->run->exit_reason = KVM_EXIT_IOAPIC_EOI;
-		vcpu->run->eoi.vector = vcpu->eoi_vector;
-		return 0;
-	}
 	if (vcpu_test_request(vcpu, REQ_MSR_FILTER))
 		controls_set_msr_bitmap(vcpu);
 	if (vcpu_test_request(vcpu, REQ_PML))
@@ -337,8 +337,6 @@ static noinline u64 poll(struct vcpu *vcpu, u64 limit)
 	} else {
 		stats_add_n(vcpu, halt_poll_fail_ns, end - start);
 	}
-	if (signal_pending(current))
-		stats_add(vcpu, halt_poll_invalid);
 	return start;
 }
 
@@ -359,7 +357,6 @@ static noinline void poll_adapt(struct vcpu *vcpu, u64 limit, u64 start)
 static void block(struct vcpu *vcpu)
 {
 	u64 limit = vcpu->mp_state == KVM_MP_STATE_HALTED ? poll_limit(vcpu) : 0, start = 0;
-	bool slept = false;
 
 	/* Else an interrupt that waits for the end of another would not wake it. */
 	if (unlikely(vcpu->eoi_offered))
@@ -373,12 +370,10 @@ static void block(struct vcpu *vcpu)
 		if (must_wake(vcpu))
 			break;
 		schedule();
-		slept = true;
+		stats_add(vcpu, halt_wakeup);
 	}
 	finish_rcuwait(&vcpu->wait);
 	WRITE_ONCE(vcpu->stats.blocking, false);
-	if (slept)
-		stats_add(vcpu, halt_wakeup);
 	if (start)
 		poll_adapt(vcpu, limit, start);
 	vcpu_settle(vcpu);
@@ -397,12 +392,13 @@ static int between_entries(struct vcpu *vcpu)
 {
 	int r;
 
-	if (vcpu->run->request_interrupt_window && window_open(vcpu)) {
+	/* REQ_EOI comes first: it is user space's, and not saved with the vCPU. */
+	if (vcpu->run->request_interrupt_window && window_open(vcpu) &&
+	    !test_bit(REQ_EOI, &vcpu->requests)) {
 		vcpu->run->exit_reason = KVM_EXIT_IRQ_WINDOW_OPEN;
 		stats_add(vcpu, request_irq_exits);
 		return 0;
 	}
-	/* The end of an interrupt that user space must hear of is not to be saved with the vCPU. */
 	if (likely(!thread_work_waits()) || test_bit(REQ_EOI, &vcpu->requests))
 		return 1;
 	r = thread_work();

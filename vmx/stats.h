@@ -34,7 +34,7 @@ struct vm;
 	X(directed_yield_successful)						\
 	X(halt_attempted_poll)	/* HLT looked for its end before it would sleep */ \
 	X(halt_successful_poll)	/* ... and found it */				\
-	X(halt_poll_invalid)	/* ... for a signal */				\
+	X(halt_poll_invalid)	/* none, as upstream on x86 */			\
 	X(halt_wakeup)		/* it slept, and was woken */
 
 /* Likewise, in nanoseconds. */

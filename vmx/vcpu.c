@@ -56,7 +56,7 @@ static void on_sched_out(struct preempt_notifier *notifier, struct task_struct *
 	struct vcpu *vcpu = container_of(notifier, struct vcpu, preempt);
 
 	/* It would run on, and does not sleep. */
-	if (current->on_rq) {
+	if (task_is_running(current)) {
 		WRITE_ONCE(vcpu->off_kernel, !segment_cpl(vcpu));
 		WRITE_ONCE(vcpu->off_cpu, current);
 	}

@@ -69,7 +69,7 @@ struct vm {
 	struct vm_stats stats;			/* (-) */
 	u32 ring_entries;			/* (L) of each vCPU's dirty ring, 0: none */
 	u32 boot_cpu_id;			/* (l) vCPU id of the bootstrap processor */
-	unsigned int boosted;			/* (-) index of the vCPU that a PAUSE let run */
+	unsigned int boosted;			/* (-) index of the vCPU that a PAUSE tried last */
 	u64 halt_poll;				/* (-) 1 + its own limit, ns; 0: the parameter's */
 	bool dead;				/* (-) an internal error ended it: -EIO */
 };

@@ -231,7 +231,9 @@ static void wire(const char *path)
 	vcpu_sync(&vcpu);
 	TAP_EQ(interrupt(WIRE), 0, "KVM_INTERRUPT is the 8259s' wire");
 	TAP_EQ(interrupt(WIRE), -EEXIST, "while one waits: EEXIST");
-	TAP_EQ(vcpu_sync(&vcpu), 2, "a guest opens itself with LINT0 masked");
+	vcpu.run->request_interrupt_window = 1;
+	TAP_EQ(vcpu_sync(&vcpu), 2, "a guest opens itself with LINT0 masked, and no window is open");
+	vcpu.run->request_interrupt_window = 0;
 	TAP_EQ(irqs[WIRE], 0, "the wire is cut");
 	vcpu_sync(&vcpu);
 	TAP_EQ(irqs[WIRE], 0, "LINT0 is open, the guest is not");

@@ -67,6 +67,17 @@ GUEST(requests,
       DESC(0xe10, 16, 1, 4) DESC(0xf01, 1, 2, 0)
       DESC(0xe20, 16, 1, 6) DESC(0xa00, 512, 3, 7) DESC(0xf02, 1, 2, 0)
       ".org requests + 0x1800; .word 1, 3, 0, 3, 5;");
+/*
+ * Its used ring is its available ring: to give a request back is to make one. By the registers of
+ * virtio 1.x, at the first device's addresses.
+ */
+GUEST(feeds_itself,
+      "mov $0xe0010000, %edi; movl $2, 24(%rdi); movl $0x1001000, 32(%rdi);"
+      "movl $0x1002000, 40(%rdi); movl $0x1002000, 48(%rdi); movl $1, 28(%rdi);"
+      "movl $0, 0x3000(%rdi);" OUTB(0x3f8, 'x') "1: pause; jmp 1b;"
+      ".org feeds_itself + 0xe00; .long 99, 0; .quad 0;"
+      ".org feeds_itself + 0x1000;" DESC(0xe00, 16, 1, 1) DESC(0xf00, 1, 2, 0)
+      ".org feeds_itself + 0x2000; .word 0, 1, 0, 0; .fill 16, 1, 0;");
 /* To be saved; then says how often it was restored. */
 GUEST(asks, "out %al, $0xf5; in $0xf5, %al; add $7, %al; out %al, $0xf4; hlt");
 
@@ -223,7 +234,9 @@ static void requests_are_served(void)
 		tap_skip("a flush that fails", "this kernel has no seccomp");
 		return;
 	}
-	serves(IMAGE, 20, "a flush that the host cannot carry out is an error of the guest's");
+	serves(IMAGE, 21, "a flush that the host cannot carry out is an error of the guest's, and so "
+	       "is a write where the driver takes no flushes");
+	serves(IMAGE ",cache=writethrough", 20, "which is not flushed if each lasts anyway");
 	serves(IMAGE ",cache=unsafe", 16, "with cache=unsafe it does nothing");
 }
 
@@ -257,6 +270,18 @@ static void way_of_a_write(void)
 	TAP_EQ(BOOT("--disk", IMAGE, "--trace=/nowhere/trace"), 103, "one that can be made");
 }
 
+static void ends_all_the_same(void)
+{
+	WRITE_GUEST(feeds_itself);
+	runner_start(&one, -1, (const char * const []) {
+		"kvmlet", "run", "--device", device, "--kernel", KERNEL, "--mem", "32M", "--disk",
+		IMAGE ",io=thread", NULL });
+	tap_ok(runner_read(&one, "x"), "a queue that feeds itself keeps its device busy");
+	usleep(100000);
+	kill(one.pid, SIGTERM);
+	TAP_EQ(runner_end(&one), 128 + SIGTERM, "a signal ends the machine all the same");
+}
+
 int main(int argc, char **argv)
 {
 	device = argc > 1 ? argv[1] : "/dev/kvmlet";
@@ -271,6 +296,7 @@ int main(int argc, char **argv)
 	TAP_EQ(boot(IMAGE, NULL), 98, "registers of before virtio 1.0");
 	saves();
 	way_of_a_write();
+	ends_all_the_same();
 	requests_are_served();		/* the last: system calls are missing then */
 	unlink(IMAGE);
 	return tap_end();

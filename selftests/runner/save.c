@@ -19,6 +19,7 @@
 
 #define SAVED		"/tmp/save.guest"
 #define SOCKET		"/tmp/save.3"
+#define MACHINE_AT	(16 + 24)	/* behind the headers of the file and its first section */
 #define STEPS		0x4000		/* of work between two requests */
 #define LEFT		106		/* status of a runner whose guest has left */
 #define DONE		42		/* the guest's own statuses */
@@ -70,6 +71,9 @@ GUEST(echoes,
 
 /* Says how often it was restored, after one request. */
 GUEST(asks, "out %al, $0xf5; in $0xf5, %al; add $7, %al; out %al, $0xf4; hlt");
+
+/* Leaves twice. */
+GUEST(asks_twice, "out %al, $0xf5; out %al, $0xf5; mov $9, %al; out %al, $0xf4; hlt");
 
 /*
  * Adds one to each of 1024 pages, again and again, until it was moved as often as the command
@@ -211,6 +215,32 @@ static void test_port(void)
 	RUN(&one, "--kernel", KERNEL, "--mem", "32M", "--save", "/nowhere/file");
 	TAP_EQ(runner_end(&one), 7, "a guest that cannot be saved goes on");
 	runner_said(&one, "--save: /nowhere/file.new: No such file", "and the reason is said");
+}
+
+/* Of the machine's section, which is the first: behind its RAM's size. */
+static uint32_t saved_khz(void)
+{
+	uint32_t khz = 0;
+	int fd = open(SAVED, O_RDONLY);
+
+	if (pread(fd, &khz, sizeof(khz), MACHINE_AT + 8) != sizeof(khz))
+		printf("# %s: %s\n", SAVED, strerror(errno));
+	close(fd);
+	return khz;
+}
+
+/* A TSC that is not the host's is not forgotten, however often its guest moves. */
+static void test_tsc(void)
+{
+	WRITE_GUEST(asks_twice);
+	RUN(&one, "--kernel", KERNEL, "--mem", "32M", "--tsc-khz", "250000", "--save", SAVED);
+	TAP_EQ(runner_end(&one), LEFT, "a guest with a TSC of its own is saved");
+	TAP_EQ(saved_khz(), 250000, "and its TSC's frequency");
+	RUN(&one, "--restore", SAVED, "--save", SAVED);
+	TAP_EQ(runner_end(&one), LEFT, "restored and saved again");
+	TAP_EQ(saved_khz(), 250000, "it still has it");
+	RUN(&one, "--restore", SAVED);
+	TAP_EQ(runner_end(&one), 9, "and ends well");
 }
 
 /* --- what is refused -------------------------------------------------------------------------- */
@@ -373,6 +403,7 @@ static const struct {
 	{ "plain", test_plain, false }, { "request", test_request, true },
 	{ "after", test_after, false }, { "signal", test_signal, false },
 	{ "port", test_port, false }, { "refused", test_refused, false },
+	{ "tsc", test_tsc, false },
 	{ "moves", test_moves, true }, { "tcp", test_tcp, false },
 	{ "no_move", test_no_move, false },
 };

@@ -68,6 +68,7 @@ struct disk {
 	struct file_io io;
 	u64 size;
 	bool read_only, write_through, unsafe;
+	bool lost;			/* something that the guest has written */
 	enum { IO_ANY, IO_URING, IO_THREAD } how;
 	struct request request[VIRTQUEUE_SIZE], *free;
 };
@@ -133,6 +134,13 @@ static void end(struct disk *d, struct request *r, u8 status)
 	d->free = r;
 }
 
+/* A driver that knows no flushes takes a write that is over for lasting. Virtio 1.2, 5.2.6.2. */
+static bool lasts_at_once(const struct disk *d)
+{
+	return !d->unsafe && !d->write_through &&
+	       !(d->virtio.accepted & BIT_ULL(VIRTIO_BLK_F_FLUSH));
+}
+
 /* The host has done something. A part of a transfer: the rest is begun. */
 static void done(struct file_io *io, struct file_op *op, long result)
 {
@@ -141,8 +149,9 @@ static void done(struct file_io *io, struct file_op *op, long result)
 	const bool transfer = op->kind == FILE_READ || op->kind == FILE_WRITE;
 	u8 status = result < 0 ? VIRTIO_BLK_S_IOERR : VIRTIO_BLK_S_OK;
 
-	if (op->kind == FILE_PUNCH && result == -EOPNOTSUPP)
-		status = VIRTIO_BLK_S_OK;	/* then the range reads as before */
+	/* A disk's own sectors may be larger than the guest's. The range then reads as before. */
+	if (op->kind == FILE_PUNCH && (result == -EOPNOTSUPP || result == -EINVAL))
+		status = VIRTIO_BLK_S_OK;
 	if (transfer && !result)
 		status = VIRTIO_BLK_S_IOERR;	/* the image has become shorter */
 	if (transfer && result > 0) {
@@ -152,6 +161,9 @@ static void done(struct file_io *io, struct file_op *op, long result)
 	if (result == -EINTR || (transfer && result > 0 && r->data.n)) {
 		op->iov = r->data.iov;
 		op->n = r->data.n;
+		file_io_begin(io, op);
+	} else if (op->kind == FILE_WRITE && status == VIRTIO_BLK_S_OK && lasts_at_once(d)) {
+		op->kind = FILE_SYNC;
 		file_io_begin(io, op);
 	} else {
 		end(d, r, status);
@@ -196,8 +208,12 @@ static void transfer(struct disk *d, struct request *r, u64 sector, bool write)
 
 static void flush(struct disk *d, struct request *r)
 {
-	if (d->unsafe)
-		end(d, r, VIRTIO_BLK_S_OK);
+	bool lost = d->lost;
+
+	/* The host tells but once of what it could not write: disks_settle() has heard of it. */
+	d->lost = false;
+	if (lost || d->unsafe)
+		end(d, r, lost ? VIRTIO_BLK_S_IOERR : VIRTIO_BLK_S_OK);
 	else
 		ask(d, r, FILE_SYNC, 0, 0);
 }
@@ -535,6 +551,7 @@ int disks_settle(void)
 	disks_stop();
 	for (d = disks; d < disks + nr_disks; d++)
 		if (!d->read_only && !d->unsafe && fdatasync(d->io.fd)) {
+			d->lost = true;
 			report("--disk %s: %s", d->path, strerror(errno));
 			return -1;
 		}

@@ -100,10 +100,10 @@ void pci_end_interrupt(struct pci_device *d)
 		set_line(d, false);
 }
 
-/* Masks have changed: what waited and may go now goes. */
+/* Masks have changed: what waited and may go now goes; nothing without MSI-X. */
 static void send_pending(struct pci_device *d)
 {
-	unsigned int vector, waiting = d->pending;
+	unsigned int vector, waiting = pci_has_msix(d) ? d->pending : 0;
 
 	d->pending = 0;
 	for (vector = 0; vector < PCI_VECTORS; vector++)

@@ -20,12 +20,14 @@
  * @kick:	eventfd: the guest has put something into the queue, or the device has work
  * @under_way:	requests that were taken and not given back
  * @idle:	signalled when that gets 0
+ * @draining:	threads that wait for it
+ * @turns:	requests that may still be taken before the lock is given back
  * @given:	something was given back of which the guest was not told yet
  * @notify:	the port and the address of notifications
  * @woken:	when the device's thread has last heard of one
  * @way:	of a request that was given back and is traced
  * @started:	the thread runs
- * @stopping:	the thread shall take no more requests, and end
+ * @stopping:	the thread shall take no more requests, and end; no lock
  */
 struct virtio {
 	struct pci_device pci;
@@ -39,7 +41,7 @@ struct virtio {
 	void (*work)(void *dev);
 	void *dev;
 	int kick;
-	unsigned int under_way;
+	unsigned int under_way, draining, turns;
 	pthread_cond_t idle;
 	pthread_t thread;
 	u64 notify[2], woken;

@@ -13,6 +13,7 @@
 #include <linux/virtio_config.h>
 #include <linux/virtio_pci.h>
 #include <linux/virtio_ring.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
@@ -53,12 +54,14 @@ static void broken(struct virtio *v)
 	interrupt(v, ISR_CONFIG, v->config_vector);
 }
 
-/* Take the queue away. */
+/* Take the queue away. Meanwhile nothing is taken, even if another vCPU enables it again. */
 static void drain(struct virtio *v)
 {
 	v->vq.enabled = false;
+	v->draining++;
 	while (v->under_way)
 		pthread_cond_wait(&v->idle, &v->pci.lock);
+	v->draining--;
 }
 
 static void reset(struct virtio *v)
@@ -73,6 +76,7 @@ static void reset(struct virtio *v)
 	v->config_vector = NO_VECTOR;
 	v->status = 0;
 	v->isr = 0;
+	v->pci.pending = 0;
 	pci_end_interrupt(&v->pci);
 }
 
@@ -286,7 +290,7 @@ static void common_set_queue(struct virtio *v, u64 offset, u32 value)
 			vq->size = value;
 		break;
 	case VIRTIO_PCI_COMMON_Q_ENABLE:
-		vq->enabled = value == 1;
+		vq->enabled = value == 1 && !v->draining;
 		break;
 	case VIRTIO_PCI_COMMON_Q_DESCLO:
 	case VIRTIO_PCI_COMMON_Q_DESCHI:
@@ -365,18 +369,25 @@ static void memory_write(void *dev, u64 offset, u64 value, unsigned int size)
  * @v:		the device
  * @chain:	filled in; it stays the device's until virtio_give()
  *
+ * A guest that adds requests as fast as they are served gets so many at a time as there is room
+ * for: others want the lock.
+ *
  * Context: @work. Return: whether there was one.
  */
 bool virtio_take(struct virtio *v, struct chain *chain)
 {
 	int r = 0;
 
-	if (v->vq.enabled && !v->stopping)
+	if (v->vq.enabled && v->turns && !v->draining && !READ_ONCE(v->stopping))
 		r = virtqueue_take(&v->vq, chain);
 	if (r < 0)
 		broken(v);
-	v->under_way += r > 0;
-	return r > 0;
+	if (r <= 0)
+		return false;
+	v->under_way++;
+	if (!--v->turns)
+		kick(v);
+	return true;
 }
 
 /**
@@ -403,6 +414,7 @@ static void serve_queue(struct virtio *v)
 	const bool msix = pci_has_msix(&v->pci) && v->queue_vector < PCI_VECTORS;
 
 	v->given = false;
+	v->turns = VIRTQUEUE_SIZE;
 	v->work(v->dev);
 	if (v->given && v->vq.enabled && virtqueue_wants_interrupt(&v->vq)) {
 		trace_sent(v->way, msix ? (u8)v->pci.table[v->queue_vector][2] : 0);
@@ -424,8 +436,10 @@ static void *serve(void *arg)
 		pthread_mutex_lock(&v->pci.lock);
 		v->woken = trace_now();
 		serve_queue(v);
-		stopped = v->stopping && !v->under_way;
+		stopped = READ_ONCE(v->stopping) && !v->under_way;
 		pthread_mutex_unlock(&v->pci.lock);
+		if (!v->turns)
+			sched_yield();
 	}
 	return NULL;
 }
@@ -456,9 +470,8 @@ void virtio_stop(struct virtio *v)
 {
 	if (!v->started)
 		return;
-	pthread_mutex_lock(&v->pci.lock);
-	v->stopping = true;
-	pthread_mutex_unlock(&v->pci.lock);
+	/* Not under the lock, which a guest may keep busy. */
+	WRITE_ONCE(v->stopping, true);
 	kick(v);
 	pthread_join(v->thread, NULL);
 	v->started = false;

@@ -65,7 +65,7 @@ void steal_update(struct vcpu *vcpu)
 		take_flags(vcpu);
 	/* Of another thread than last time it may be less. */
 	record.steal += max_t(s64, waited - vcpu->clock.waited, 0);
-	/* Even again. The time is one word, of which no reader sees a half. */
+	/* Even again. The time is one word, of which no 64-bit reader sees a half. */
 	record.version = (record.version | 1) + 1;
 	if (!mmu_write(&vcpu->vm->mmu, 0, field(vcpu, 0), &record, sizeof(record)))
 		vcpu->clock.waited = waited;

@@ -442,7 +442,10 @@ void event_prepare(struct vcpu *vcpu)
 		   !held && (smi || atomic_read(&vcpu->ev.nmi.pending)));
 	set_window(vcpu, CPU_BASED_INTR_WINDOW_EXITING,
 		   (!held && (delivers ? irqchip_extint(vcpu) : event_interrupt_waiting(vcpu))) ||
-		   (vcpu->vm->irqchip != IRQCHIP_KERNEL && vcpu->run->request_interrupt_window));
+		   /* Open for user space, too; else it would end each entry at once. */
+		   (vcpu->vm->irqchip != IRQCHIP_KERNEL && vcpu->run->request_interrupt_window &&
+		    vcpu->ev.user_vector < 0 &&
+		    (!vcpu->lapic || lapic_accepts_extint(vcpu->lapic))));
 	if (delivers)
 		lapic_let_deliver(vcpu, held);
 	else if (vcpu->vmcs->proc & CPU_BASED_TPR_SHADOW)

@@ -178,8 +178,8 @@ int exit_pause(struct vcpu *vcpu)
 			continue;
 		tries--;
 		stats_add(vcpu, directed_yield_attempted);
+		WRITE_ONCE(vm->boosted, next);
 		if (boost(vm->vcpus[next])) {
-			WRITE_ONCE(vm->boosted, next);
 			stats_add(vcpu, directed_yield_successful);
 			break;
 		}

@@ -139,7 +139,7 @@ static void resample(struct vm *vm, u8 vector, bool level)
 
 	for (pin = 0; pin < IOAPIC_PINS; pin++) {
 		entry = READ_ONCE(vm->ioapic->entry[pin]);
-		if (ENTRY_VECTOR(entry) == vector && !(entry & ENTRY_LEVEL) == !level)
+		if (ENTRY_VECTOR(entry) == vector && (level || !(entry & ENTRY_LEVEL)))
 			irqfd_ended(vm, true, pin);
 	}
 }
@@ -148,7 +148,7 @@ static void resample(struct vm *vm, u8 vector, bool level)
  * ioapic_eoi() - a vCPU, or its guest here, ended an interrupt by level or that is resampled
  * @vcpu: this thread's
  * @vector: of the interrupt
- * @level: as its sender had it: inputs of the other kind may have the vector for another vCPU
+ * @level: as its sender had it: by an edge, an input by level may have it for another vCPU
  *
  * An input that is still high interrupts again.
  */
