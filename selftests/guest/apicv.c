@@ -5,8 +5,8 @@
  *
  * only: kvmlet
  * lab:
- * lab: --param apicv=0
- * lab: --cpu corei7_skylake_x
+ * lab@kvmlet: --param apicv=1
+ * lab@kvmlet: --param apicv=1 --cpu corei7_skylake_x
  */
 #include <pthread.h>
 #include "selftests/lib/apic.h"

@@ -3,7 +3,7 @@
  * ioeventfds and irqfds with a guest: which writes signal, which interrupts come, and how often.
  *
  * lab:
- * lab@kvmlet: --param apicv=0
+ * lab@kvmlet: --param apicv=1
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

@@ -3,7 +3,7 @@
  * Interrupts: from user space without controllers in the kernel, and through each of those.
  *
  * lab:
- * lab@kvmlet: --param apicv=0
+ * lab@kvmlet: --param apicv=1
  */
 #include "selftests/lib/apic.h"
 

@@ -4,7 +4,7 @@
  * TSC, port 0x61, interrupts for which the guest was late, and a state that is moved.
  *
  * lab:
- * lab@kvmlet: --param apicv=0
+ * lab@kvmlet: --param apicv=1
  */
 #include <time.h>
 #include "selftests/lib/apic.h"

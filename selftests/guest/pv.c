@@ -7,8 +7,7 @@
  * The words are for processors that do not end interrupts by themselves, and several vCPUs at once
  * cannot touch what the emulator wants touched for those that do (lab.rst, 12).
  *
- * lab@kvm:
- * lab@kvmlet: --param apicv=0
+ * lab:
  */
 #define _GNU_SOURCE
 #include <pthread.h>

@@ -4,7 +4,7 @@
  * IO-APIC's behalf, the end of interrupts told to it, and KVM_INTERRUPT as the 8259s' wire.
  *
  * lab:
- * lab@kvmlet: --param apicv=0
+ * lab@kvmlet: --param apicv=1
  */
 #include <sys/eventfd.h>
 #include "selftests/lib/apic.h"
@@ -232,7 +232,7 @@ static void wire(const char *path)
 	TAP_EQ(interrupt(WIRE), 0, "KVM_INTERRUPT is the 8259s' wire");
 	TAP_EQ(interrupt(WIRE), -EEXIST, "while one waits: EEXIST");
 	vcpu.run->request_interrupt_window = 1;
-	TAP_EQ(vcpu_sync(&vcpu), 2, "a guest opens itself with LINT0 masked, and no window is open");
+	TAP_EQ(vcpu_sync(&vcpu), 2, "a guest opens itself with LINT0 masked: no window");
 	vcpu.run->request_interrupt_window = 0;
 	TAP_EQ(irqs[WIRE], 0, "the wire is cut");
 	vcpu_sync(&vcpu);

@@ -5,7 +5,7 @@
  * changed that.
  *
  * lab:
- * lab@kvmlet: --param apicv=0
+ * lab@kvmlet: --param apicv=1
  */
 #include <asm/processor-flags.h>
 #include "selftests/lib/eventfd.h"

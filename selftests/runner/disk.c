@@ -234,8 +234,8 @@ static void requests_are_served(void)
 		tap_skip("a flush that fails", "this kernel has no seccomp");
 		return;
 	}
-	serves(IMAGE, 21, "a flush that the host cannot carry out is an error of the guest's, and so "
-	       "is a write where the driver takes no flushes");
+	serves(IMAGE, 21, "a flush that the host cannot carry out is an error of the guest's, "
+	       "so is a write where the driver takes no flushes");
 	serves(IMAGE ",cache=writethrough", 20, "which is not flushed if each lasts anyway");
 	serves(IMAGE ",cache=unsafe", 16, "with cache=unsafe it does nothing");
 }
