@@ -381,10 +381,9 @@ static void block(struct vcpu *vcpu)
 
 static bool window_open(struct vcpu *vcpu)
 {
-	return vcpu->vm->irqchip != IRQCHIP_KERNEL && vcpu->ev.user_vector < 0 &&
-	       (!vcpu->lapic || lapic_accepts_extint(vcpu->lapic)) &&
-	       !vcpu->ev.interrupt.injected && !vcpu->ev.exception.pending &&
-	       !vcpu->ev.exception.injected && event_interrupt_allowed(vcpu);
+	return event_wire_free(vcpu) && !vcpu->ev.interrupt.injected &&
+	       !vcpu->ev.exception.pending && !vcpu->ev.exception.injected &&
+	       event_interrupt_allowed(vcpu);
 }
 
 /* Return: 1 to go on, 0 to user space, or -EINTR. */

@@ -23,20 +23,9 @@ static volatile unsigned int rounds, length;
 /* A counter by the name that both drivers have for it. */
 static uint64_t counter(int fd, const char *name)
 {
-	struct kvm_stats_header head;
 	uint64_t value = ~0ULL;
-	unsigned int i;
 
-	pread(fd, &head, sizeof(head), 0);
-	for (i = 0; i < head.num_desc; i++) {
-		char raw[256];
-		struct kvm_stats_desc *desc = (void *)raw;
-		size_t size = sizeof(*desc) + head.name_size;
-
-		pread(fd, raw, size, head.desc_offset + i * size);
-		if (!strcmp(desc->name, name))
-			pread(fd, &value, sizeof(value), head.data_offset + desc->offset);
-	}
+	stats_find(fd, name, &value);
 	return value;
 }
 

@@ -409,27 +409,38 @@ const char *exit_name(int exit)
 	return exit >= 0 && exit < nr && names[exit] ? names[exit] : "another exit";
 }
 
-/* How many exits of this name of vmx/exit/reasons.h the vCPU had; -1: it does not say. */
-long vcpu_exits(struct vcpu *vcpu, const char *reason)
+/* A counter behind KVM_GET_STATS_FD's @fd, by its name; false: there is none. */
+bool stats_find(int fd, const char *name, uint64_t *value)
 {
-	int fd = call(vcpu->fd, KVM_GET_STATS_FD, 0);
 	struct kvm_stats_header head = { 0 };
 	struct kvm_stats_desc *desc;
-	uint64_t value = 0;
+	bool found = false;
 	unsigned int i;
 	size_t size;
-	bool found;
 
 	pread(fd, &head, sizeof(head), 0);
 	size = sizeof(*desc) + head.name_size;
 	desc = calloc(1, size);
-	for (i = 0, found = false; i < head.num_desc && !found; i++) {
+	for (i = 0; i < head.num_desc && !found; i++) {
 		pread(fd, desc, size, head.desc_offset + i * size);
-		found = !strncmp(desc->name, "exit_", 5) && !strcmp(desc->name + 5, reason);
+		found = !strcmp(desc->name, name);
 	}
 	if (found)
-		pread(fd, &value, sizeof(value), head.data_offset + desc->offset);
+		pread(fd, value, sizeof(*value), head.data_offset + desc->offset);
 	free(desc);
+	return found;
+}
+
+/* How many exits of this name of vmx/exit/reasons.h the vCPU had; -1: it does not say. */
+long vcpu_exits(struct vcpu *vcpu, const char *reason)
+{
+	int fd = call(vcpu->fd, KVM_GET_STATS_FD, 0);
+	uint64_t value = 0;
+	char name[64];
+	bool found;
+
+	snprintf(name, sizeof(name), "exit_%s", reason);
+	found = stats_find(fd, name, &value);
 	close(fd);
 	return found ? (long)value : -1;
 }

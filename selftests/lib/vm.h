@@ -68,6 +68,7 @@ int vcpu_run(struct vcpu *vcpu);
 int vcpu_run_on(struct vcpu *vcpu);
 uint32_t vcpu_sync(struct vcpu *vcpu);
 const char *exit_name(int exit);
+bool stats_find(int fd, const char *name, uint64_t *value);
 long vcpu_exits(struct vcpu *vcpu, const char *reason);
 bool host_delivers(void);
 struct kvm_cpuid2 *supported_cpuid(int dev);

@@ -414,6 +414,16 @@ static void set_threshold(struct vcpu *vcpu)
 }
 
 /**
+ * event_wire_free() - would KVM_INTERRUPT's vector reach the guest, once that allows interrupts?
+ * @vcpu: any
+ */
+bool event_wire_free(const struct vcpu *vcpu)
+{
+	return vcpu->vm->irqchip != IRQCHIP_KERNEL && vcpu->ev.user_vector < 0 &&
+	       (!vcpu->lapic || lapic_accepts_extint(vcpu->lapic));
+}
+
+/**
  * event_prepare() - give the processor the event that goes first
  * @vcpu: about to enter
  *
@@ -442,10 +452,8 @@ void event_prepare(struct vcpu *vcpu)
 		   !held && (smi || atomic_read(&vcpu->ev.nmi.pending)));
 	set_window(vcpu, CPU_BASED_INTR_WINDOW_EXITING,
 		   (!held && (delivers ? irqchip_extint(vcpu) : event_interrupt_waiting(vcpu))) ||
-		   /* Open for user space, too; else it would end each entry at once. */
-		   (vcpu->vm->irqchip != IRQCHIP_KERNEL && vcpu->run->request_interrupt_window &&
-		    vcpu->ev.user_vector < 0 &&
-		    (!vcpu->lapic || lapic_accepts_extint(vcpu->lapic))));
+		   /* Else it would end each entry at once. */
+		   (vcpu->run->request_interrupt_window && event_wire_free(vcpu)));
 	if (delivers)
 		lapic_let_deliver(vcpu, held);
 	else if (vcpu->vmcs->proc & CPU_BASED_TPR_SHADOW)

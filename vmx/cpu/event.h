@@ -64,6 +64,7 @@ void event_prepare(struct vcpu *vcpu);
 void event_reclaim(struct vcpu *vcpu, u32 info, u32 error);
 bool event_interrupt_allowed(struct vcpu *vcpu);
 bool event_interrupt_waiting(struct vcpu *vcpu);
+bool event_wire_free(const struct vcpu *vcpu);
 bool event_nmi_allowed(struct vcpu *vcpu);
 bool event_smi_allowed(const struct vcpu *vcpu);
 int event_interrupt_vector(struct vcpu *vcpu);

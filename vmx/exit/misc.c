@@ -67,8 +67,8 @@ int exit_hlt(struct vcpu *vcpu)
 	return 0;
 }
 
-/* The thread of a vCPU that the host has preempted runs on instead of this one. */
-static bool boost(struct vcpu *target)
+/* The thread of a vCPU that the host has preempted runs on instead of this one's. */
+static bool boost(struct vcpu *vcpu, struct vcpu *target)
 {
 	struct task_struct *task;
 	int r = 0;
@@ -83,6 +83,7 @@ static bool boost(struct vcpu *target)
 		r = yield_to(task, true);
 		put_task_struct(task);
 	}
+	stats_add_n(vcpu, directed_yield_successful, r > 0);
 	return r > 0;
 }
 
@@ -96,8 +97,8 @@ static noinline long yield_to_id(struct vcpu *vcpu, u64 id, bool kick)
 		vcpu_request(target, REQ_UNHALT);
 		vcpu_kick(target);
 	}
-	if (target && target != vcpu && !single_task_running() && boost(target))
-		stats_add(vcpu, directed_yield_successful);
+	if (target && target != vcpu && !single_task_running())
+		boost(vcpu, target);
 	return 0;
 }
 
@@ -179,10 +180,8 @@ int exit_pause(struct vcpu *vcpu)
 		tries--;
 		stats_add(vcpu, directed_yield_attempted);
 		WRITE_ONCE(vm->boosted, next);
-		if (boost(vm->vcpus[next])) {
-			stats_add(vcpu, directed_yield_successful);
+		if (boost(vcpu, vm->vcpus[next]))
 			break;
-		}
 	}
 	return 1;
 }
