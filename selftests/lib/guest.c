@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The guest's side of vm.h: page tables, descriptor tables, and where its interrupts and
- * exceptions go. Every vector has a stack of its own (IST 1), because the compiler keeps
- * data below the stack pointer.
+ * exceptions go. Exceptions have a stack of their own (IST 1): a test may break the other one.
+ * Interrupts use what there is, so that the emulator may nest them (Documentation/lab.rst, 13).
  */
 #include "selftests/lib/vm.h"
 
@@ -124,7 +124,7 @@ static void interrupt_table(void)
 	for (i = 0; i < 256; i++, stub += 16)
 		idt[i] = (struct gate64) {
 			.low = stub, .middle = stub >> 16, .high = stub >> 32,
-			.selector = CODE64, .ist = 1, .type = 0x8e,
+			.selector = CODE64, .ist = i < FIRST_IRQ, .type = 0x8e,
 		};
 }
 
