@@ -67,6 +67,14 @@ static inline void vcpu_set_gpr(struct vcpu *vcpu, unsigned int nr, unsigned lon
 	}
 }
 
+/* A load of @size bytes into @nr, valid and not RSP: 1 or 2 leave the rest, 4 clear it. */
+static inline void vcpu_merge_gpr(struct vcpu *vcpu, unsigned int nr, u64 value, unsigned int size)
+{
+	unsigned long mask = ~0UL >> (64 - 8 * size);
+
+	vcpu->gpr[nr] = (size == 4 ? 0 : vcpu->gpr[nr] & ~mask) | (value & mask);
+}
+
 /* EDX:EAX as RDMSR, WRMSR and XSETBV use them. */
 static inline u64 vcpu_edx_eax(struct vcpu *vcpu)
 {

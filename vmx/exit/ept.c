@@ -77,7 +77,7 @@ static noinline int violation(struct vcpu *vcpu)
  */
 int exit_ept_violation(struct vcpu *vcpu)
 {
-	return irqs_disabled() ? store_at_once(vcpu) : violation(vcpu);
+	return irqs_disabled() ? known_at_once(vcpu) : violation(vcpu);
 }
 
 /**

@@ -16,14 +16,6 @@
 #define IO_IS_STRING(qual)	((qual) & BIT(4))
 #define IO_PORT(qual)		((u16)((qual) >> 16))
 
-/* AL and AX leave the rest of RAX; EAX clears its upper half. */
-static void set_rax(struct vcpu *vcpu, u32 value, unsigned int size)
-{
-	u32 mask = U32_MAX >> (32 - 8 * size);
-
-	vcpu->gpr[GPR_RAX] = (size == 4 ? 0 : vcpu->gpr[GPR_RAX] & ~(u64)mask) | (value & mask);
-}
-
 /* Nothing has been entered since the exit: the qualification still tells the port. */
 static noinline int done_armed(struct vcpu *vcpu, unsigned int size)
 {
@@ -54,7 +46,7 @@ static int complete_in(struct vcpu *vcpu)
 	if (trace_pio_enabled())
 		trace_pio(vcpu, true, IO_PORT(vmcs_readl(EXIT_QUALIFICATION)), vcpu->io_size, 1,
 			  vcpu->pio_data);
-	set_rax(vcpu, READ_ONCE(*(u32 *)vcpu->pio_data), vcpu->io_size);
+	vcpu_merge_gpr(vcpu, GPR_RAX, READ_ONCE(*(u32 *)vcpu->pio_data), vcpu->io_size);
 	return done(vcpu, vcpu->io_size);
 }
 
@@ -89,7 +81,7 @@ static noinline int in_here(struct vcpu *vcpu, unsigned long qual)
 	if (!irqchip_pio(vcpu, IO_PORT(qual), size, &data, false))
 		return to_user(vcpu, qual);
 	trace_pio(vcpu, true, IO_PORT(qual), size, 1, &data);
-	set_rax(vcpu, data, size);
+	vcpu_merge_gpr(vcpu, GPR_RAX, data, size);
 	return done(vcpu, size);
 }
 

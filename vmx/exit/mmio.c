@@ -81,8 +81,9 @@ static int device_read(struct vcpu *vcpu, gpa_t gpa, void *data, unsigned int le
 {
 	struct mmio_state *m = &vcpu->mmio;
 
-	if (vcpu->lapic && irqchip_mmio(vcpu, gpa, len, data, false)) {
+	if (irqchip_mmio(vcpu, gpa, len, data, false)) {
 		trace_mmio(vcpu, false, gpa, len, data);
+		known_note(vcpu, gpa, false);
 		return EMUL_OK;
 	}
 	if (m->next_read < m->nr_reads) {
@@ -92,6 +93,7 @@ static int device_read(struct vcpu *vcpu, gpa_t gpa, void *data, unsigned int le
 		if (part->gpa != gpa || part->len != len)
 			return EMUL_REPEAT;
 		memcpy(data, part->data, len);
+		known_note(vcpu, gpa, false);
 		m->next_read++;
 		/* A repeated instruction's next element starts anew, with no answers. */
 		m->emul.stop = true;
@@ -109,9 +111,9 @@ static int device_write(struct vcpu *vcpu, gpa_t gpa, const void *data, unsigned
 	struct mmio_part part = { .gpa = gpa, .len = len };
 
 	memcpy(part.data, data, len);
+	known_note(vcpu, gpa, true);
 	if (irqchip_mmio(vcpu, gpa, len, part.data, true)) {
 		trace_mmio(vcpu, true, gpa, len, part.data);
-		store_note(vcpu, gpa);
 		return EMUL_OK;
 	}
 	if (m->nr_writes == MMIO_MAX_PARTS)
@@ -399,19 +401,28 @@ static enum emul_mode mode_of(struct vcpu *vcpu)
 	return segment_cs_long(vcpu) ? EMUL_LONG : EMUL_PROT;
 }
 
-static int mmio_exit(struct vcpu *vcpu, const struct mmio_part *part, bool write,
-		     int (*complete)(struct vcpu *vcpu))
+/**
+ * mmio_exit() - tell user space a write, or ask it for a read
+ * @vcpu: loaded
+ * @gpa: where
+ * @len: 1 to 8 bytes
+ * @written: eight bytes, those behind @len are 0; NULL for a read
+ * @complete: what comes next, NULL: the next instruction
+ *
+ * Return: 0. Context: any.
+ */
+int mmio_exit(struct vcpu *vcpu, gpa_t gpa, u8 len, const void *written,
+	      int (*complete)(struct vcpu *vcpu))
 {
 	struct kvm_run *run = vcpu->run;
 
-	if (write)
-		trace_mmio(vcpu, true, part->gpa, part->len, part->data);
+	if (written)
+		memcpy(run->mmio.data, written, sizeof(run->mmio.data));
 	stats_add(vcpu, mmio_exits);
 	run->exit_reason = KVM_EXIT_MMIO;
-	run->mmio.phys_addr = part->gpa;
-	run->mmio.len = part->len;
-	run->mmio.is_write = write;
-	memcpy(run->mmio.data, part->data, sizeof(part->data));
+	run->mmio.phys_addr = gpa;
+	run->mmio.len = len;
+	run->mmio.is_write = !!written;
 	vcpu->complete = complete;
 	return 0;
 }
@@ -435,15 +446,13 @@ static int pio_exit(struct vcpu *vcpu, const struct mmio_pio *pio, bool in,
 static int hand_out_writes(struct vcpu *vcpu)
 {
 	struct mmio_state *m = &vcpu->mmio;
+	const struct mmio_part *part = &m->writes[m->next_write];
 
 	if (m->next_write == m->nr_writes)
 		return 1;
-	return mmio_exit(vcpu, &m->writes[m->next_write++], true, hand_out_writes);
-}
-
-static int nothing_left(struct vcpu *vcpu)
-{
-	return 1;
+	m->next_write++;
+	trace_mmio(vcpu, true, part->gpa, part->len, part->data);
+	return mmio_exit(vcpu, part->gpa, part->len, part->data, hand_out_writes);
 }
 
 /* The instruction, or some iterations of it, took place. */
@@ -456,7 +465,7 @@ static int committed(struct vcpu *vcpu, bool retired)
 	if (m->emul.single_step || m->hits)
 		event_debug(vcpu, m->hits | (m->emul.single_step ? DR6_BS : 0));
 	if (m->out.set)
-		return pio_exit(vcpu, &m->out, false, nothing_left);
+		return pio_exit(vcpu, &m->out, false, NULL);
 	return hand_out_writes(vcpu);
 }
 
@@ -496,7 +505,7 @@ static int ask_user(struct vcpu *vcpu)
 	vcpu->io_rip = vcpu_rip(vcpu);
 	if (m->in_wanted.set)
 		return pio_exit(vcpu, &m->in_wanted, true, complete_in);
-	return mmio_exit(vcpu, &m->wanted, false, complete_read);
+	return mmio_exit(vcpu, m->wanted.gpa, m->wanted.len, NULL, complete_read);
 }
 
 /* A guest's user program must not be able to stop the VM: it gets #UD, its kernel an error. */
@@ -560,7 +569,7 @@ static int decode(struct vcpu *vcpu)
 		emul_decoded(e, known);
 		return EMUL_OK;
 	}
-	vcpu->mmio.stores[linear_place(rip)].page = 0;
+	vcpu->mmio.accesses[linear_place(rip)].page = 0;
 	emul_init(e, &emul_ops, vcpu, mode, cpl);
 	r = emul_decode(e);
 	/* Code that may be in two pages was fetched in two pieces. */

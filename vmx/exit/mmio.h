@@ -33,19 +33,21 @@ struct mmio_pio {
 	u16 count;
 };
 
-/* MOV to [@base + @disp] in @page, @len bytes long: see store.c. */
-struct known_store {
+/* MOV to or from [@base + @disp] in @page, @len bytes long: see known.c. */
+struct known_access {
 	gpa_t page;			/* 0: not known */
 	u64 disp, value;		/* registers are added, and taken, if there are some */
-	u8 base, source;		/* registers, or NR_GPRS */
-	u8 size, len;			/* bytes that are written, and of the instruction */
+	u8 base, reg;			/* registers, or NR_GPRS */
+	u8 size, len;			/* bytes that are accessed, and of the instruction */
+	bool write;
+	u32 qual;			/* kind of the exit qualification */
 };
 
 struct mmio_state {
 	struct emul emul;
 	struct emul_insn known[LINEAR_FETCHES];		/* decoded from vcpu->fetch */
-	bool knows_stores;				/* there is one, or was */
-	struct known_store stores[LINEAR_FETCHES];	/* what those are, if they are that */
+	bool knows_accesses;				/* there is one, or was */
+	struct known_access accesses[LINEAR_FETCHES];	/* what those do, if it is only that */
 	struct mmio_part reads[MMIO_MAX_PARTS];		/* answered, in order of the access */
 	struct mmio_part writes[MMIO_MAX_PARTS];	/* to be handed out */
 	u8 nr_reads, next_read;				/* answered; used by this replay */
@@ -58,9 +60,11 @@ struct mmio_state {
 	gpa_t gpa;					/* and where it is */
 };
 
-/* Stores to a controller of ours or an eventfd (store.c). */
-void store_note(struct vcpu *vcpu, gpa_t gpa);
-int store_at_once(struct vcpu *vcpu);
+/* Accesses that were emulated before (known.c). */
+void known_note(struct vcpu *vcpu, gpa_t gpa, bool write);
+int known_at_once(struct vcpu *vcpu);
+int mmio_exit(struct vcpu *vcpu, gpa_t gpa, u8 len, const void *written,
+	      int (*complete)(struct vcpu *vcpu));
 
 int mmio_emulate(struct vcpu *vcpu);
 bool mmio_is_rsm(struct vcpu *vcpu);

@@ -67,7 +67,7 @@ static enum lapic_mode mode_of(u64 base)
 
 /*
  * The page where guests find their xAPIC. Alone it would cost more than EPT violations do, after
- * which stores are done at once (store.c).
+ * which stores are done at once (known.c).
  */
 static void make_access_page(struct mmu *mmu)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Doorbells: one instruction stores to an eventfd's address again and again. The driver may
- * remember it, but never what it was, or where it stored, before the guest or user space has
- * changed that.
+ * Doorbells and devices' registers: one instruction accesses an eventfd's address, or user space's,
+ * again and again. The driver may remember it, but never what it was, or what it accessed, before
+ * the guest or user space has changed that.
  *
  * lab:
  * lab@kvmlet: --param apicv=1
@@ -22,6 +22,7 @@
 #define VALUE		(DEVICE + 0x20)	/* 7 only */
 #define PORT		0x70
 #define BYTE		(DEVICE + 0x40)	/* 5AH only, a byte */
+#define REGISTER	(DEVICE + 8)	/* user space's */
 
 static struct vm vm;
 static struct vcpu vcpu;
@@ -38,9 +39,27 @@ static const uint8_t store_ah[] = { 0x88, 0x23, 0xc3 };		/* mov %ah, (%rbx); ret
 static const uint8_t store_7[] = { 0xc7, 0x04, 0x1a, 7, 0, 0, 0, 0xc3 };	/* (%rdx,%rbx) */
 static const uint8_t store_far[] = { 0xc7, 0x43, 0x10, 7, 0, 0, 0, 0xc3 };	/* 16(%rbx) */
 
+/* Into RAX, which was all ones, but for the last but one. */
+static const struct {
+	const char *name;
+	uint8_t code[16];
+	uint64_t address, value;
+} loads[] = {
+	{ "mov (%rbx), %al", { 0x8a, 0x03, 0xc3 }, REGISTER, ~0xffUL | 0x08 },
+	{ "mov (%rbx), %ah", { 0x8a, 0x23, 0xc3 }, REGISTER, ~0xff00UL | 0x0800 },
+	{ "mov (%rbx), %ax", { 0x66, 0x8b, 0x03, 0xc3 }, REGISTER, ~0xffffUL | 0x0908 },
+	{ "mov (%rbx), %eax", { 0x8b, 0x03, 0xc3 }, REGISTER, 0x0b0a0908 },
+	{ "mov (%rbx), %rax", { 0x48, 0x8b, 0x03, 0xc3 }, REGISTER, 0x0f0e0d0c0b0a0908 },
+	{ "mov (%rbx), %r9d", { 0x44, 0x8b, 0x0b, 0x4c, 0x89, 0xc8, 0xc3 }, REGISTER, 0x0b0a0908 },
+	{ "mov 8(%rbx), %ax", { 0x66, 0x8b, 0x43, 8, 0xc3 }, REGISTER - 8, ~0xffffUL | 0x0908 },
+};
+
+#define NR_LOADS	(sizeof(loads) / sizeof(loads[0]))
+
 static uint64_t run_at(const void *at, uint64_t address, uint64_t value)
 {
-	asm volatile("call *%1" : "+a"(value) : "r"(at), "b"(address), "d"(0UL) : "memory", "cc");
+	asm volatile("mov $-1, %%r9\n\tcall *%1"
+		     : "+a"(value) : "r"(at), "b"(address), "d"(0UL) : "r9", "memory", "cc");
 	return value;
 }
 
@@ -168,12 +187,79 @@ static void watched(void)
 	guest_sync(10);
 }
 
+static void same_load(void)
+{
+	unsigned int i, n, wrong;
+
+	for (i = 0; i < NR_LOADS; i++) {
+		write_code(0, loads[i].code, sizeof(loads[i].code));
+		for (n = 0, wrong = 0; n < 3; n++)
+			wrong += run(loads[i].address, ~0UL) != loads[i].value;
+		guest_check(loads[i].name, wrong, 0);
+	}
+	guest_sync(11);
+}
+
+/* A second place, which a driver that remembers by address is not to take for the first. */
+static void both(void)
+{
+	uint8_t *second = code[0] + 0x12;
+	unsigned int i, wrong = 0;
+
+	CODE(0, store);
+	memcpy(second, load, sizeof(load));
+	for (i = 0; i < 6; i++) {
+		run(REGISTER, 0x01020304 * i);
+		wrong += run_at(second, REGISTER, ~0UL) != 0x01020304 * i;
+		wrong += run_at(second, REGISTER + 4, ~0UL) != 0x0f0e0d0c;
+	}
+	guest_check("a register reads as it was written last", wrong, 0);
+	guest_sync(12);
+}
+
+static unsigned int traps_of_step(void)
+{
+	breakpoints = 0;
+	asm volatile("pushf\n\torl $0x100, (%%rsp)\n\tpopf\n\t"
+		     "call *%0\n\t"
+		     "pushf\n\tandl $~0x100, (%%rsp)\n\tpopf"
+		     : : "r"(code[0]), "b"(REGISTER) : "rax", "memory", "cc");
+	return breakpoints;
+}
+
+static void stepped(void)
+{
+	unsigned int first;
+
+	CODE(0, load);
+	first = traps_of_step();
+	run(REGISTER, 0);
+	guest_check("a single step over a load", traps_of_step(), first);
+	guest_check("is one", first, 6);
+	guest_sync(13);
+}
+
+static void skipped(void)
+{
+	unsigned int i;
+
+	CODE(0, load);
+	for (i = 0; i < 3; i++)
+		run(REGISTER, 0);
+	guest_check("user space's RIP and RAX are kept", run(REGISTER, 0), 0x77);
+	guest_sync(14);
+}
+
 static void guest(void)
 {
 	same_store();
 	other_code();
 	other_places();
 	watched();
+	same_load();
+	both();
+	stepped();
+	skipped();
 }
 
 /* --- the monitor ---------------------------------------------------------------------------- */
@@ -239,6 +325,50 @@ static void check_places(void)
 	tap_checks();
 }
 
+static uint64_t emulated(void)
+{
+	int fd = call(vcpu.fd, KVM_GET_STATS_FD, 0);
+	uint64_t count = 0;
+
+	stats_find(fd, "insn_emulation", &count);
+	close(fd);
+	return count;
+}
+
+/* While user space is asked for a load it goes on behind it, with another result. */
+static void skip_load(void)
+{
+	struct kvm_regs regs;
+	unsigned int asked = 0;
+
+	while (vcpu_run(&vcpu) == KVM_EXIT_MMIO && ++asked < 4)
+		memset(vcpu.run->mmio.data, 0, sizeof(vcpu.run->mmio.data));
+	TAP_EQ(asked, 4, "four loads");
+	call(vcpu.fd, KVM_GET_REGS, &regs);
+	regs.rip += 2;
+	regs.rax = 0x77;
+	TAP_EQ(call(vcpu.fd, KVM_SET_REGS, &regs), 0, "user space skips the fourth");
+	go_on(14);
+}
+
+static void check_loads(const char *path)
+{
+	uint64_t before = emulated();
+
+	go_on(11);
+	TAP_EQ(device.reads, 3 * NR_LOADS, "user space is asked each time");
+	if (strstr(path, "kvmlet"))
+		tap_ok(emulated() - before <= 3 * NR_LOADS - 2 * 6,
+		       "what is known is not emulated");
+	go_on(12);
+	TAP_EQ(device.reads + 100 * device.writes, 612, "and told each store");
+	go_on(13);
+	/* Upstream's emulator ends what it has begun. */
+	if (strstr(path, "kvmlet"))
+		skip_load();
+	tap_checks();
+}
+
 static void whole(const char *path, bool irqchip)
 {
 	printf("# %s interrupt controllers in the kernel\n", irqchip ? "with" : "without");
@@ -253,6 +383,7 @@ static void whole(const char *path, bool irqchip)
 	port = new_bell(PORT, 1, KVM_IOEVENTFD_FLAG_PIO, 0);
 	check_stores();
 	check_places();
+	check_loads(path);
 	machine_close(&vm, &vcpu);
 	close(plain);
 	close(value);
