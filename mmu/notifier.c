@@ -148,16 +148,9 @@ static void release(struct mmu_notifier *notifier, struct mm_struct *mm)
 {
 	struct mmu *mmu = to_mmu(notifier);
 	unsigned int as_id;
-	bool any = false;
-	LIST_HEAD(cut);
 
-	write_lock(&mmu->lock);
 	for (as_id = 0; as_id < MMU_ADDRESS_SPACES; as_id++)
-		any |= mmu_zap(mmu, as_id, 0, 1ULL << EPT_GFN_BITS, &cut);
-	if (any)
-		mmu->ops->flush(mmu);
-	write_unlock(&mmu->lock);
-	mmu_free_cut(&cut, true);
+		mmu_unmap(mmu, as_id, 0, 1ULL << EPT_GFN_BITS);
 }
 
 const struct mmu_notifier_ops mmu_notifier_ops = {

@@ -165,13 +165,12 @@ struct mmu_root *mmu_root_get(struct mmu *mmu, u8 as_id, u8 role)
 			goto found;
 	}
 	root = fresh;
-	if (!root)
-		goto out;
 	fresh = NULL;
-	list_add(&root->link, &mmu->roots);
+	if (root)
+		list_add(&root->link, &mmu->roots);
 found:
-	root->users++;
-out:
+	if (root)
+		root->users++;
 	write_unlock(&mmu->lock);
 	if (fresh)
 		root_free(fresh);
