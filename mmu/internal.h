@@ -48,11 +48,9 @@ static inline struct slot *mmu_slot_by_id(struct mmu *mmu, u8 as_id, u16 id)
 	return xa_load(&mmu->slot_by_id[as_id], id);
 }
 
-/* The guest or the hypervisor writes to a frame of the slot; see dirty.c about locks. */
-static inline void mmu_mark_dirty(struct mmu *mmu, struct slot *slot, u64 gfn)
+/* The guest or the hypervisor writes to a frame of the slot. mmu->lock is held, see dirty.c. */
+static inline void mmu_mark_dirty(struct mmu *mmu, struct slot *slot, u64 offset)
 {
-	u64 offset = gfn - slot->gfn;
-
 	if (!(slot->flags & KVM_MEM_LOG_DIRTY_PAGES))
 		return;
 	if (!slot->dirty)

@@ -12,6 +12,7 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <pthread.h>
+#include "selftests/lib/userfault.h"
 #include "selftests/lib/vm.h"
 
 #define AREA		0x20000000UL
@@ -414,6 +415,33 @@ static void changed_for_the_host(void)
 	set_flags(0);
 }
 
+static int asked;
+
+static void *ask_log(void *unused)
+{
+	asked = get_log() ?: clear_log(0, AREA_PAGES, ones);
+	return unused;
+}
+
+/* A monitor may have to look at the log before it gives pages. It leaves a page of the area small. */
+static void while_it_waits(void)
+{
+	const char *name = "the log is told while a write waits for its page";
+	int r;
+
+	set_flags(LOG);
+	r = ask_meanwhile(&vcpu, AREA + 5 * PAGE, area + 5 * PAGE, ask_log);
+	if (r < 0) {
+		tap_skip(name, "this host's userfaultfd cannot do that");
+		return;
+	}
+	TAP_EQ(r, 1, "%s", name);
+	TAP_EQ(asked, 0, "and cleared");
+	get_log();
+	TAP_EQ(marks[0], 1 << 5, "the write is in the next");
+	set_flags(0);
+}
+
 int main(int argc, char **argv)
 {
 	tap_begin();
@@ -440,6 +468,7 @@ int main(int argc, char **argv)
 	manual();
 	initially_set();
 	mode(0, 0, "as at first");
+	while_it_waits();
 	changed_for_the_host();
 	host_gives_huge("never");
 	machine_close(&vm, &vcpu);
