@@ -106,6 +106,9 @@ static void region_move(struct mmu *mmu, struct slot *slot, u64 gfn)
 	slots_insert(&mmu->slots[slot->as_id], slot);
 	write_unlock(&mmu->lock);
 	mmu_free_cut(&cut, true);
+	/* What vCPUs have not read from their PML pages yet names the old place. */
+	if (slot->dirty && mmu->format.pml)
+		bitmap_set(slot->dirty, 0, slot->npages);
 }
 
 /* Writes to a slot are logged from now on, or not any more. */
