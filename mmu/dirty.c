@@ -185,18 +185,8 @@ static int take_log(struct mmu *mmu, struct slot *slot, u64 first, u64 words, u6
 	return r;
 }
 
-/* The slot that user space names, whatever that is. */
-static struct slot *named_slot(struct mmu *mmu, u32 name)
-{
-	u16 as_id = name >> 16;
-
-	if (as_id >= MMU_ADDRESS_SPACES)
-		return NULL;
-	return mmu_slot_by_id(mmu, array_index_nospec(as_id, MMU_ADDRESS_SPACES), name);
-}
-
 /* Finds the slot that an ioctl names, and leaves slots_lock held for read if it has a log. */
-static int lock_logged_slot(struct mmu *mmu, u32 name, struct slot **slot)
+static int lock_logged_slot(struct mmu *mmu, u32 id, struct slot **slot)
 {
 	int r = -ENOENT;
 
@@ -204,12 +194,12 @@ static int lock_logged_slot(struct mmu *mmu, u32 name, struct slot **slot)
 		return -EIO;
 	if (down_read_killable(&mmu->slots_lock))
 		return -EINTR;
-	*slot = named_slot(mmu, name);
+	*slot = mmu_slot_by_id(mmu, id);
 	if (*slot && (*slot)->dirty)
 		return 0;
 	if (mmu->log_by_rings)
 		r = -ENXIO;
-	else if (name >> 16 >= MMU_ADDRESS_SPACES || (u16)name >= SLOT_IDS)
+	else if (id >> 16 >= MMU_ADDRESS_SPACES || (u16)id >= SLOT_IDS)
 		r = -EINVAL;
 	up_read(&mmu->slots_lock);
 	return r;
@@ -251,7 +241,7 @@ int mmu_clean(struct mmu *mmu, const struct kvm_dirty_gfn *page, unsigned int n)
 		return -EINTR;
 	write_lock(&mmu->lock);
 	for (; n--; page++) {
-		struct slot *slot = named_slot(mmu, page->slot);
+		struct slot *slot = mmu_slot_by_id(mmu, page->slot);
 
 		if (slot && slot->flags & KVM_MEM_LOG_DIRTY_PAGES && page->offset < slot->npages)
 			any |= protect(mmu, slot->as_id, slot->gfn + page->offset,

@@ -208,16 +208,13 @@ void mmu_root_put(struct mmu *mmu, struct mmu_root *root)
  */
 int mmu_init(struct mmu *mmu, const struct mmu_ops *ops, const struct mmu_format *format)
 {
-	unsigned int as_id;
-
 	mmu->ops = ops;
 	mmu->format = *format;
 	mmu->mm = current->mm;
 	init_rwsem(&mmu->slots_lock);
 	rwlock_init(&mmu->lock);
 	INIT_LIST_HEAD(&mmu->roots);
-	for (as_id = 0; as_id < MMU_ADDRESS_SPACES; as_id++)
-		xa_init_flags(&mmu->slot_by_id[as_id], XA_FLAGS_ACCOUNT);
+	xa_init_flags(&mmu->slot_by_id, XA_FLAGS_ACCOUNT);
 	mmu->hva_tree = RB_ROOT_CACHED;
 	INIT_DELAYED_WORK(&mmu->recovery, mmu_recover);
 	mmu->notifier.ops = &mmu_notifier_ops;
