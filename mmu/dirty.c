@@ -45,9 +45,7 @@ static bool protect(struct mmu *mmu, u8 as_id, u64 start, u64 end, u64 mask)
 	bool any = false;
 
 	lockdep_assert_held_write(&mmu->lock);
-	list_for_each_entry(root, &mmu->roots, link) {
-		if (root->as_id != as_id)
-			continue;
+	mmu_for_each_root(root, mmu, as_id) {
 		ept_for_each(&it, root->table, start, end) {
 			bool huge = it.level > EPT_4K;
 			u64 right = mmu->format.pml && !huge ? EPT_DIRTY : EPT_WRITE;

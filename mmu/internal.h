@@ -29,6 +29,11 @@ struct host_page {
 bool host_lookup(unsigned long hva, bool write, struct host_page *host);
 int host_fault_in(unsigned long hva, bool write);
 
+/* Those of an address space. */
+#define mmu_for_each_root(root, mmu, as)					\
+	list_for_each_entry(root, &(mmu)->roots, link)			\
+		if (root->as_id == (as))
+
 /* Of the largest leaf. */
 static inline int mmu_max_level(const struct mmu *mmu)
 {

@@ -51,9 +51,7 @@ static bool age_region(struct mmu *mmu, const struct region *region, unsigned lo
 	u64 first, last;
 
 	region_frames(region, start, end, &first, &last);
-	list_for_each_entry(root, &mmu->roots, link) {
-		if (root->as_id != region->slot.as_id)
-			continue;
+	mmu_for_each_root(root, mmu, region->slot.as_id) {
 		ept_for_each(&it, root->table, first, last + 1) {
 			if (!ept_present(it.old) || !ept_is_leaf(it.old, it.level) ||
 			    (mmu->format.accessed_dirty && !(it.old & EPT_ACCESSED)))

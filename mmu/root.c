@@ -81,9 +81,7 @@ bool mmu_zap(struct mmu *mmu, u8 as_id, u64 start, u64 end, struct list_head *cu
 	bool any = false;
 
 	lockdep_assert_held_write(&mmu->lock);
-	list_for_each_entry(root, &mmu->roots, link) {
-		if (root->as_id != as_id)
-			continue;
+	mmu_for_each_root(root, mmu, as_id) {
 		ept_for_each(&it, root->table, start, end) {
 			bool leaf = ept_is_leaf(it.old, it.level);
 
@@ -124,10 +122,9 @@ static struct mmu_root *root_alloc(u8 as_id, u8 role)
 {
 	struct mmu_root *root = kzalloc(sizeof(*root), GFP_KERNEL_ACCOUNT);
 
-	if (!root)
-		return NULL;
-	root->table = (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
-	if (!root->table) {
+	if (root)
+		root->table = (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	if (!root || !root->table) {
 		kfree(root);
 		return NULL;
 	}
@@ -160,10 +157,9 @@ struct mmu_root *mmu_root_get(struct mmu *mmu, u8 as_id, u8 role)
 	struct mmu_root *root, *fresh = root_alloc(as_id, role);
 
 	write_lock(&mmu->lock);
-	list_for_each_entry(root, &mmu->roots, link) {
-		if (root->as_id == as_id && root->role == role)
+	mmu_for_each_root(root, mmu, as_id)
+		if (root->role == role)
 			goto found;
-	}
 	root = fresh;
 	fresh = NULL;
 	if (root)
