@@ -14,22 +14,35 @@
 #define MAX_RECORD	16
 
 /*
- * The host address of @gpa, about to be read or written; false if no slot backs it, or a
- * read-only one a write.
+ * The slot behind @gpa, about to be read or written, and its host address; NULL if no slot backs
+ * it, or a read-only one a write.
  */
-static bool gpa_to_hva(struct mmu *mmu, u8 as_id, gpa_t gpa, bool write, unsigned long *hva)
+static struct slot *gpa_to_hva(struct mmu *mmu, u8 as_id, gpa_t gpa, bool write,
+			       unsigned long *hva)
 {
 	struct slot *slot = mmu_find_slot(mmu, as_id, gpa >> PAGE_SHIFT);
 	u64 gfn;
 
 	if (!slot || (write && slot->flags & KVM_MEM_READONLY))
-		return false;
+		return NULL;
 	/* The guest chose the address; speculation may be past the search already. */
 	gfn = slot->gfn + array_index_nospec((gpa >> PAGE_SHIFT) - slot->gfn, slot->npages);
 	*hva = slot_hva(slot, gfn) + offset_in_page(gpa);
-	if (write)
-		mmu_mark_dirty(mmu, slot, gfn);
-	return true;
+	return slot;
+}
+
+/*
+ * Something was written at @hva, perhaps. Not before: a write may have to wait for its page, and
+ * the log may be taken meanwhile. mmu->lock keeps that away from between a look at the mark and
+ * what was written.
+ */
+static void mark_written(struct mmu *mmu, struct slot *slot, unsigned long hva)
+{
+	if (!(slot->flags & KVM_MEM_LOG_DIRTY_PAGES))
+		return;
+	read_lock(&mmu->lock);
+	mmu_mark_dirty(mmu, slot, (hva - slot->hva) >> PAGE_SHIFT);
+	read_unlock(&mmu->lock);
 }
 
 /* Bytes from @gpa that lie in one page, at most @len. */
@@ -75,15 +88,15 @@ static __always_inline int transfer(struct mmu *mmu, u8 as_id, gpa_t gpa, void *
 		return -EIO;
 	if (down_read_killable(&mmu->slots_lock))
 		return -EINTR;
-	while (len) {
+	while (len && !r) {
 		size_t n = in_page(gpa, len);
 		unsigned long hva;
+		struct slot *slot = gpa_to_hva(mmu, as_id, gpa, write, &hva);
 
-		if (!gpa_to_hva(mmu, as_id, gpa, write, &hva) ||
-		    (write ? copy_out(hva, buf, n) : copy_in(buf, hva, n))) {
+		if (!slot || (write ? copy_out(hva, buf, n) : copy_in(buf, hva, n)))
 			r = -EFAULT;
-			break;
-		}
+		if (slot && write)
+			mark_written(mmu, slot, hva);
 		buf += n;
 		gpa += n;
 		len -= n;
@@ -254,6 +267,7 @@ static int cmpxchg_split(struct mmu *mmu, u8 as_id, gpa_t gpa, void *old, const 
  */
 int mmu_cmpxchg(struct mmu *mmu, u8 as_id, gpa_t gpa, void *old, const void *new, size_t len)
 {
+	struct slot *slot;
 	unsigned long hva;
 	int r = -EFAULT;
 
@@ -265,8 +279,11 @@ int mmu_cmpxchg(struct mmu *mmu, u8 as_id, gpa_t gpa, void *old, const void *new
 		return -EIO;
 	if (down_read_killable(&mmu->slots_lock))
 		return -EINTR;
-	if (gpa_to_hva(mmu, as_id, gpa, true, &hva))
+	slot = gpa_to_hva(mmu, as_id, gpa, true, &hva);
+	if (slot)
 		r = cmpxchg_hva(hva, old, new, len);
+	if (r == 1)
+		mark_written(mmu, slot, hva);
 	up_read(&mmu->slots_lock);
 	return r;
 }
@@ -285,15 +302,18 @@ int mmu_cmpxchg(struct mmu *mmu, u8 as_id, gpa_t gpa, void *old, const void *new
 int mmu_swap_byte(struct mmu *mmu, u8 as_id, gpa_t gpa, u8 value)
 {
 	unsigned long hva;
+	struct slot *slot;
 	int r = -EAGAIN;
 	u8 old;
 
 	if (IS_ENABLED(CONFIG_PREEMPT_RT) || current->mm != mmu->mm || !read_trylock(&mmu->lock))
 		return r;
-	if (gpa_to_hva(mmu, as_id, gpa, true, &hva) &&
-	    !copy_from_user_nofault(&old, (void __user *)hva, sizeof(old)) &&
-	    !copy_to_user_nofault((void __user *)hva, &value, sizeof(value)))
+	slot = gpa_to_hva(mmu, as_id, gpa, true, &hva);
+	if (slot && !copy_from_user_nofault(&old, (void __user *)hva, sizeof(old)) &&
+	    !copy_to_user_nofault((void __user *)hva, &value, sizeof(value))) {
+		mmu_mark_dirty(mmu, slot, (hva - slot->hva) >> PAGE_SHIFT);
 		r = old;
+	}
 	read_unlock(&mmu->lock);
 	return r;
 }
@@ -309,12 +329,11 @@ int mmu_swap_byte(struct mmu *mmu, u8 as_id, gpa_t gpa, u8 value)
  */
 bool mmu_is_ram(struct mmu *mmu, u8 as_id, gpa_t gpa, bool write)
 {
-	const struct slot *slot;
+	unsigned long hva;
 	bool ram;
 
 	down_read(&mmu->slots_lock);
-	slot = mmu_find_slot(mmu, as_id, gpa >> PAGE_SHIFT);
-	ram = slot && !(write && slot->flags & KVM_MEM_READONLY);
+	ram = gpa_to_hva(mmu, as_id, gpa, write, &hva);
 	up_read(&mmu->slots_lock);
 	return ram;
 }

@@ -4,10 +4,13 @@
  * is not marked cannot be written unnoticed: its entry lacks the right to write, so that the
  * write is an EPT violation, or the processor logs it as it sets the dirty bit (PML).
  *
- * Frames are marked with mmu->lock (faults, PML) or slots_lock (access.c) held for read, and
- * the marks taken with both held for write: whoever marks is never in between. A write that a
- * stale translation lets through meanwhile comes before the flush, hence before user space
- * reads the page. SDM volume 3, "Page-Modification Logging".
+ * Frames are marked with mmu->lock held for read, by the hypervisor after it has written, and the
+ * marks taken with it held for write: whoever marks is never in between. A write that a stale
+ * translation lets through meanwhile comes before the flush, hence before user space reads the
+ * page. SDM volume 3, "Page-Modification Logging".
+ *
+ * slots_lock is held for read while the hypervisor writes, which may have to wait until the monitor
+ * gives it a page (userfaultfd). So who takes marks holds it for read, too.
  */
 #include <linux/bitmap.h>
 #include <linux/mm.h>
@@ -42,9 +45,7 @@ static bool protect(struct mmu *mmu, u8 as_id, u64 start, u64 end, u64 mask)
 	bool any = false;
 
 	lockdep_assert_held_write(&mmu->lock);
-	list_for_each_entry(root, &mmu->roots, link) {
-		if (root->as_id != as_id)
-			continue;
+	mmu_for_each_root(root, mmu, as_id) {
 		ept_for_each(&it, root->table, start, end) {
 			bool huge = it.level > EPT_4K;
 			u64 right = mmu->format.pml && !huge ? EPT_DIRTY : EPT_WRITE;
@@ -143,7 +144,8 @@ static bool take_marks(struct mmu *mmu, struct slot *slot, u64 first, u64 n, u64
 		to[i] &= *word;
 		if (!to[i])
 			continue;
-		*word &= ~to[i];
+		/* Atomic: take_log() sets marks without the lock. */
+		atomic_long_andnot(to[i], (atomic_long_t *)word);
 		any |= protect(mmu, slot->as_id, gfn, min(gfn + 64, slot->gfn + slot->npages),
 			       to[i]);
 	}
@@ -181,33 +183,23 @@ static int take_log(struct mmu *mmu, struct slot *slot, u64 first, u64 words, u6
 	return r;
 }
 
-/* The slot that user space names, whatever that is. */
-static struct slot *named_slot(struct mmu *mmu, u32 name)
-{
-	u16 as_id = name >> 16;
-
-	if (as_id >= MMU_ADDRESS_SPACES)
-		return NULL;
-	return mmu_slot_by_id(mmu, array_index_nospec(as_id, MMU_ADDRESS_SPACES), name);
-}
-
-/* Finds the slot that an ioctl names, and leaves slots_lock held for write if it has a log. */
-static int lock_logged_slot(struct mmu *mmu, u32 name, struct slot **slot)
+/* Finds the slot that an ioctl names, and leaves slots_lock held for read if it has a log. */
+static int lock_logged_slot(struct mmu *mmu, u32 id, struct slot **slot)
 {
 	int r = -ENOENT;
 
 	if (current->mm != mmu->mm)
 		return -EIO;
-	if (down_write_killable(&mmu->slots_lock))
+	if (down_read_killable(&mmu->slots_lock))
 		return -EINTR;
-	*slot = named_slot(mmu, name);
+	*slot = mmu_slot_by_id(mmu, id);
 	if (*slot && (*slot)->dirty)
 		return 0;
 	if (mmu->log_by_rings)
 		r = -ENXIO;
-	else if (name >> 16 >= MMU_ADDRESS_SPACES || (u16)name >= SLOT_IDS)
+	else if (id >> 16 >= MMU_ADDRESS_SPACES || (u16)id >= SLOT_IDS)
 		r = -EINVAL;
-	up_write(&mmu->slots_lock);
+	up_read(&mmu->slots_lock);
 	return r;
 }
 
@@ -243,11 +235,11 @@ int mmu_clean(struct mmu *mmu, const struct kvm_dirty_gfn *page, unsigned int n)
 {
 	bool any = false;
 
-	if (down_write_killable(&mmu->slots_lock))
+	if (down_read_killable(&mmu->slots_lock))
 		return -EINTR;
 	write_lock(&mmu->lock);
 	for (; n--; page++) {
-		struct slot *slot = named_slot(mmu, page->slot);
+		struct slot *slot = mmu_slot_by_id(mmu, page->slot);
 
 		if (slot && slot->flags & KVM_MEM_LOG_DIRTY_PAGES && page->offset < slot->npages)
 			any |= protect(mmu, slot->as_id, slot->gfn + page->offset,
@@ -256,7 +248,7 @@ int mmu_clean(struct mmu *mmu, const struct kvm_dirty_gfn *page, unsigned int n)
 	if (any)
 		mmu->ops->flush(mmu);
 	write_unlock(&mmu->lock);
-	up_write(&mmu->slots_lock);
+	up_read(&mmu->slots_lock);
 	return 0;
 }
 
@@ -282,7 +274,7 @@ int mmu_get_dirty_log(struct mmu *mmu, const struct kvm_dirty_log *log)
 		r = take_log(mmu, slot, 0, nr_words(slot), log->dirty_bitmap, false);
 	else if (copy_to_user(log->dirty_bitmap, slot->dirty, nr_words(slot) * sizeof(u64)))
 		r = -EFAULT;
-	up_write(&mmu->slots_lock);
+	up_read(&mmu->slots_lock);
 	return r;
 }
 
@@ -311,7 +303,7 @@ int mmu_clear_dirty_log(struct mmu *mmu, const struct kvm_clear_dirty_log *log)
 	else
 		r = take_log(mmu, slot, log->first_page / 64, DIV_ROUND_UP(log->num_pages, 64),
 			     log->dirty_bitmap, true);
-	up_write(&mmu->slots_lock);
+	up_read(&mmu->slots_lock);
 	return r;
 }
 
@@ -349,7 +341,7 @@ void mmu_mark_gpas(struct mmu *mmu, u8 as_id, const u64 *gpa, unsigned int n)
 		struct slot *slot = mmu_find_slot(mmu, as_id, gpa[n] >> PAGE_SHIFT);
 
 		if (slot)
-			mmu_mark_dirty(mmu, slot, gpa[n] >> PAGE_SHIFT);
+			mmu_mark_dirty(mmu, slot, (gpa[n] >> PAGE_SHIFT) - slot->gfn);
 	}
 	read_unlock(&mmu->lock);
 }

@@ -32,7 +32,6 @@ static void ept_iter_load(struct ept_iter *it)
  * ept_iter_start() - begin a walk and stand on its first entry
  * @it: the walk
  * @table: top table
- * @level: level of @table's entries
  * @start: first guest frame
  * @end: guest frame after the last; nothing is walked if it is not above @start
  *
@@ -40,14 +39,13 @@ static void ept_iter_load(struct ept_iter *it)
  *
  * Return: @it.
  */
-struct ept_iter *ept_iter_start(struct ept_iter *it, u64 *table, int level, u64 start, u64 end)
+struct ept_iter *ept_iter_start(struct ept_iter *it, u64 *table, u64 start, u64 end)
 {
 	it->start = start;
 	it->end = min(end, 1ULL << EPT_GFN_BITS);
 	it->gfn = start;
-	it->level = level;
-	it->top = level;
-	it->table[level] = table;
+	it->level = EPT_ROOT;
+	it->table[EPT_ROOT] = table;
 	if (ept_iter_valid(it))
 		ept_iter_load(it);
 	return it;
@@ -70,7 +68,7 @@ void ept_iter_next(struct ept_iter *it)
 	it->gfn = ALIGN_DOWN(it->gfn, pages) + pages;
 	if (!ept_iter_valid(it))
 		return;
-	while (it->level < it->top && !ept_index(it->gfn, it->level))
+	while (it->level < EPT_ROOT && !ept_index(it->gfn, it->level))
 		it->level++;
 	ept_iter_load(it);
 }

@@ -112,12 +112,11 @@ struct ept_iter {
 	u64 *entry;
 	u64 old;			/* the entry's content when it was read */
 	int level;			/* the entry's */
-	int top;			/* level of the first table's entries */
 	u64 *table[EPT_ROOT + 1];	/* by the level of its entries */
 };
 
 void ept_split(u64 *table, u64 leaf, int level);
-struct ept_iter *ept_iter_start(struct ept_iter *it, u64 *table, int level, u64 start, u64 end);
+struct ept_iter *ept_iter_start(struct ept_iter *it, u64 *table, u64 start, u64 end);
 void ept_iter_next(struct ept_iter *it);
 
 static inline bool ept_iter_valid(const struct ept_iter *it)
@@ -126,8 +125,7 @@ static inline bool ept_iter_valid(const struct ept_iter *it)
 }
 
 #define ept_for_each(it, root_table, start_gfn, end_gfn)				\
-	for (struct ept_iter *__it =							\
-		     ept_iter_start(it, root_table, EPT_ROOT, start_gfn, end_gfn);	\
+	for (struct ept_iter *__it = ept_iter_start(it, root_table, start_gfn, end_gfn); \
 	     ept_iter_valid(__it); ept_iter_next(__it))
 
 bool ept_iter_covered(const struct ept_iter *it);

@@ -192,7 +192,7 @@ static bool write_logged(struct fault *f, struct slot *slot)
 	if (level > EPT_4K || !(old & EPT_MAY_WRITE) ||
 	    !try_cmpxchg(entry, &old, old | EPT_WRITE | EPT_ACCESSED | EPT_DIRTY))
 		return false;
-	mmu_mark_dirty(f->mmu, slot, f->gfn);
+	mmu_mark_dirty(f->mmu, slot, f->gfn - slot->gfn);
 	return true;
 }
 
@@ -211,7 +211,7 @@ static void mapped(struct fault *f, struct slot *slot, const struct host_page *h
 	if (f->rights & EPT_MAY_WRITE && host->page && !PageDirty(host->page))
 		SetPageDirty(host->page);
 	if (f->access & MMU_WRITE)
-		mmu_mark_dirty(f->mmu, slot, f->gfn);
+		mmu_mark_dirty(f->mmu, slot, f->gfn - slot->gfn);
 }
 
 /* The page of ours is written to by the processor alone, and never logged. */

@@ -29,6 +29,11 @@ struct host_page {
 bool host_lookup(unsigned long hva, bool write, struct host_page *host);
 int host_fault_in(unsigned long hva, bool write);
 
+/* Those of an address space. */
+#define mmu_for_each_root(root, mmu, as)					\
+	list_for_each_entry(root, &(mmu)->roots, link)			\
+		if (root->as_id == (as))
+
 /* Of the largest leaf. */
 static inline int mmu_max_level(const struct mmu *mmu)
 {
@@ -42,21 +47,19 @@ static inline struct slot *mmu_find_slot(struct mmu *mmu, u8 as_id, u64 gfn)
 	return slots_find(&mmu->slots[as_id], gfn);
 }
 
-/* slots_lock keeps the slots. @id: below SLOT_IDS or not. */
-static inline struct slot *mmu_slot_by_id(struct mmu *mmu, u8 as_id, u16 id)
+/* slots_lock keeps the slots. @id: any value. */
+static inline struct slot *mmu_slot_by_id(struct mmu *mmu, u32 id)
 {
-	return xa_load(&mmu->slot_by_id[as_id], id);
+	return xa_load(&mmu->slot_by_id, id);
 }
 
-/* The guest or the hypervisor writes to a frame of the slot; see dirty.c about locks. */
-static inline void mmu_mark_dirty(struct mmu *mmu, struct slot *slot, u64 gfn)
+/* The guest or the hypervisor writes to a frame of the slot. mmu->lock is held, see dirty.c. */
+static inline void mmu_mark_dirty(struct mmu *mmu, struct slot *slot, u64 offset)
 {
-	u64 offset = gfn - slot->gfn;
-
 	if (!(slot->flags & KVM_MEM_LOG_DIRTY_PAGES))
 		return;
 	if (!slot->dirty)
-		mmu->ops->push_dirty(mmu, slot->as_id << 16 | slot->id, offset);
+		mmu->ops->push_dirty(mmu, slot->id, offset);
 	else if (!test_bit(offset, slot->dirty))
 		set_bit(offset, slot->dirty);
 }

@@ -76,7 +76,7 @@ struct mmu {
 	struct rw_semaphore slots_lock;
 	struct slot_set slots[MMU_ADDRESS_SPACES];	/* (sm) by guest address */
 	u64 generation;					/* (s) counts changes; anybody reads it */
-	struct xarray slot_by_id[MMU_ADDRESS_SPACES];	/* (s) */
+	struct xarray slot_by_id;			/* (s) */
 	u64 log_mode;				/* (s) KVM_DIRTY_LOG_* */
 	bool log_by_rings;			/* (sm) no bitmaps: see push_dirty */
 	unsigned int nr_logs;			/* (s) slots whose writes are logged */

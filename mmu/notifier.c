@@ -51,9 +51,7 @@ static bool age_region(struct mmu *mmu, const struct region *region, unsigned lo
 	u64 first, last;
 
 	region_frames(region, start, end, &first, &last);
-	list_for_each_entry(root, &mmu->roots, link) {
-		if (root->as_id != region->slot.as_id)
-			continue;
+	mmu_for_each_root(root, mmu, region->slot.as_id) {
 		ept_for_each(&it, root->table, first, last + 1) {
 			if (!ept_present(it.old) || !ept_is_leaf(it.old, it.level) ||
 			    (mmu->format.accessed_dirty && !(it.old & EPT_ACCESSED)))
@@ -148,16 +146,9 @@ static void release(struct mmu_notifier *notifier, struct mm_struct *mm)
 {
 	struct mmu *mmu = to_mmu(notifier);
 	unsigned int as_id;
-	bool any = false;
-	LIST_HEAD(cut);
 
-	write_lock(&mmu->lock);
 	for (as_id = 0; as_id < MMU_ADDRESS_SPACES; as_id++)
-		any |= mmu_zap(mmu, as_id, 0, 1ULL << EPT_GFN_BITS, &cut);
-	if (any)
-		mmu->ops->flush(mmu);
-	write_unlock(&mmu->lock);
-	mmu_free_cut(&cut, true);
+		mmu_unmap(mmu, as_id, 0, 1ULL << EPT_GFN_BITS);
 }
 
 const struct mmu_notifier_ops mmu_notifier_ops = {

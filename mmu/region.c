@@ -53,8 +53,7 @@ static int region_create(struct mmu *mmu, const struct slot *new)
 	region->slot = *new;
 	if (new->flags & KVM_MEM_LOG_DIRTY_PAGES)
 		r = mmu_alloc_log(mmu, &region->slot);
-	r = r ?: xa_err(xa_store(&mmu->slot_by_id[new->as_id], new->id, &region->slot,
-				 GFP_KERNEL_ACCOUNT));
+	r = r ?: xa_err(xa_store(&mmu->slot_by_id, new->id, &region->slot, GFP_KERNEL_ACCOUNT));
 	if (r) {
 		region_free(&region->slot);
 		return r;
@@ -90,7 +89,7 @@ static void region_delete(struct mmu *mmu, struct slot *slot)
 	interval_tree_remove(&to_region(slot)->hva, &mmu->hva_tree);
 	write_unlock(&mmu->lock);
 	mmu_free_cut(&cut, true);
-	xa_erase(&mmu->slot_by_id[slot->as_id], slot->id);
+	xa_erase(&mmu->slot_by_id, slot->id);
 	if (slot->flags & KVM_MEM_LOG_DIRTY_PAGES)
 		mmu_end_log(mmu);
 	region_free(slot);
@@ -106,6 +105,9 @@ static void region_move(struct mmu *mmu, struct slot *slot, u64 gfn)
 	slots_insert(&mmu->slots[slot->as_id], slot);
 	write_unlock(&mmu->lock);
 	mmu_free_cut(&cut, true);
+	/* What vCPUs have not read from their PML pages yet names the old place. */
+	if (slot->dirty && mmu->format.pml)
+		bitmap_set(slot->dirty, 0, slot->npages);
 }
 
 /* Writes to a slot are logged from now on, or not any more. */
@@ -136,7 +138,7 @@ static int region_set_flags(struct mmu *mmu, struct slot *slot, u32 flags)
 
 static int region_change(struct mmu *mmu, const struct slot *new)
 {
-	struct slot *old = mmu_slot_by_id(mmu, new->as_id, new->id);
+	struct slot *old = mmu_slot_by_id(mmu, new->id);
 	unsigned int gpa_bits = min_t(unsigned int, mmu->format.maxphyaddr, EPT_GPA_BITS);
 	int change = slot_classify(&mmu->slots[new->as_id], old, new,
 				   (1ULL << (gpa_bits - PAGE_SHIFT)) - 1);
@@ -176,7 +178,7 @@ int mmu_set_region(struct mmu *mmu, const struct kvm_userspace_memory_region *re
 		.npages = region->memory_size >> PAGE_SHIFT,
 		.hva = region->userspace_addr,
 		.flags = region->flags,
-		.id = (u16)region->slot,
+		.id = region->slot,
 	};
 	int r = slot_check_region(region, MMU_ADDRESS_SPACES);
 
@@ -214,6 +216,6 @@ void mmu_destroy(struct mmu *mmu)
 		for (i = 0; i < mmu->slots[as_id].nr; i++)
 			region_free(mmu->slots[as_id].slot[i]);
 		kvfree(mmu->slots[as_id].slot);
-		xa_destroy(&mmu->slot_by_id[as_id]);
 	}
+	xa_destroy(&mmu->slot_by_id);
 }

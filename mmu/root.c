@@ -81,9 +81,7 @@ bool mmu_zap(struct mmu *mmu, u8 as_id, u64 start, u64 end, struct list_head *cu
 	bool any = false;
 
 	lockdep_assert_held_write(&mmu->lock);
-	list_for_each_entry(root, &mmu->roots, link) {
-		if (root->as_id != as_id)
-			continue;
+	mmu_for_each_root(root, mmu, as_id) {
 		ept_for_each(&it, root->table, start, end) {
 			bool leaf = ept_is_leaf(it.old, it.level);
 
@@ -124,10 +122,9 @@ static struct mmu_root *root_alloc(u8 as_id, u8 role)
 {
 	struct mmu_root *root = kzalloc(sizeof(*root), GFP_KERNEL_ACCOUNT);
 
-	if (!root)
-		return NULL;
-	root->table = (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
-	if (!root->table) {
+	if (root)
+		root->table = (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	if (!root || !root->table) {
 		kfree(root);
 		return NULL;
 	}
@@ -160,18 +157,16 @@ struct mmu_root *mmu_root_get(struct mmu *mmu, u8 as_id, u8 role)
 	struct mmu_root *root, *fresh = root_alloc(as_id, role);
 
 	write_lock(&mmu->lock);
-	list_for_each_entry(root, &mmu->roots, link) {
-		if (root->as_id == as_id && root->role == role)
+	mmu_for_each_root(root, mmu, as_id)
+		if (root->role == role)
 			goto found;
-	}
 	root = fresh;
-	if (!root)
-		goto out;
 	fresh = NULL;
-	list_add(&root->link, &mmu->roots);
+	if (root)
+		list_add(&root->link, &mmu->roots);
 found:
-	root->users++;
-out:
+	if (root)
+		root->users++;
 	write_unlock(&mmu->lock);
 	if (fresh)
 		root_free(fresh);
@@ -209,16 +204,13 @@ void mmu_root_put(struct mmu *mmu, struct mmu_root *root)
  */
 int mmu_init(struct mmu *mmu, const struct mmu_ops *ops, const struct mmu_format *format)
 {
-	unsigned int as_id;
-
 	mmu->ops = ops;
 	mmu->format = *format;
 	mmu->mm = current->mm;
 	init_rwsem(&mmu->slots_lock);
 	rwlock_init(&mmu->lock);
 	INIT_LIST_HEAD(&mmu->roots);
-	for (as_id = 0; as_id < MMU_ADDRESS_SPACES; as_id++)
-		xa_init_flags(&mmu->slot_by_id[as_id], XA_FLAGS_ACCOUNT);
+	xa_init_flags(&mmu->slot_by_id, XA_FLAGS_ACCOUNT);
 	mmu->hva_tree = RB_ROOT_CACHED;
 	INIT_DELAYED_WORK(&mmu->recovery, mmu_recover);
 	mmu->notifier.ops = &mmu_notifier_ops;

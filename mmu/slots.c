@@ -21,15 +21,11 @@ int slot_check_region(const struct kvm_userspace_memory_region *region, unsigned
 {
 	u64 size = region->memory_size;
 
-	if (region->flags & ~(u32)(KVM_MEM_READONLY | KVM_MEM_LOG_DIRTY_PAGES))
-		return -EINVAL;
-	if ((size | region->guest_phys_addr | region->userspace_addr) & PAGE_OFFSET_BITS)
-		return -EINVAL;
-	if (region->slot >> 16 >= spaces || (u16)region->slot >= SLOT_IDS)
-		return -EINVAL;
-	if (region->guest_phys_addr + size < region->guest_phys_addr)
-		return -EINVAL;
-	if (size >> SLOT_PAGE_SHIFT > SLOT_MAX_PAGES)
+	if (region->flags & ~(u32)(KVM_MEM_READONLY | KVM_MEM_LOG_DIRTY_PAGES) ||
+	    (size | region->guest_phys_addr | region->userspace_addr) & PAGE_OFFSET_BITS ||
+	    region->slot >> 16 >= spaces || (u16)region->slot >= SLOT_IDS ||
+	    region->guest_phys_addr + size < region->guest_phys_addr ||
+	    size >> SLOT_PAGE_SHIFT > SLOT_MAX_PAGES)
 		return -EINVAL;
 	return 0;
 }

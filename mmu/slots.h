@@ -21,7 +21,7 @@ struct slot {
 	unsigned long hva;	/* host virtual address of the first frame */
 	unsigned long *dirty;	/* KVM_MEM_LOG_DIRTY_PAGES: a bit a frame; NULL: rings have them */
 	u32 flags;		/* KVM_MEM_* */
-	u16 id;
+	u32 id;			/* address space << 16 | number, as user space names it */
 	u8 as_id;
 };
 

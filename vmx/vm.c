@@ -84,12 +84,9 @@ static void push_dirty(struct mmu *mmu, u32 slot, u64 offset)
 	struct vcpu *vcpu;
 	unsigned int i;
 
-	vm_for_each_vcpu(i, vcpu, vm) {
-		if (vcpu->cpu == cpu) {
+	vm_for_each_vcpu(i, vcpu, vm)
+		if (vcpu->cpu == cpu)
 			dirty_ring_push(vcpu, slot, offset);
-			break;
-		}
-	}
 	put_cpu();
 }
 
@@ -156,11 +153,6 @@ void vm_put(struct vm *vm)
 {
 	if (refcount_dec_and_test(&vm->users))
 		vm_free(vm);
-}
-
-static struct mmu *mmu_of(struct vm *vm)
-{
-	return &vm->mmu;
 }
 
 static int set_boot_cpu_id(struct vm *vm, u32 id)
@@ -242,6 +234,7 @@ static const struct ioctl_op get_tsc_khz = IOCTL_TWIN(KVM_GET_TSC_KHZ);
 static const struct ioctl_op add_zone = IOCTL_TWIN(KVM_REGISTER_COALESCED_MMIO);
 
 #define PIT2_FLAGS	(&((struct kvm_pit_state2 *)data)->flags)
+#define MMU_OF(object)	(&((struct vm *)(object))->mmu)
 
 /*
  * The PIT's channels come first in either of its structures. The two addresses, of a TSS and of an
@@ -262,10 +255,10 @@ static const struct ioctl_op add_zone = IOCTL_TWIN(KVM_REGISTER_COALESCED_MMIO);
 	FN(KVM_GET_PIT2, pit_state(object, data, PIT2_FLAGS, false))			\
 	FN(KVM_SET_PIT2, pit_state(object, data, PIT2_FLAGS, true))			\
 	LIST(KVM_REINJECT_CONTROL, pit_set_reinject(object, arg))			\
-	FN(KVM_SET_USER_MEMORY_REGION, mmu_set_region(mmu_of(object), data))		\
-	FN(KVM_SET_USER_MEMORY_REGION2, mmu_set_region(mmu_of(object), data))		\
-	FN(KVM_GET_DIRTY_LOG, mmu_get_dirty_log(mmu_of(object), data))			\
-	FN(KVM_CLEAR_DIRTY_LOG, mmu_clear_dirty_log(mmu_of(object), data), .takes = true) \
+	FN(KVM_SET_USER_MEMORY_REGION, mmu_set_region(MMU_OF(object), data))		\
+	FN(KVM_SET_USER_MEMORY_REGION2, mmu_set_region(MMU_OF(object), data))		\
+	FN(KVM_GET_DIRTY_LOG, mmu_get_dirty_log(MMU_OF(object), data))			\
+	FN(KVM_CLEAR_DIRTY_LOG, mmu_clear_dirty_log(MMU_OF(object), data), .takes = true) \
 	FN(KVM_RESET_DIRTY_RINGS, dirty_ring_reset(object), .locked = true)		\
 	FN(KVM_CHECK_EXTENSION, cap_check((unsigned long)data))				\
 	FN(KVM_CREATE_VCPU, vcpu_create(object, (unsigned long)data), .locked = true)	\

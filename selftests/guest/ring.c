@@ -10,6 +10,7 @@
  */
 #define _GNU_SOURCE
 #include <pthread.h>
+#include "selftests/lib/userfault.h"
 #include "selftests/lib/vm.h"
 
 #define AREA		0x20000000UL
@@ -173,6 +174,37 @@ static void by_us(void)
 	reset_rings();
 }
 
+static int asked;
+
+static void *ask_reset(void *unused)
+{
+	/* Told too early would be lost by now. */
+	take();
+	memset(marks, 0, sizeof(marks));
+	asked = reset_rings();
+	return unused;
+}
+
+static void while_it_waits(void)
+{
+	const char *name = "rings are reset while a write waits for its page";
+	int r, taken;
+
+	serve(40);
+	taken = take();
+	r = ask_meanwhile(&vcpu, AREA + 5 * PAGE, area + 5 * PAGE, ask_reset);
+	if (r < 0) {
+		tap_skip(name, "this host's userfaultfd cannot do that");
+		return;
+	}
+	TAP_EQ(r, 1, "%s", name);
+	TAP_EQ(asked, taken, "all that was taken");
+	take();
+	TAP_EQ(marks[0], 1 << 5, "the write is told after that");
+	reset_rings();
+	vcpu_long_mode(&vcpu, writer, 0);
+}
+
 static void not_reset(void)
 {
 	unsigned int i;
@@ -263,6 +295,7 @@ int main(int argc, char **argv)
 	mapping();
 	exact();
 	by_us();
+	while_it_waits();
 	not_reset();
 	tampered();
 	munmap(ring, RING_BYTES);
