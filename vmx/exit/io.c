@@ -73,25 +73,17 @@ static noinline int to_user(struct vcpu *vcpu, unsigned long qual)
 }
 
 /* A controller in the kernel may have the port, or an eventfd; else it is user space's. */
-static noinline int in_here(struct vcpu *vcpu, unsigned long qual)
+static noinline int here(struct vcpu *vcpu, unsigned long qual)
 {
 	unsigned int size = IO_SIZE(qual);
-	u32 data;
+	bool in = IO_IS_IN(qual);
+	u32 *data = in ? vcpu->pio_data : (u32 *)&vcpu->gpr[GPR_RAX];
 
-	if (!irqchip_pio(vcpu, IO_PORT(qual), size, &data, false))
+	if (!irqchip_pio(vcpu, IO_PORT(qual), size, data, !in))
 		return to_user(vcpu, qual);
-	trace_pio(vcpu, true, IO_PORT(qual), size, 1, &data);
-	vcpu_merge_gpr(vcpu, GPR_RAX, data, size);
-	return done(vcpu, size);
-}
-
-static noinline int out_here(struct vcpu *vcpu, unsigned long qual)
-{
-	unsigned int size = IO_SIZE(qual);
-
-	if (!irqchip_pio(vcpu, IO_PORT(qual), size, &vcpu->gpr[GPR_RAX], true))
-		return to_user(vcpu, qual);
-	trace_pio(vcpu, false, IO_PORT(qual), size, 1, &vcpu->gpr[GPR_RAX]);
+	trace_pio(vcpu, in, IO_PORT(qual), size, 1, data);
+	if (in)
+		vcpu_merge_gpr(vcpu, GPR_RAX, READ_ONCE(*data), size);
 	return done(vcpu, size);
 }
 
@@ -110,7 +102,5 @@ int exit_io(struct vcpu *vcpu)
 		return EXIT_LATER;
 	if (unlikely(IO_IS_STRING(qual)))
 		return mmio_emulate(vcpu);
-	if (!READ_ONCE(vcpu->vm->has_ports))
-		return to_user(vcpu, qual);
-	return IO_IS_IN(qual) ? in_here(vcpu, qual) : out_here(vcpu, qual);
+	return READ_ONCE(vcpu->vm->has_ports) ? here(vcpu, qual) : to_user(vcpu, qual);
 }

@@ -448,9 +448,8 @@ static int hand_out_writes(struct vcpu *vcpu)
 	struct mmio_state *m = &vcpu->mmio;
 	const struct mmio_part *part = &m->writes[m->next_write];
 
-	if (m->next_write == m->nr_writes)
+	if (m->next_write++ == m->nr_writes)
 		return 1;
-	m->next_write++;
 	trace_mmio(vcpu, true, part->gpa, part->len, part->data);
 	return mmio_exit(vcpu, part->gpa, part->len, part->data, hand_out_writes);
 }
