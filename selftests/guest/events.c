@@ -2,15 +2,17 @@
 /*
  * Whatever the host does to the pages behind a guest, the guest's data is right. The guest writes
  * words to random pages, remembers them, and checks what it reads. Meanwhile another thread pages
- * out, merges, compacts, forks, protects, unmaps and maps again, splits and joins huge pages and
- * has userfaultfd ask for pages: all that keeps data must keep it, and at once.
+ * out, merges, compacts, forks, protects, unmaps and maps again, splits and joins huge pages, moves
+ * pages between NUMA nodes and has userfaultfd ask for them: all that keeps data must keep it, and
+ * at once.
  *
  *	events DEVICE [PAGES [SEED]]
  *
- * lab:
+ * lab: --cmdline numa=fake=2
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <linux/mempolicy.h>
 #include <linux/userfaultfd.h>
 #include <poll.h>
 #include <pthread.h>
@@ -36,7 +38,7 @@ struct scene {
 	unsigned int pause_us;		/* after each slice, for a daemon of the host's */
 	unsigned int values;		/* of each word; few let pages be equal */
 	const char *proof;		/* counter of /proc/vmstat that grows if it happens */
-	bool shared, huge, swap;
+	bool shared, huge, swap, numa;
 	uint64_t uffd;			/* UFFDIO_REGISTER_MODE_* */
 	event_fn events[10];
 };
@@ -150,6 +152,21 @@ static void compact(void)
 {
 	if (!access("/proc/sys/vm/compact_memory", W_OK))
 		write_file("/proc/sys/vm/compact_memory", "1");
+}
+
+static bool two_nodes(void)
+{
+	return !access("/sys/devices/system/node/node1", F_OK);
+}
+
+/* To one of two nodes; what comes later goes there as well. */
+static void migrate(void)
+{
+	struct range range = any_range();
+	unsigned long nodes = 1UL << any(2);
+
+	if (syscall(SYS_mbind, range.at, range.bytes, MPOL_BIND, &nodes, 3UL, MPOL_MF_MOVE))
+		printf("# mbind: %m\n");
 }
 
 static void protect_for_a_while(int rights)
@@ -328,6 +345,8 @@ static const struct scene scenes[] = {
 	{ .name = "private memory: cooled, protected, moved, forked, compacted",
 	  .proof = "pgmigrate_success",
 	  .events = { cool, protect, moved, forked, compact } },
+	{ .name = "pages that migrate between two nodes", .numa = true,
+	  .proof = "pgmigrate_success", .events = { migrate, migrate, cool, forked } },
 	{ .name = "pages swapped out and in", .swap = true, .proof = "pswpin",
 	  .events = { page_out, page_out, cool, forked } },
 	{ .name = "pages merged by KSM, and written again", .values = 2, .pause_us = 5000,
@@ -427,6 +446,10 @@ static void play(uint64_t pages)
 
 	if (scene->swap && !has_swap) {
 		tap_skip(scene->name, "this host has no zram to swap to");
+		return;
+	}
+	if (scene->numa && !two_nodes()) {
+		tap_skip(scene->name, "this host has one NUMA node: it wants numa=fake=2");
 		return;
 	}
 	new_area();
