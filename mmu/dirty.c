@@ -38,11 +38,10 @@ static bool in_mask(u64 mask, u64 i)
  * Makes the next write to each frame of [start, end) in @mask an event again. A huge leaf is
  * protected as a whole, and split by the first write.
  */
-static bool protect(struct mmu *mmu, u8 as_id, u64 start, u64 end, u64 mask)
+static void protect(struct mmu *mmu, u8 as_id, u64 start, u64 end, u64 mask)
 {
 	struct mmu_root *root;
 	struct ept_iter it;
-	bool any = false;
 
 	lockdep_assert_held_write(&mmu->lock);
 	mmu_for_each_root(root, mmu, as_id) {
@@ -54,10 +53,17 @@ static bool protect(struct mmu *mmu, u8 as_id, u64 start, u64 end, u64 mask)
 			    !(it.old & right) || (!huge && !in_mask(mask, it.gfn - start)))
 				continue;
 			clear_bit(__ffs64(right), (unsigned long *)it.entry);
-			any = true;
+			mmu->unflushed = true;
 		}
 	}
-	return any;
+}
+
+/* Whoever ends first flushes for all: nobody is told of a page that can be written unnoticed. */
+static void flush_protected(struct mmu *mmu)
+{
+	if (mmu->unflushed)
+		mmu->ops->flush(mmu);
+	mmu->unflushed = false;
 }
 
 static void call_locked(struct mmu *mmu, void (*op)(struct mmu *mmu))
@@ -71,17 +77,15 @@ static void call_locked(struct mmu *mmu, void (*op)(struct mmu *mmu))
 static void protect_slot(struct mmu *mmu, const struct slot *slot)
 {
 	u64 end = slot->gfn + slot->npages, start, stop;
-	bool any = false;
 
 	for (start = slot->gfn; start < end; start = stop) {
 		stop = min(end, start + CHUNK_FRAMES);
 		write_lock(&mmu->lock);
-		any |= protect(mmu, slot->as_id, start, stop, ~0ULL);
+		protect(mmu, slot->as_id, start, stop, ~0ULL);
 		write_unlock(&mmu->lock);
 		cond_resched();
 	}
-	if (any)
-		call_locked(mmu, mmu->ops->flush);
+	call_locked(mmu, flush_protected);
 }
 
 /**
@@ -131,9 +135,8 @@ void mmu_end_log(struct mmu *mmu)
 }
 
 /* Moves the marks of @n words from @first on to @to, as far as @to has them set. */
-static bool take_marks(struct mmu *mmu, struct slot *slot, u64 first, u64 n, u64 *to)
+static void take_marks(struct mmu *mmu, struct slot *slot, u64 first, u64 n, u64 *to)
 {
-	bool any = false;
 	u64 i;
 
 	write_lock(&mmu->lock);
@@ -146,11 +149,9 @@ static bool take_marks(struct mmu *mmu, struct slot *slot, u64 first, u64 n, u64
 			continue;
 		/* Atomic: take_log() sets marks without the lock. */
 		atomic_long_andnot(to[i], (atomic_long_t *)word);
-		any |= protect(mmu, slot->as_id, gfn, min(gfn + 64, slot->gfn + slot->npages),
-			       to[i]);
+		protect(mmu, slot->as_id, gfn, min(gfn + 64, slot->gfn + slot->npages), to[i]);
 	}
 	write_unlock(&mmu->lock);
-	return any;
 }
 
 /*
@@ -161,7 +162,6 @@ static int take_log(struct mmu *mmu, struct slot *slot, u64 first, u64 words, u6
 		    bool clear)
 {
 	u64 marks[CHUNK], i, n;
-	bool any = false;
 	int r = 0;
 
 	for (i = 0; i < words && !r; i += n) {
@@ -170,7 +170,7 @@ static int take_log(struct mmu *mmu, struct slot *slot, u64 first, u64 words, u6
 		if (clear && copy_from_user(marks, user + i, n * sizeof(u64)))
 			r = -EFAULT;
 		else
-			any |= take_marks(mmu, slot, first + i, n, marks);
+			take_marks(mmu, slot, first + i, n, marks);
 		if (!clear && copy_to_user(user + i, marks, n * sizeof(u64))) {
 			/* What was written counts as written; a mark too many does no harm. */
 			bitmap_set(slot->dirty, 0, min((i + n) * 64, slot->npages));
@@ -178,8 +178,7 @@ static int take_log(struct mmu *mmu, struct slot *slot, u64 first, u64 words, u6
 		}
 		cond_resched();
 	}
-	if (any)
-		call_locked(mmu, mmu->ops->flush);
+	call_locked(mmu, flush_protected);
 	return r;
 }
 
@@ -233,8 +232,6 @@ int mmu_log_by_rings(struct mmu *mmu)
  */
 int mmu_clean(struct mmu *mmu, const struct kvm_dirty_gfn *page, unsigned int n)
 {
-	bool any = false;
-
 	if (down_read_killable(&mmu->slots_lock))
 		return -EINTR;
 	write_lock(&mmu->lock);
@@ -242,11 +239,10 @@ int mmu_clean(struct mmu *mmu, const struct kvm_dirty_gfn *page, unsigned int n)
 		struct slot *slot = mmu_slot_by_id(mmu, page->slot);
 
 		if (slot && slot->flags & KVM_MEM_LOG_DIRTY_PAGES && page->offset < slot->npages)
-			any |= protect(mmu, slot->as_id, slot->gfn + page->offset,
-				       slot->gfn + page->offset + 1, ~0ULL);
+			protect(mmu, slot->as_id, slot->gfn + page->offset,
+				slot->gfn + page->offset + 1, ~0ULL);
 	}
-	if (any)
-		mmu->ops->flush(mmu);
+	flush_protected(mmu);
 	write_unlock(&mmu->lock);
 	up_read(&mmu->slots_lock);
 	return 0;

@@ -81,6 +81,7 @@ struct mmu {
 	bool log_by_rings;			/* (sm) no bitmaps: see push_dirty */
 	unsigned int nr_logs;			/* (s) slots whose writes are logged */
 	rwlock_t lock;				/* page tables, roots, and what follows */
+	bool unflushed;				/* (m) a log has protected pages, not flushed yet */
 	struct list_head roots;			/* (m) */
 	struct rb_root_cached hva_tree;		/* (m) slots by host address */
 	unsigned int invalidate_count;		/* (m) invalidations going on, in this range */

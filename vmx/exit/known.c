@@ -58,7 +58,9 @@ void known_note(struct vcpu *vcpu, gpa_t gpa, bool write)
 	struct known_access *k = &m->accesses[linear_place(rip)];
 	const struct emul_insn *insn = &m->emul.insn;
 
-	if (!m->translated || m->wrote != write || m->emul.mode != EMUL_LONG || !is_plain(insn))
+	/* Slots may have changed since the exit: what is fetched after that vouches for these. */
+	if (!m->translated || m->wrote != write || m->emul.mode != EMUL_LONG || !is_plain(insn) ||
+	    mmu_is_ram(&vcpu->vm->mmu, vcpu->smm, gpa, write))
 		return;
 	m->knows_accesses = true;
 	k->page = gpa & PAGE_MASK;
@@ -85,6 +87,8 @@ static bool is_known(struct vcpu *vcpu, const struct known_access *k,
 	return k->page + offset_of(vcpu, k) == gpa && IS_ALIGNED(gpa, k->size) &&
 	       (vmcs_readl(EXIT_QUALIFICATION) & QUAL_KIND) == k->qual &&
 	       !(vcpu->armed_dr7 & DR7_ARMED) && !vcpu->dr_lent &&
+	       /* A load of ISR is to see the end that waits in memory: that may sleep. */
+	       (k->write || !vcpu->eoi_offered) &&
 	       (f->rip >> 32 || segment_cs_long(vcpu)) &&
 	       !(vmcs_read32(IDT_VECTORING_INFO_FIELD) & VECTORING_INFO_VALID_MASK) &&
 	       linear_code_stands(vcpu, f);
