@@ -22,7 +22,7 @@ for word; do
 	esac
 	dd if=/dev/zero bs=64k count=32 2>/dev/null | tr '\0' 'x' > /disk.img
 	{ echo "second disk"; head -c 4084 /dev/zero; } > /second.img
-	kvmlet run --device "$device" --kernel /vmlinux --initrd /guest.cpio --mem 96M \
+	kvmlet run --device "$device" --kernel /vmlinux --initrd /guest.cpio --mem 128M \
 		--append "$(cat /cmdline) $word" --disk "/disk.img,$io" --disk /second.img,ro \
 		--save /saved
 	echo "host: saved, status $?"
