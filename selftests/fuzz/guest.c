@@ -19,7 +19,6 @@
 
 #define SEED		20240229
 #define PROGRAMS	10000
-#define PROGRAMS_BOUNDED 2500
 #define PROGRAMS_SLOW	1000		/* on the debug host */
 #define MAX_EXITS	48
 #define RUN_NS		800000
@@ -525,7 +524,7 @@ static void setup(int argc, char **argv)
 	unsigned int i;
 
 	path = device_path(argc, argv);
-	programs = bounded() ? PROGRAMS_BOUNDED : PROGRAMS;
+	programs = PROGRAMS;
 	if (on_debug_host()) {
 		programs = PROGRAMS_SLOW;
 		run_ns = RUN_NS_SLOW;
