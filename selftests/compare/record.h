@@ -254,6 +254,9 @@ static void record_memory(const uint8_t *now, const uint8_t *before, uint32_t si
 	uint32_t i, n;
 
 	for (i = 0; i < size / 8; i += n) {
+		n = 8;			/* most are the same */
+		if (i + n <= size / 8 && !memcmp(a + i, b + i, 8 * n))
+			continue;
 		for (n = 0; i + n < size / 8 && n < 8 && a[i + n] != b[i + n]; n++)
 			sum_value(a[i + n] ^ (i + n));
 		if (n && recording) {

@@ -13,7 +13,7 @@
 #include "selftests/lib/vm.h"
 #include "selftests/fault/fault.h"
 
-#define STEP_BOUNDED	9		/* one takes a second */
+#define STEP_BOUNDED	19		/* one takes a second */
 #define PARAMETER	"/sys/module/kvmlet/parameters/slice"
 
 static char parameters[64];

@@ -38,7 +38,9 @@
 
 #define SEED		20240301
 #define COUNT		100000
+#define COUNT_BOUNDED	COUNT_LONG
 #define COUNT_DEBUG	5000		/* there a call takes 40 times as long */
+#define COUNT_DEBUG_BOUNDED 2000
 #define COUNT_LONG	20000		/* by then each ioctl has worked */
 #define SESSION_CALLS	1000
 #define THREADS		3
@@ -788,9 +790,11 @@ int main(int argc, char **argv)
 	debug_host = on_debug_host();
 	any_state = getenv("FUZZ_ENTRIES");
 	count = debug_host ? COUNT_DEBUG : COUNT;
+	if (bounded())
+		count = debug_host ? COUNT_DEBUG_BOUNDED : COUNT_BOUNDED;
 	/* Two processors of the lab are several times as slow. */
 	if (sysconf(_SC_NPROCESSORS_ONLN) > 1)
-		count /= debug_host ? 10 : 4;
+		count /= debug_host ? 10 : bounded() ? 2 : 4;
 	if (text)
 		count = strtoul(text, NULL, 0);
 	if (argc > 2)

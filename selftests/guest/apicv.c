@@ -18,9 +18,11 @@
 #define LAPIC_PPR	0x0a0
 #define MSI_LEVEL	(1 << 15)
 #define ROUNDS		100
+#define ROUNDS_DEBUG	25
 
 static const char *path;
 static bool helped, in_x2apic;
+static unsigned int rounds;
 static struct vm vm;
 static struct vcpu vcpu;
 static volatile uint32_t log[16];
@@ -107,19 +109,19 @@ static void do_self(void)
 	unsigned int i;
 
 	asm volatile("sti");
-	for (i = 0; i < ROUNDS; i++)
+	for (i = 0; i < rounds; i++)
 		self(MIDDLE);
 	asm volatile("nop; cli");
-	guest_check("self-IPIs arrive", irqs[MIDDLE], ROUNDS);
+	guest_check("self-IPIs arrive", irqs[MIDDLE], rounds);
 }
 
 static void do_closed(void)
 {
 	self(MIDDLE);
 	self(MIDDLE);
-	guest_check("with IF = 0 one waits", irqs[MIDDLE], ROUNDS);
+	guest_check("with IF = 0 one waits", irqs[MIDDLE], rounds);
 	guest_open();
-	guest_check("and comes with IF, once", irqs[MIDDLE], ROUNDS + 1);
+	guest_check("and comes with IF, once", irqs[MIDDLE], rounds + 1);
 	guest_check("ISR is empty after EOI", bit_of(APIC_ISR, MIDDLE), 0);
 }
 
@@ -272,7 +274,7 @@ static void *post(void *arg)
 	struct kvm_msi msi = { .address_lo = APIC_PAGE, .data = (uintptr_t)arg };
 	unsigned int i;
 
-	for (i = 0; i < ROUNDS; i++) {
+	for (i = 0; i < rounds; i++) {
 		call(vm.fd, KVM_SIGNAL_MSI, &msi);
 		while (irqs[msi.data & 0xff] == i)
 			usleep(100);
@@ -293,8 +295,8 @@ static void storm(bool level)
 	pthread_create(&thread, NULL, post, (void *)(uintptr_t)(HIGH | (level ? MSI_LEVEL : 0)));
 	TAP_EQ(vcpu_sync(&vcpu), 2, "a guest runs on, and interrupts of another thread come");
 	pthread_join(thread, NULL);
-	TAP_EQ(irqs[HIGH], ROUNDS, "each of them");
-	TAP_EQ(vcpu_exits(&vcpu, "EOI_INDUCED") - before, helped && level ? ROUNDS : 0,
+	TAP_EQ(irqs[HIGH], rounds, "each of them");
+	TAP_EQ(vcpu_exits(&vcpu, "EOI_INDUCED") - before, helped && level ? rounds : 0,
 	       level ? "the end of level-triggered ones exits" : "that of others does not");
 	if (helped && level)
 		vcpu_reached(&vcpu, "EOI_INDUCED");
@@ -363,6 +365,7 @@ int main(int argc, char **argv)
 {
 	path = device_path(argc, argv);
 	helped = host_delivers();
+	rounds = on_debug_host() ? ROUNDS_DEBUG : ROUNDS;
 	tap_begin();
 	printf("# the processor %s\n", helped ? "helps" : "does not help");
 	all_steps(false);

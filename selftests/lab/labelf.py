@@ -3,6 +3,7 @@
 import struct
 
 PT_LOAD, PT_INTERP = 1, 3
+HEADER, PROGRAM_HEADER, PAGE = 64, 56, 4096
 
 
 class NotElf(ValueError):
@@ -60,6 +61,21 @@ class Segment:
         self.type, self.flags, self.align = kind, flags, align
         self.offset, self.vaddr, self.paddr = offset, vaddr, paddr
         self.filesz, self.memsz = filesz, memsz
+
+
+def compact(data):
+    """An executable's load segments alone, without gaps, and without the zeros at their ends."""
+    head, body, at = bytearray(data[:HEADER]), b"", PAGE
+    headers = b""
+    for seg in (s for s in Elf(data).segments if s.type == PT_LOAD):
+        content = data[seg.offset:seg.offset + seg.filesz].rstrip(b"\0")
+        headers += struct.pack("<IIQQQQQQ", seg.type, seg.flags, at, seg.vaddr, seg.paddr,
+                               len(content), seg.memsz, PAGE)
+        body += content + bytes(-len(content) % PAGE)
+        at = PAGE + len(body)
+    struct.pack_into("<QQ", head, 32, HEADER, 0)
+    struct.pack_into("<HHHHH", head, 54, PROGRAM_HEADER, len(headers) // PROGRAM_HEADER, 0, 0, 0)
+    return bytes(head) + headers + bytes(PAGE - HEADER - len(headers)) + body
 
 
 def string_at(data, offset):

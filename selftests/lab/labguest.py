@@ -2,8 +2,6 @@
 """A Linux guest for `kvmlet run` in a lab: Debian's own kernel, busybox, a process 1 of one's own,
 and a disk.
 """
-import importlib.machinery
-import importlib.util
 import os
 import shutil
 import tempfile
@@ -11,7 +9,6 @@ import tempfile
 import labinitrd
 import labkernel
 
-HERE = os.path.dirname(os.path.abspath(__file__))
 SBIN = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
 MKE2FS = ("-q", "-t", "ext4", "-b", "1024", "-E",
           "root_owner=0:0,lazy_itable_init=0,lazy_journal_init=0")
@@ -21,24 +18,17 @@ CMDLINE = ("console=ttyS0 loglevel=3 panic=-1 mitigations=off rodata=off init_on
            "cryptomgr.notests nokaslr")
 # Initcalls that cost the guest time and a test nothing.
 NOT_CALLED = ("load_system_certificate_list", "ftrace_check_for_weak_functions", "trace_eval_init",
-              "init_blk_tracer", "init_kprobe_trace", "tracer_init_tracefs")
+              "init_blk_tracer", "init_kprobe_trace", "tracer_init_tracefs",
+              "cubictcp_register", "bpf_key_sig_kfuncs_init", "kfunc_init",
+              "bpf_prog_test_run_init", "bpf_tcp_ca_kfunc_init", "bpf_rstat_kfunc_init")
 
 
-def cmdline(*not_called):
-    return f"{CMDLINE} initcall_blacklist={','.join(NOT_CALLED + not_called)}"
-
-
-def demo():
-    """The demo's program: what else its guest leaves out, and the drivers' devices."""
-    path = os.path.join(HERE, "..", "guest", "demo", "demo")
-    loader = importlib.machinery.SourceFileLoader("demo", path)
-    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("demo", loader))
-    loader.exec_module(module)
-    return module
+def cmdline():
+    return f"{CMDLINE} initcall_blacklist={','.join(NOT_CALLED)}"
 
 
 def kernel(release):
-    return os.path.join(labkernel.folder_of(release), "vmlinux")
+    return labkernel.guest_vmlinux(release)
 
 
 def tree(init, release, modules):

@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 import zlib
 
-from labelf import Elf
+from labelf import Elf, compact
 
 # What a lab can load from the kernel's own package, by module name; dependencies come along.
 MODULES = ("kvm-intel", "msr", "cpuid", "zram")
@@ -259,6 +259,21 @@ def vmlinux_of(bzimage):
     vmlinux = unpack(payload)
     Elf(vmlinux)
     return vmlinux
+
+
+def guest_vmlinux(release):
+    """The path of a vmlinux for a guest: half as large, as a lab unpacks and its guest's runner
+    reads all of it.
+    """
+    path = os.path.join(folder_of(release), "vmlinux")
+    status = os.stat(path)
+    words = repr((path, status.st_size, status.st_mtime_ns))
+    kept = os.path.join(cache_dir(), "stripped",
+                        hashlib.sha256(words.encode()).hexdigest()[:24] + ".vmlinux")
+    if not os.path.exists(kept):
+        with open(path, "rb") as f:
+            publish(kept, compact(f.read()))
+    return kept
 
 
 # --- modules -----------------------------------------------------------------------------------

@@ -7,6 +7,7 @@
 #include <asm/processor-flags.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <stdlib.h>
 #include "selftests/lib/vm.h"
 
 #define EFER_LME_LMA	0x500
@@ -33,6 +34,12 @@ static int must(int r, const char *what)
 bool on_debug_host(void)
 {
 	return !access("/sys/kernel/debug/kmemleak", F_OK);
+}
+
+/* In `make check`, where a sample has to do; the whole of it is in a campaign's run. */
+bool bounded(void)
+{
+	return getenv("BOUNDED");
 }
 
 /* To a file of the host's: 0, or -1 and a line that says why. */

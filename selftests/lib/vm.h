@@ -46,6 +46,7 @@ struct vcpu {
 int vm_call(int fd, unsigned long cmd, unsigned long arg);
 
 bool on_debug_host(void);
+bool bounded(void);
 int write_file(const char *path, const char *text);
 long meminfo_kib(const char *name);
 long memory_in_use(void);

@@ -24,7 +24,7 @@ PROGRAM = os.path.join(REPO, "build", "userspace", "kvmlet")
 
 def boot(folder):
     """Returns the lab's status and what was said."""
-    release, module = labkernel.release_of(None), labguest.demo()
+    release = labkernel.release_of(None)
     initrd = os.path.join(folder, "guest.cpio")
     with open(initrd, "wb") as f:
         f.write(labguest.tree(os.path.join(HERE, "button-init"), release, ()).cpio())
@@ -33,7 +33,7 @@ def boot(folder):
              "--add", f"{initrd}:/guest.cpio",
              "--add", f"{os.path.join(HERE, 'button-host')}:/bin/host", "--", "host",
              "--kernel", "/vmlinux", "--initrd", "/guest.cpio", "--mem", "128M",
-             "--append", labguest.cmdline(*module.NOT_CALLED)]
+             "--append", labguest.cmdline()]
     done = subprocess.run(words, check=False, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, errors="replace")
     return done.returncode, done.stdout.replace("\r", "")

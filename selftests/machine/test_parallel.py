@@ -52,18 +52,18 @@ def guest_initrd(folder):
 
 def boot(args, folder):
     """Returns the lab's status and what was said."""
-    kernel = os.path.join(labkernel.folder_of(labkernel.release_of(None)), "vmlinux")
-    module, (first, between) = labguest.demo(), SECONDS[args.smp]
+    kernel = labguest.kernel(labkernel.release_of(None))
+    first, between = SECONDS[args.smp]
     words = [LAB, "run", "--driver", args.driver, "--cpu", args.cpu, "--mem", LAB_MEM,
              "--limit", str(LIMIT[0] + LIMIT[1] * args.times), "--ticks", "0"]
     words += ["--smp", str(args.smp)] if args.smp > 1 else []
     words += [word for p in args.param for word in ("--param", p)]
     words += ["--add", f"{PROGRAM}:/bin/kvmlet", "--add", f"{kernel}:/vmlinux",
               "--add", f"{guest_initrd(folder)}:/guest.cpio", "--add", f"{HOST}:/bin/host",
-              "--", "host", module.DEVICE[args.driver], str(first), str(between),
+              "--", "host", f"/dev/{args.driver}", str(first), str(between),
               str(args.times), "--kernel", "/vmlinux", "--initrd", "/guest.cpio",
               "--mem", GUEST_MEM, "--cpus", str(args.cpus), "--append",
-              labguest.cmdline(*module.NOT_CALLED) + f" times={args.times}"]
+              labguest.cmdline() + f" times={args.times}"]
     done = subprocess.run(words, check=False, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, errors="replace")
     return done.returncode, done.stdout.replace("\r", "")

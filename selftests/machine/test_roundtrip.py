@@ -26,8 +26,9 @@ import labkernel                                                        # noqa: 
 import tap                                                              # noqa: E402
 from benchlab import Trace                                              # noqa: E402
 
-# module names, and the symbol at which the host goes on after a VM exit
+# module names, and the label in the last one at which the host goes on after a VM exit
 DRIVERS = {"kvmlet": (("kvmlet",), "vmx_exit"), "kvm": (("kvm", "kvm_intel"), "vmx_vmexit")}
+SECTION = ".noinstr.text"       # that the labels are in
 MOST = 0.5                      # of upstream's, and why it is not reached
 OVER = ("the record of stolen time (350) and an end by memory (410) look up the guest's memory "
         "each time; without both, delivery and wake-up alone take over half")
@@ -37,7 +38,7 @@ EXECUTED = re.compile(rb" \w{4}:(\w{16}) (?:[^\n]*: (vmresume|vmlaunch))?[^\n]*"
 SCRIPT = """kvmlet run --device $1 --kernel /vmlinux --initrd /guest.cpio --mem 96M \\
     --append "$(cat /cmdline)" --disk /disk.img,ro
 cat /proc/modules >/modules
-grep -E ' (vmx_exit|vmx_vmexit)\\b' /proc/kallsyms >/symbols
+cat /sys/module/$2/sections/$3 >/section
 """
 
 
@@ -59,15 +60,24 @@ def count(read, ranges, after_exit):
     return exits, own, host, len(read)
 
 
+def label_offset(driver):
+    """Of the label, in its section. To read /proc/kallsyms takes the emulator half a minute."""
+    release, (names, label) = labkernel.release_of(None), DRIVERS[driver]
+    own = os.path.join(BUILD, release, "kvmlet.ko")
+    path = labkernel.package_modules(release).get(names[-1].replace("_", "-"), own)
+    text = labkernel.tool("nm", "-g", "--defined-only", path).decode()
+    return int(re.search(rf"^(\w+) \w {label}$", text, re.M).group(1), 16)
+
+
 def addresses(folder, driver):
     """Where the driver's modules lie, and where the host goes on after an exit."""
-    names, symbol = DRIVERS[driver]
+    names, _label = DRIVERS[driver]
     with open(os.path.join(folder, "modules"), encoding="ascii") as f:
         modules = [line.split() for line in f]
-    with open(os.path.join(folder, "symbols"), encoding="ascii") as f:
-        symbols = {line.split()[2]: int(line.split()[0], 16) for line in f}
+    with open(os.path.join(folder, "section"), encoding="ascii") as f:
+        section = int(f.read(), 16)
     return [(int(m[5], 16), int(m[5], 16) + int(m[1])) for m in modules if m[0] in names], \
-        symbols[symbol]
+        section + label_offset(driver)
 
 
 def files(folder):
@@ -95,13 +105,14 @@ def measure(driver, args):
                  "768", "--limit", "900", "--trace", fifo]
         for source, dest in files(folder).items():
             words += ["--add", f"{source}:{dest}"]
-        for name in ("modules", "symbols"):
+        for name in ("modules", "section"):
             words += ["--get", f"/{name}:{os.path.join(folder, name)}"]
         for word in args.param if driver == "kvmlet" else ():
             words += ["--param", word]
-        done = subprocess.run(words + ["--", "sh", "/roundtrip.sh", f"/dev/{driver}"], check=False,
-                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, text=True, errors="replace")
+        words += ["--", "sh", "/roundtrip.sh", f"/dev/{driver}", DRIVERS[driver][0][-1], SECTION]
+        done = subprocess.run(words, check=False, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                              errors="replace")
         if done.returncode or "blocks read" not in done.stdout:
             return None, done.stdout
         trace.join()
