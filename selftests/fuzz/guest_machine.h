@@ -636,15 +636,26 @@ static int reset_chips(struct machine *m)
 	return r | call(m->vcpu.fd, KVM_SET_MP_STATE, &mp);
 }
 
-/* The exit that the last program ended with is finished, so that it has no effect on this one. */
+/*
+ * The exit that the last program ended with is finished, so that it has no effect on this one; and
+ * an SMI that it sent itself: in SMM, where this machine has no memory, nothing would run any more.
+ */
 static void finish_exit(struct machine *m)
 {
+	struct kvm_vcpu_events events;
 	unsigned int patience = 64;
 
 	m->vcpu.run->immediate_exit = 1;
 	while (patience-- && vcpu_run(&m->vcpu) >= 0)
 		;
 	m->vcpu.run->immediate_exit = 0;
+	call(m->vcpu.fd, KVM_GET_VCPU_EVENTS, &events);
+	if (!events.smi.smm && !events.smi.pending)
+		return;
+	events.flags |= KVM_VCPUEVENT_VALID_SMM;
+	events.smi.smm = 0;
+	events.smi.pending = 0;
+	call(m->vcpu.fd, KVM_SET_VCPU_EVENTS, &events);
 }
 
 /* The emulated processor moves a byte at a time in memcpy()'s REP MOVSB. */
