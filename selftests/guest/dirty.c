@@ -477,7 +477,7 @@ static void *ask_log(void *unused)
 	return unused;
 }
 
-/* A monitor may have to look at the log before it gives pages. It leaves a page of the area small. */
+/* A monitor may have to look at the log before it gives pages. A page of the area is small then. */
 static void while_it_waits(void)
 {
 	const char *name = "the log is told while a write waits for its page";
