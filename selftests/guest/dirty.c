@@ -7,7 +7,7 @@
  *	dirty DEVICE [SEED [ROUNDS]]
  *
  * lab:
- * lab@kvmlet: --cpu corei7_skylake_x --smp 2
+ * lab@kvmlet: --cpu corei7_skylake_x
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -108,15 +108,6 @@ static void busy_writer(void)
 	while (!stop)
 		write_page(next_random() % AREA_PAGES);
 	guest_sync(2);
-}
-
-/* One page after the other, until they are gone. */
-static void walking_writer(void)
-{
-	uint64_t i = 0;
-
-	for (next_random(); ; i++)
-		write_page(i % AREA_PAGES);
 }
 
 static void reader(void)
@@ -398,40 +389,6 @@ static void moved_and_deleted(void)
 	set_flags(0);
 }
 
-static void *run_until_gone(void *result)
-{
-	*(int *)result = vcpu_run_on(&vcpu);
-	return result;
-}
-
-/* What the guest wrote up to the move is marked, also what its processor alone knows of yet. */
-static void moved_while_running(void)
-{
-	unsigned int i, gone = 0, missed = 0;
-	pthread_t thread;
-	int exit = 0;
-
-	memcpy(copy, area, AREA_SIZE);
-	for (i = 0; i < rounds; i++) {
-		set_flags(LOG);
-		guest_writes(1, 0);
-		take_and_copy(false);
-		memset(journal, 0, sizeof(journal));
-		vcpu_long_mode(&vcpu, walking_writer, 0);
-		pthread_create(&thread, NULL, run_until_gone, &exit);
-		while (!*(volatile uint64_t *)&journal[i % (WORDS / 2)])
-			sched_yield();
-		vm_slot(&vm, SLOT, LOG, AREA + AREA_SIZE, AREA_SIZE, area);
-		pthread_join(thread, NULL);
-		gone += exit == KVM_EXIT_MMIO;
-		take_and_copy(false);
-		missed += !!memcmp(copy, area, AREA_SIZE);
-	}
-	TAP_EQ(gone, rounds, "a logged slot moves while the guest writes to it, %u times", rounds);
-	TAP_EQ(missed, 0, "the log has all that was written before");
-	set_flags(0);
-}
-
 /* KiB of the memfd that the host takes for unchanged, and may drop. */
 static long clean_kib(void)
 {
@@ -477,7 +434,7 @@ static void *ask_log(void *unused)
 	return unused;
 }
 
-/* A monitor may have to look at the log before it gives pages. It leaves a page of the area small. */
+/* A monitor may have to look at the log before it gives pages. A page of the area is small then. */
 static void while_it_waits(void)
 {
 	const char *name = "the log is told while a write waits for its page";
@@ -518,7 +475,6 @@ int main(int argc, char **argv)
 	while_running(false, "a copy by the marks taken is what the guest has");
 	by_the_processor();
 	moved_and_deleted();
-	moved_while_running();
 	huge_again();
 	manual();
 	initially_set();

@@ -54,8 +54,8 @@ static inline void page_give(int fd, void *page)
 }
 
 /*
- * @ask while the hypervisor waits for @page, at @gpa, to write a byte to it. Who answers the question is
- * another thread, so that a test whose question waits, too, fails and does not hang.
+ * @ask while the hypervisor waits for @page, at @gpa, to write a byte to it. Another thread asks:
+ * a test whose question waits, too, fails and does not hang.
  * Return: 1 it was answered before the page came, 0 it was not, -1 there is no userfaultfd.
  */
 static inline int ask_meanwhile(struct vcpu *vcpu, uint64_t gpa, void *page,
