@@ -172,7 +172,9 @@ int incoming_reply(struct incoming *in, const char *words)
 
 /**
  * incoming_wait_go() - all is here: take the guest over
- * @in:		a socket's, after state_set()
+ * @in:		after incoming_state(); a file's guest is ours already
+ *
+ * Nothing that may fail comes after it: the other side has given the guest up then.
  *
  * Return: 0, the guest is ours; or -1 with the reason reported.
  */
@@ -180,6 +182,8 @@ int incoming_wait_go(struct incoming *in)
 {
 	struct save_section section;
 
+	if (!in->live)
+		return 0;
 	if (incoming_reply(in, ""))
 		return -1;
 	if (!load_next(&in->in, &section) && section.type == SAVE_GO)

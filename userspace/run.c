@@ -355,22 +355,19 @@ static int build(struct vm *vm, struct options *o, struct serial **serial)
 }
 
 /* A guest that goes on. */
-static int rebuild(struct vm *vm, const struct options *o, struct serial **serial)
+static int rebuild(struct vm *vm, const struct options *o, struct serial **serial,
+		   struct incoming *in)
 {
-	struct incoming in;
 	int err;
 
-	err = o->restore ? incoming_open(&in, o->restore) : incoming_listen(&in, o->incoming);
+	err = o->restore ? incoming_open(in, o->restore) : incoming_listen(in, o->incoming);
 	if (!err)
-		err = incoming_machine(&in, vm, o->device);
+		err = incoming_machine(in, vm, o->device);
 	if (!err) {
 		add_devices(vm, serial);
 		err = disks_init(vm, o->disk, o->disks);
 	}
-	if (!err)
-		err = incoming_state(&in, vm);
-	incoming_close(&in);
-	return err;
+	return err ? err : incoming_state(in, vm);
 }
 
 /* --- the main thread ------------------------------------------------------------------------ */
@@ -531,25 +528,38 @@ static void run_guest(struct runner *r)
 	moving_close(&r->moving, r->vm);
 }
 
+/* All that may fail for reasons of this side, before a guest that comes is ours. */
+static int prepare(struct runner *r)
+{
+	int err;
+
+	r->vm->trace = r->o->trace;
+	r->vm->leaves = r->o->save ? LEAVE_AT_ONCE : r->o->live ? LEAVE_MOVING : LEAVE_NEVER;
+	if (r->vm->leaves != LEAVE_NEVER && state_check(r->vm))
+		return -1;
+	r->signals = open_signals(r->vm->leaves != LEAVE_NEVER);
+	err = console_open();
+	if (r->signals < 0 || err) {
+		report("console: %s", strerror(r->signals < 0 ? errno : -err));
+		return -1;
+	}
+	return r->o->trace ? trace_open(r->o->trace) : 0;
+}
+
 static int run(struct vm *vm, struct options *o)
 {
 	struct runner r = { .vm = vm, .o = o, .moving.fd = -1 };
+	struct incoming in = { .fd = -1 };
 	int err;
 
-	if (o->kernel ? build(vm, o, &r.serial) : rebuild(vm, o, &r.serial))
-		return RUN_CANNOT;
-	vm->trace = o->trace;
-	vm->leaves = o->save ? LEAVE_AT_ONCE : o->live ? LEAVE_MOVING : LEAVE_NEVER;
-	if (vm->leaves != LEAVE_NEVER && state_check(vm))
-		return RUN_CANNOT;
-	r.signals = open_signals(vm->leaves != LEAVE_NEVER);
-	r.after = open_after(o->after);
-	err = console_open();
-	if (r.signals < 0 || err) {
-		report("console: %s", strerror(r.signals < 0 ? errno : -err));
+	if ((o->kernel ? build(vm, o, &r.serial) : rebuild(vm, o, &r.serial, &in)) ||
+	    prepare(&r) || incoming_wait_go(&in)) {
+		incoming_close(&in);
 		return RUN_CANNOT;
 	}
-	if ((o->trace && trace_open(o->trace)) || disks_start())
+	incoming_close(&in);
+	r.after = open_after(o->after);
+	if (disks_start())
 		vm_end(vm, RUN_CANNOT);
 	else
 		run_guest(&r);

@@ -151,15 +151,13 @@ int incoming_machine(struct incoming *in, struct vm *vm, const char *device)
  * @in:		after incoming_machine()
  * @vm:		the VM with all its devices
  *
- * Return: 0, the guest may run; or -1 with the reason reported.
+ * Return: 0, the guest may run, a socket's after incoming_wait_go(); or -1 with the reason reported.
  */
 int incoming_state(struct incoming *in, struct vm *vm)
 {
 	if (load_rest(&in->in, &in->saved, &vm->ram) || (!in->live && load_no_more(&in->in)))
 		return refuse(in, in->in.why);
-	if (vcpus_create(vm, 0) || state_set(vm, &in->saved))
-		return refuse_quietly(in);
-	return in->live ? incoming_wait_go(in) : 0;
+	return vcpus_create(vm, 0) || state_set(vm, &in->saved) ? refuse_quietly(in) : 0;
 }
 
 /**

@@ -393,6 +393,13 @@ static void test_no_move(void)
 	kill(one.pid, SIGUSR1);
 	tap_ok(runner_read(&one, "it cannot run there"), "a target that cannot run it says so");
 	TAP_EQ(runner_end(&two), 103, "and ends with status 103");
+	RUN(&two, "--incoming", SOCKET, "--trace=/nowhere/trace");
+	listening(SOCKET, NULL);
+	usleep(50000);
+	kill(one.pid, SIGUSR1);
+	tap_ok(runner_read(&one, "the other side has gone"),
+	       "a target that fails when it has all of the guest does not get it");
+	TAP_EQ(runner_end(&two), 103, "and ends with status 103");
 	RUN(&two, "--incoming", SOCKET);
 	listening(SOCKET, NULL);
 	usleep(50000);
