@@ -6,8 +6,10 @@
  * sends it on. lock guards the buffer.
  */
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/timerfd.h>
 #include <termios.h>
@@ -18,6 +20,7 @@
 
 #define ESCAPE		('A' & 0x1f)	/* Ctrl-A */
 #define DELAY_NS	5000000		/* of a character without a line's end */
+#define LOOK_MS		100		/* between two looks whether the user has given up */
 
 static struct {
 	bool tty;			/* standard input is a terminal */
@@ -28,6 +31,7 @@ static struct {
 	u8 out[1024];
 	unsigned int n;
 	int error;			/* errno of a failed write: output is dropped now */
+	atomic_bool abandoned;		/* so is what nobody takes at once */
 } con = { .timer = -1, .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static void restore(void)
@@ -75,20 +79,6 @@ int console_open(void)
 }
 
 /**
- * console_close() - send what is left and give the terminal back
- *
- * Return: 0, or the -errno that ended the output.
- */
-int console_close(void)
-{
-	int err = console_flush();
-
-	restore();
-	close(con.timer);
-	return err;
-}
-
-/**
  * console_timer() - a descriptor that is readable when console_flush() is due
  */
 int console_timer(void)
@@ -103,13 +93,29 @@ static void arm_timer(long ns)
 	timerfd_settime(con.timer, 0, &soon, NULL);
 }
 
+/* Whoever reads may let us wait. As long as a pipe is writable it takes a whole buffer. */
+static bool writable(int ms)
+{
+	struct pollfd out = { .fd = STDOUT_FILENO, .events = POLLOUT };
+
+	return poll(&out, 1, ms) > 0;
+}
+
+static bool wait_for_reader(void)
+{
+	while (!writable(LOOK_MS))
+		if (atomic_load(&con.abandoned))
+			return false;
+	return true;
+}
+
 /* The main thread hears of an error by the timer. */
 static void send_locked(void)
 {
 	unsigned int done = 0;
 	ssize_t n;
 
-	while (done < con.n && !con.error) {
+	while (done < con.n && !con.error && wait_for_reader()) {
 		n = write(STDOUT_FILENO, con.out + done, con.n - done);
 		if (n >= 0)
 			done += n;
@@ -150,11 +156,42 @@ int console_flush(void)
 
 	if (read(con.timer, &expirations, sizeof(expirations)) < 0 && errno != EAGAIN)
 		return -errno;
-	pthread_mutex_lock(&con.lock);
-	send_locked();
+	/* The main thread has signals to look at: it does not wait for a reader, as vCPUs do. */
+	if (pthread_mutex_trylock(&con.lock)) {
+		arm_timer(DELAY_NS);
+		return 0;
+	}
+	if (writable(0))
+		send_locked();
+	else if (con.n)
+		arm_timer(DELAY_NS);
 	error = con.error;
 	pthread_mutex_unlock(&con.lock);
 	return -error;
+}
+
+/**
+ * console_abandon() - the user ends the guest: nobody waits for a reader any more
+ *
+ * Context: any thread.
+ */
+void console_abandon(void)
+{
+	atomic_store(&con.abandoned, true);
+}
+
+/**
+ * console_close() - send what is left and give the terminal back
+ *
+ * Context: the last thread; signals end the process.
+ * Return: 0, or the -errno that ended the output.
+ */
+int console_close(void)
+{
+	restore();
+	send_locked();
+	close(con.timer);
+	return -con.error;
 }
 
 /* Drop Ctrl-A x (leave) and turn Ctrl-A Ctrl-A into one; returns what is left. */

@@ -12,6 +12,7 @@ int console_close(void);
 int console_timer(void);
 void console_put(u8 byte);
 int console_flush(void);
+void console_abandon(void);
 int console_read(u8 *data, unsigned int room, bool *quit);
 
 #endif

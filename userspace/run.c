@@ -382,6 +382,12 @@ struct runner {
 	int signals, after;		/* descriptors */
 };
 
+static void give_up(struct vm *vm, int status)
+{
+	console_abandon();
+	vm_end(vm, status);
+}
+
 static void take_signal(struct vm *vm, int fd)
 {
 	struct signalfd_siginfo info;
@@ -393,7 +399,7 @@ static void take_signal(struct vm *vm, int fd)
 	else if (info.ssi_signo == SIGPWR)
 		power_press(vm);
 	else
-		vm_end(vm, 128 + info.ssi_signo);
+		give_up(vm, 128 + info.ssi_signo);
 }
 
 static void take_input(struct vm *vm, struct serial *serial, int *in)
@@ -411,7 +417,7 @@ static void take_input(struct vm *vm, struct serial *serial, int *in)
 	else
 		serial_receive(serial, data, n);
 	if (quit)
-		vm_end(vm, RUN_QUIT);
+		give_up(vm, RUN_QUIT);
 }
 
 static void flush(struct vm *vm)
@@ -477,6 +483,16 @@ static int open_signals(bool leaves)
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	return signalfd(-1, &set, SFD_CLOEXEC);
+}
+
+/* What comes now ends the runner: it only waits for who reads its output. */
+static void close_signals(int fd)
+{
+	sigset_t none;
+
+	close(fd);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
 /* A descriptor that is readable when the guest has run for @seconds; -1: never. */
@@ -565,7 +581,7 @@ static int run(struct vm *vm, struct options *o)
 		run_guest(&r);
 	disks_stop();
 	trace_close();
-	close(r.signals);
+	close_signals(r.signals);
 	if (r.after >= 0)
 		close(r.after);
 	err = console_close();

@@ -151,7 +151,7 @@ int incoming_machine(struct incoming *in, struct vm *vm, const char *device)
  * @in:		after incoming_machine()
  * @vm:		the VM with all its devices
  *
- * Return: 0, the guest may run, a socket's after incoming_wait_go(); or -1 with the reason reported.
+ * Return: 0, the guest may run after incoming_wait_go(); or -1 with the reason reported.
  */
 int incoming_state(struct incoming *in, struct vm *vm)
 {

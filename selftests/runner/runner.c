@@ -31,6 +31,8 @@ GUEST(says_hello,
       "lea 1f(%rip), %rsi; mov $14, %ecx; mov $0x3f8, %dx; cld; rep outsb;"
       OUTB(0xf4, 3) "hlt; 1: .ascii \"hello, runner\\n\"");
 GUEST(prompts, OUTB(0x3f8, '$') "1: hlt; jmp 1b");
+GUEST(chatters,
+      "mov $0x3f8, %dx; 1: mov $'x', %al; out %al, %dx; mov $'\\n', %al; out %al, %dx; jmp 1b");
 /* Listens (IER bit 0), sends back what it gets, ends at 'q'. */
 GUEST(echoes,
       OUTB(0x3f9, 1)
@@ -136,6 +138,33 @@ static void test_serial(void)
 	TAP_EQ(finish(), 128 + SIGTERM, "the end of the input is not the end of the guest");
 }
 
+/* Until nothing more comes: the pipe is full. */
+static void fill_output(void)
+{
+	int was = -1, now = 0;
+
+	while (now != was || !now) {
+		was = now;
+		usleep(50000);
+		ioctl(runner.out, FIONREAD, &now);
+	}
+}
+
+/* The runner ends while its output is not read; finish() will. */
+static bool ends_unread(void)
+{
+	siginfo_t info;
+	unsigned int i;
+
+	for (i = 0; i < 500; i++, usleep(10000)) {
+		info.si_pid = 0;
+		if (!waitid(P_PID, runner.pid, &info, WEXITED | WNOHANG | WNOWAIT) && info.si_pid)
+			return true;
+	}
+	kill(runner.pid, SIGKILL);
+	return false;
+}
+
 static void test_signals(void)
 {
 	static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
@@ -147,6 +176,14 @@ static void test_signals(void)
 		read_until("$");
 		kill(runner.pid, signals[i]);
 		TAP_EQ(finish(), 128 + signals[i], "a signal ends a halted guest");
+	}
+	WRITE_GUEST(chatters);
+	for (i = 0; i < sizeof(signals) / sizeof(*signals); i++) {
+		start(-1, NULL, NULL);
+		fill_output();
+		kill(runner.pid, signals[i]);
+		tap_ok(ends_unread(), "a signal ends a guest whose output nobody reads");
+		TAP_EQ(finish(), 128 + signals[i], "with the status of the signal");
 	}
 	WRITE_GUEST(says_hello);
 	start(-1, NULL, NULL);

@@ -131,10 +131,14 @@ static void write_data(struct serial *s, u8 value)
 		s->r.divisor[0] = value;
 		return;
 	}
-	if (s->r.mcr & MCR_LOOP)
+	if (s->r.mcr & MCR_LOOP) {
 		enqueue(s, value);
-	else
+	} else {
+		/* It may wait for who reads the output; the main thread shall not wait for that. */
+		pthread_mutex_unlock(&s->lock);
 		s->put(value);
+		pthread_mutex_lock(&s->lock);
+	}
 	s->r.tx_event = true;
 }
 
