@@ -6,7 +6,9 @@
  *
  * What the emulator would find is what it found then. The processor has translated the address
  * and has allowed this very access. The code and the guest's page tables on the way to it read the
- * same (linear_code_stands()), and so do the slots, which had no memory there.
+ * same (linear_code_stands()), and so do the slots, which had no memory there. It is the operand's
+ * access, not one of an event's delivery: no stack, IDT, GDT or TSS lies in a device. So the
+ * IDT-vectoring information need not be read.
  *
  * vcpu->mutex, vCPU loaded. SDM vol. 3D, table 27-7.
  */
@@ -90,7 +92,6 @@ static bool is_known(struct vcpu *vcpu, const struct known_access *k,
 	       /* A load of ISR is to see the end that waits in memory: that may sleep. */
 	       (k->write || !vcpu->eoi_offered) &&
 	       (f->rip >> 32 || segment_cs_long(vcpu)) &&
-	       !(vmcs_read32(IDT_VECTORING_INFO_FIELD) & VECTORING_INFO_VALID_MASK) &&
 	       linear_code_stands(vcpu, f);
 }
 
