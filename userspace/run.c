@@ -568,12 +568,11 @@ static int run(struct vm *vm, struct options *o)
 	struct incoming in = { .fd = -1 };
 	int err;
 
-	if ((o->kernel ? build(vm, o, &r.serial) : rebuild(vm, o, &r.serial, &in)) ||
-	    prepare(&r) || incoming_wait_go(&in)) {
-		incoming_close(&in);
-		return RUN_CANNOT;
-	}
+	err = (o->kernel ? build(vm, o, &r.serial) : rebuild(vm, o, &r.serial, &in)) ||
+	      prepare(&r) || incoming_wait_go(&in);
 	incoming_close(&in);
+	if (err)
+		return RUN_CANNOT;
 	r.after = open_after(o->after);
 	if (disks_start())
 		vm_end(vm, RUN_CANNOT);

@@ -25,15 +25,6 @@ static volatile uint32_t version, again, stop;
 static volatile uint64_t last_clock, last_tsc;
 static volatile uint64_t rounds[VCPUS], clock_back[VCPUS], tsc_back[VCPUS], unstable[VCPUS];
 
-static void set_affinity(pid_t tid, int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	sched_setaffinity(tid, sizeof(set), &set);
-}
-
 static void second_cpu(bool online)
 {
 	write_file("/sys/devices/system/cpu/cpu1/online", online ? "1" : "0");
@@ -90,12 +81,12 @@ static void nothing(void)
 
 static void move_to_second(void)
 {
-	set_affinity(0, 1);
+	stay_on(0, 1);
 }
 
 static void move_to_first(void)
 {
-	set_affinity(0, 0);
+	stay_on(0, 0);
 }
 
 static void write_msr(void)
@@ -187,7 +178,7 @@ static void count(bool kvmlet)
 {
 	unsigned int i;
 
-	set_affinity(0, 0);
+	stay_on(0, 0);
 	vcpu_sync(&vcpus[0]);
 	vcpu_sync(&vcpus[0]);
 	for (i = 0; i < sizeof(events) / sizeof(*events); i++) {
@@ -276,8 +267,8 @@ static void moves(void)
 	unsigned int i;
 
 	for (i = 0; i < MOVES; i++) {
-		set_affinity(tids[0], i & 1);
-		set_affinity(tids[1], i >> 1 & 1);
+		stay_on(tids[0], i & 1);
+		stay_on(tids[1], i >> 1 & 1);
 		usleep(10000);
 		/* Its threads go elsewhere. */
 		if (i == MOVES / 2) {
@@ -292,7 +283,7 @@ static void never_backwards(void)
 	pthread_t thread[VCPUS];
 	unsigned int i;
 
-	set_affinity(0, 0);
+	stay_on(0, 0);
 	for (i = 0; i < VCPUS; i++)
 		pthread_create(&thread[i], NULL, race, &vcpus[i]);
 	while (!rounds[0] || !rounds[1])

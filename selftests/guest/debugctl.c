@@ -13,7 +13,6 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <pthread.h>
-#include <sched.h>
 #include "selftests/lib/vm.h"
 
 #define DEBUGCTL	0x1d9
@@ -63,11 +62,7 @@ static void set_host_msr(uint32_t index, uint64_t value)
 
 static void run_on(unsigned int cpu)
 {
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	TAP_EQ(sched_setaffinity(0, sizeof(set), &set), 0, "this thread has a processor");
+	TAP_EQ(stay_on(0, cpu), 0, "this thread has a processor");
 }
 
 static bool put(const char *path, const char *words)

@@ -12,7 +12,6 @@
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <sched.h>
-#include <time.h>
 #include "selftests/lib/userfault.h"
 #include "selftests/lib/vm.h"
 
@@ -42,15 +41,6 @@ static void writer(void)
 	guest_sync(1);
 }
 
-static void go_to(int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	sched_setaffinity(0, sizeof(set), &set);
-}
-
 static int clear_log(uint32_t n, void *marks)
 {
 	struct kvm_clear_dirty_log log = { .slot = SLOT, .num_pages = n, .dirty_bitmap = marks };
@@ -60,7 +50,7 @@ static int clear_log(uint32_t n, void *marks)
 
 static void *run_guest(void *result)
 {
-	go_to(1);
+	stay_on(0, 1);
 	*(uint32_t *)result = vcpu_sync(&vcpu);
 	return NULL;
 }
@@ -84,21 +74,6 @@ static void *second(void *done)
 		asm volatile("pause");
 	stop = true;
 	return done;
-}
-
-/* True if the second did not have to wait for the first, which is let go then in any case. */
-static bool is_answered(pthread_t asker, void **done)
-{
-	struct timespec until;
-	bool answered;
-
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec++;
-	answered = !pthread_timedjoin_np(asker, done, &until);
-	page_give(held.fd, bitmap + PAGE);
-	if (!answered)
-		pthread_join(asker, done);
-	return answered;
 }
 
 static bool counter_is_marked(void)
@@ -133,7 +108,8 @@ static bool one_round(struct tally *tally)
 		sched_yield();
 	pthread_create(&other, NULL, second, tally);
 	pthread_create(&one, NULL, first, &cleared);
-	tally->answered += is_answered(other, &done);
+	/* It need not wait for the first, which is let go then in any case. */
+	tally->answered += ends_without(other, &done, 1, held.fd, bitmap + PAGE);
 	pthread_join(one, NULL);
 	pthread_join(guest, NULL);
 	tally->done += done && !cleared && said == 1;
@@ -163,7 +139,7 @@ int main(int argc, char **argv)
 	unsigned int rounds = 0;
 
 	tap_begin();
-	go_to(0);
+	stay_on(0, 0);
 	bitmap = pages(2 * PAGE);
 	memset(bitmap, 0xff, PAGE);
 	counter = pages(AREA_SIZE);

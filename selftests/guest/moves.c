@@ -30,15 +30,6 @@ static struct vm vm;
 static struct vcpu vcpus[VCPUS];
 static unsigned int moves = MOVES, seed = 1;
 
-static int go_to(int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	return sched_setaffinity(0, sizeof(set), &set);
-}
-
 /* --- translations ----------------------------------------------------------------------------- */
 
 static uint64_t tables[3][512] __attribute__((aligned(4096)));
@@ -71,9 +62,9 @@ static void translations(const char *path)
 
 	machine(&vm, &vcpus[0], path, false, window_guest);
 	for (i = 0; i < 40; i++) {
-		go_to(0);
+		stay_on(0, 0);
 		stale += vcpu_sync(&vcpus[0]) != 0x100 + (i & 1);
-		go_to(1);
+		stay_on(0, 1);
 		stale += vcpu_sync(&vcpus[0]) != 0x100 + (~i & 1);
 	}
 	TAP_EQ(stale, 0, "a processor that a vCPU comes back to has forgotten what it knew");

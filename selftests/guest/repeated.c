@@ -325,16 +325,6 @@ static void check_places(void)
 	tap_checks();
 }
 
-static uint64_t emulated(void)
-{
-	int fd = call(vcpu.fd, KVM_GET_STATS_FD, 0);
-	uint64_t count = 0;
-
-	stats_find(fd, "insn_emulation", &count);
-	close(fd);
-	return count;
-}
-
 /* While user space is asked for a load it goes on behind it, with another result. */
 static void skip_load(void)
 {
@@ -353,12 +343,12 @@ static void skip_load(void)
 
 static void check_loads(const char *path)
 {
-	uint64_t before = emulated();
+	long before = vcpu_counter(&vcpu, "insn_emulation");
 
 	go_on(11);
 	TAP_EQ(device.reads, 3 * NR_LOADS, "user space is asked each time");
 	if (strstr(path, "kvmlet"))
-		tap_ok(emulated() - before <= 3 * NR_LOADS - 2 * 6,
+		tap_ok(vcpu_counter(&vcpu, "insn_emulation") - before <= 3 * (long)NR_LOADS - 2 * 6,
 		       "what is known is not emulated");
 	go_on(12);
 	TAP_EQ(device.reads + 100 * device.writes, 612, "and told each store");

@@ -53,6 +53,21 @@ static inline void page_give(int fd, void *page)
 	close(fd);
 }
 
+/* Has @asker ended before @page is given, for which it may wait? It gets @seconds, then the page. */
+static inline bool ends_without(pthread_t asker, void **result, int seconds, int fd, void *page)
+{
+	struct timespec until;
+	bool ended;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += seconds;
+	ended = !pthread_timedjoin_np(asker, result, &until);
+	page_give(fd, page);
+	if (!ended)
+		pthread_join(asker, result);
+	return ended;
+}
+
 /*
  * @ask while the hypervisor waits for @page, at @gpa, to write a byte to it. Another thread asks:
  * a test whose question waits, too, fails and does not hang.
@@ -63,7 +78,6 @@ static inline int ask_meanwhile(struct vcpu *vcpu, uint64_t gpa, void *page,
 {
 	struct pollfd wanted = { .fd = page_hold(page), .events = POLLIN };
 	pthread_t writer, asker;
-	struct timespec until;
 	bool waits, answered;
 	void *written;
 
@@ -76,12 +90,7 @@ static inline int ask_meanwhile(struct vcpu *vcpu, uint64_t gpa, void *page,
 	pthread_create(&writer, NULL, finish_ins, vcpu);
 	waits = poll(&wanted, 1, 5000) == 1;
 	pthread_create(&asker, NULL, ask, NULL);
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += 3;
-	answered = !pthread_timedjoin_np(asker, NULL, &until);
-	page_give(wanted.fd, page);
-	if (!answered)
-		pthread_join(asker, NULL);
+	answered = ends_without(asker, NULL, 3, wanted.fd, page);
 	pthread_join(writer, &written);
 	return waits && answered && written;
 }

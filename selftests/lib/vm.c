@@ -42,6 +42,16 @@ bool bounded(void)
 	return getenv("BOUNDED");
 }
 
+/* A thread stays on a processor from now on; 0 is the caller. */
+int stay_on(pid_t thread, int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	return sched_setaffinity(thread, sizeof(set), &set);
+}
+
 /* To a file of the host's: 0, or -1 and a line that says why. */
 int write_file(const char *path, const char *text)
 {
@@ -438,18 +448,24 @@ bool stats_find(int fd, const char *name, uint64_t *value)
 	return found;
 }
 
-/* How many exits of this name of vmx/exit/reasons.h the vCPU had; -1: it does not say. */
-long vcpu_exits(struct vcpu *vcpu, const char *reason)
+/* A counter of the vCPU's, -1: there is none. */
+long vcpu_counter(struct vcpu *vcpu, const char *name)
 {
 	int fd = call(vcpu->fd, KVM_GET_STATS_FD, 0);
 	uint64_t value = 0;
-	char name[64];
-	bool found;
+	bool found = stats_find(fd, name, &value);
 
-	snprintf(name, sizeof(name), "exit_%s", reason);
-	found = stats_find(fd, name, &value);
 	close(fd);
 	return found ? (long)value : -1;
+}
+
+/* How many exits of this name of vmx/exit/reasons.h the vCPU had; -1: it does not say. */
+long vcpu_exits(struct vcpu *vcpu, const char *reason)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "exit_%s", reason);
+	return vcpu_counter(vcpu, name);
 }
 
 /* Does the processor deliver and end interrupts by itself (virtual-interrupt delivery)? */

@@ -47,6 +47,7 @@ int vm_call(int fd, unsigned long cmd, unsigned long arg);
 
 bool on_debug_host(void);
 bool bounded(void);
+int stay_on(pid_t thread, int cpu);
 int write_file(const char *path, const char *text);
 long meminfo_kib(const char *name);
 long memory_in_use(void);
@@ -70,6 +71,7 @@ int vcpu_run_on(struct vcpu *vcpu);
 uint32_t vcpu_sync(struct vcpu *vcpu);
 const char *exit_name(int exit);
 bool stats_find(int fd, const char *name, uint64_t *value);
+long vcpu_counter(struct vcpu *vcpu, const char *name);
 long vcpu_exits(struct vcpu *vcpu, const char *reason);
 bool host_delivers(void);
 struct kvm_cpuid2 *supported_cpuid(int dev);

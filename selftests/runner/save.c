@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include "selftests/lib/vm.h"
 #include "selftests/runner/runner.h"
 
 #define SAVED		"/tmp/save.guest"
@@ -26,7 +27,6 @@
 #define MEM		"22M"		/* all of it is looked at for each file */
 
 static unsigned int times = 3;
-static bool bounded;
 static struct runner one, two;
 
 /* --- the guest -------------------------------------------------------------------------------- */
@@ -120,7 +120,7 @@ static const char *length(unsigned int requests)
 	static char text[3];
 
 	text[0] = '0' + requests;
-	text[1] = bounded ? '2' : '8';
+	text[1] = bounded() ? '2' : '8';
 	return text;
 }
 
@@ -431,12 +431,11 @@ static void test(unsigned int i, bool debug_host)
 
 int main(int argc, char **argv)
 {
-	bool debug_host = !access("/sys/kernel/debug/kmemleak", F_OK);
+	bool debug_host = on_debug_host();
 	unsigned int i;
 
 	if (debug_host)
 		times = 1;
-	bounded = getenv("BOUNDED");
 	device = argc > 1 ? argv[1] : access("/dev/kvmlet", F_OK) ? "/dev/kvm" : "/dev/kvmlet";
 	if (argc > 2)
 		times = atoi(argv[2]);
