@@ -217,17 +217,13 @@ static noinline int handle_requests(struct vcpu *vcpu)
 {
 	int r;
 
-	if (test_bit(REQ_DEAD, &vcpu->requests))
-		return -EIO;
 	if (vcpu_test_request(vcpu, REQ_EOI)) {
 		vcpu->run->exit_reason = KVM_EXIT_IOAPIC_EOI;
 		vcpu->run->eoi.vector = vcpu->eoi_vector;
 		return 0;
 	}
-	if (vcpu_test_request(vcpu, REQ_TRIPLE_FAULT)) {
-		vcpu->run->exit_reason = KVM_EXIT_SHUTDOWN;
-		return 0;
-	}
+	if (vcpu_test_request(vcpu, REQ_TRIPLE_FAULT))
+		return exit_triple_fault(vcpu);
 	if (vcpu_test_request(vcpu, REQ_RING_FULL) && dirty_ring_full(vcpu)) {
 		vcpu_request(vcpu, REQ_RING_FULL);
 		vcpu->run->exit_reason = KVM_EXIT_DIRTY_RING_FULL;
@@ -301,7 +297,7 @@ void vcpu_settle(struct vcpu *vcpu)
 /* Is asked by a thread that is about to sleep, so nothing here may. */
 static bool must_wake(struct vcpu *vcpu)
 {
-	return READ_ONCE(vcpu->requests) & (BIT(REQ_DEAD) | BIT(REQ_TRIPLE_FAULT) | BIT(REQ_SMI)) ||
+	return READ_ONCE(vcpu->requests) & (BIT(REQ_TRIPLE_FAULT) | BIT(REQ_SMI)) ||
 	       startup_waits(vcpu) || halt_ends(vcpu) || signal_pending(current);
 }
 
@@ -510,7 +506,7 @@ static void report_state(struct vcpu *vcpu)
  *
  * Return: 0 with an exit reason in the run page; -EINTR for a signal or immediate_exit;
  * -EAGAIN after an application processor was started; -EFAULT with KVM_EXIT_MEMORY_FAULT;
- * -EINVAL; -EIO for a VM that is dead.
+ * -EINVAL; -EIO if a reboot has taken VT-x away.
  */
 int vcpu_run(struct vcpu *vcpu)
 {

@@ -27,7 +27,7 @@ static __always_inline void load_on(struct vcpu *vcpu, int cpu)
 		switch_cpu(vcpu, cpu);
 		/* Its translations may be in this TLB from an earlier stay, out of date. */
 		vcpu_request(vcpu, REQ_TLB_FLUSH);
-		clock_vcpu_load(vcpu, cpu);
+		clock_vcpu_load(vcpu);
 	}
 	WRITE_ONCE(vcpu->cpu, cpu);
 	vcpu->flush_l1d = true;
@@ -262,7 +262,7 @@ static long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct vcpu *vcpu = file->private_data;
 
-	if (vcpu->vm->mm != current->mm || READ_ONCE(vcpu->vm->dead))
+	if (vcpu->vm->mm != current->mm)
 		return -EIO;
 	if (cmd != KVM_RUN)
 		return by_table(vcpu, cmd, arg);

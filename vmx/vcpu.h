@@ -59,7 +59,6 @@ enum vcpu_request {
 	REQ_EOI,		/* user space's IO-APIC has to hear of vcpu->eoi_vector */
 	REQ_DEBUG,		/* a debugger may want an exit, or a single step */
 	REQ_TRIPLE_FAULT,	/* shut the guest down */
-	REQ_DEAD,		/* the VM is gone: leave with -EIO */
 };
 
 /* Where the vCPU's thread is, for those who want its attention (vcpu->mode). */

@@ -297,7 +297,7 @@ static long vm_file_ioctl(struct file *file, unsigned int cmd, unsigned long arg
 	const struct ioctl_op *op = ioctl_find(vm_ops, cmd);
 	struct vm *vm = file->private_data;
 
-	if (vm->mm != current->mm || READ_ONCE(vm->dead))
+	if (vm->mm != current->mm)
 		return -EIO;
 	if (!op)
 		return -ENOTTY;

@@ -71,7 +71,6 @@ struct vm {
 	u32 boot_cpu_id;			/* (l) vCPU id of the bootstrap processor */
 	unsigned int boosted;			/* (-) index of the vCPU that a PAUSE tried last */
 	u64 halt_poll;				/* (-) 1 + its own limit, ns; 0: the parameter's */
-	bool dead;				/* (-) an internal error ended it: -EIO */
 };
 
 static inline unsigned int vm_nr_vcpus(struct vm *vm)

@@ -146,7 +146,6 @@ static void check_old_versions(void)
 {
 	static const u32 old[] = { 0, 2, 0xfe, 0x1ffff00, 0xfffffffe };
 	struct memory m;
-	struct clock_writer writer = { .write = write_memory, .ctx = &m };
 	u8 record[32];
 	unsigned int i;
 
@@ -158,9 +157,8 @@ static void check_old_versions(void)
 		memset(record, 0x22, sizeof(record));
 		memcpy(record, &old[i], 4);
 		memcpy(m.after, record, 32);
-		TAP_EQ(clock_record_write(record, sizeof(record), &writer), 0,
-		       "version %#x: written",
-		       old[i]);
+		TAP_EQ(clock_record_write(record, sizeof(record), &m, write_memory), 0,
+		       "version %#x: written", old[i]);
 		TAP_EQ(version_of(m.bytes), old[i] + 2, "version %#x: two more afterwards", old[i]);
 		TAP_EQ(version_of(record), old[i] + 2, "version %#x: the caller knows", old[i]);
 		TAP_EQ(m.torn, 0, "version %#x: never half a record", old[i]);
@@ -172,7 +170,6 @@ static void check_junk_versions(void)
 {
 	static const u32 junk[] = { 1, 0xff, 0xffffffff };
 	struct memory m;
-	struct clock_writer writer = { .write = write_memory, .ctx = &m };
 	u8 record[32];
 	unsigned int i;
 
@@ -180,7 +177,7 @@ static void check_junk_versions(void)
 		memset(&m, 0, sizeof(m));
 		memcpy(m.bytes, &junk[i], 4);
 		memcpy(record, &junk[i], 4);
-		clock_record_write(record, sizeof(record), &writer);
+		clock_record_write(record, sizeof(record), &m, write_memory);
 		TAP_EQ(version_of(m.bytes) & 1, 0, "junk %#x: an even version afterwards", junk[i]);
 		TAP_EQ(version_of(m.bytes) != junk[i], 1, "junk %#x: another version", junk[i]);
 	}
@@ -189,7 +186,6 @@ static void check_junk_versions(void)
 static void check_failing_writes(void)
 {
 	struct memory m;
-	struct clock_writer writer = { .write = write_memory, .ctx = &m };
 	u8 record[32];
 	unsigned int i;
 
@@ -197,7 +193,7 @@ static void check_failing_writes(void)
 		memset(&m, 0, sizeof(m));
 		m.fail_at = i;
 		memset(record, 0, sizeof(record));
-		TAP_EQ(clock_record_write(record, sizeof(record), &writer), -EFAULT,
+		TAP_EQ(clock_record_write(record, sizeof(record), &m, write_memory), -EFAULT,
 		       "write %u fails: so does the whole", i);
 		TAP_EQ(m.writes, i, "write %u fails: no further write", i);
 	}

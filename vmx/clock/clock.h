@@ -18,19 +18,29 @@ struct vcpu;
 struct vm;
 
 /**
+ * struct vm_time - what kvm-clock's pages are made of
+ * @master:	all vCPUs' pages are written from the one pair below, and so agree exactly
+ * @ns:		host time, and
+ * @tsc:	host TSC at the same instant
+ * @ratio:	of all vCPUs' TSCs then
+ * @offset:	guest's kvm-clock minus the host's time, ns
+ */
+struct vm_time {
+	bool master;
+	u64 ns, tsc, ratio;
+	s64 offset;
+};
+
+/**
  * struct vm_clock - what all vCPUs of a VM share
  * @link:	in the list of all VMs' clocks (under that list's mutex)
- * @lock:	guards the fields up to @seq, and serializes writers of those behind it
+ * @lock:	guards the fields up to @seq, and serializes writers of @time
  * @tsc_offset:	of the present generation: vCPUs with synchronized TSCs have this offset
  * @tsc_ratio:	and this ratio
  * @tsc_generation: number of the present generation, 0: there is no vCPU yet
  * @tsc_set:	user space has written a TSC
- * @seq:	for readers of the fields behind it
- * @master:	all vCPUs' pages are written from the one pair below, and so agree exactly
- * @master_ns:	host time, and
- * @master_tsc:	host TSC at the same instant
- * @master_ratio: of all vCPUs then
- * @offset:	guest's kvm-clock minus the host's time, ns
+ * @seq:	for readers of @time
+ * @time:	written under @lock and @seq
  * @tsc_khz:	of new vCPUs, as user space set it (a single word, no lock)
  * @wall_msr:	last value written to MSR_KVM_WALL_CLOCK (a single word, no lock)
  */
@@ -41,9 +51,7 @@ struct vm_clock {
 	u64 tsc_generation;
 	bool tsc_set;
 	seqcount_raw_spinlock_t seq;
-	bool master;
-	u64 master_ns, master_tsc, master_ratio;
-	s64 offset;
+	struct vm_time time;
 	u32 tsc_khz;
 	u64 wall_msr;
 };
@@ -76,7 +84,7 @@ int clock_init(void);
 void clock_exit(void);
 void clock_vm_init(struct vm *vm);
 void clock_vm_destroy(struct vm *vm);
-void clock_vcpu_load(struct vcpu *vcpu, int cpu);
+void clock_vcpu_load(struct vcpu *vcpu);
 void clock_update(struct vcpu *vcpu);
 
 /* TSC (tsc.c). */

@@ -27,10 +27,10 @@
 static LIST_HEAD(vms);
 static DEFINE_MUTEX(vms_lock);
 
-/* How the host reads a clock: ns = base + ((tsc - last) * mult + nsec) >> shift. */
+/* How the host reads a clock: ns = base + ((tsc - cycle_last) * mult + xtime_nsec) >> shift. */
 struct reading {
-	u64 last, mask, nsec, base;
-	u32 mult, shift;
+	struct tk_read_base tk;
+	u64 base;
 };
 
 static struct {
@@ -45,22 +45,13 @@ struct instant {
 	u64 tsc, ns, real;
 };
 
-static void copy_reading(struct reading *to, const struct tk_read_base *from, u64 base)
-{
-	to->last = from->cycle_last;
-	to->mask = from->mask;
-	to->nsec = from->xtime_nsec;
-	to->base = base;
-	to->mult = from->mult;
-	to->shift = from->shift;
-}
-
 static u64 read_at(const struct reading *clock, u64 tsc)
 {
+	const struct tk_read_base *tk = &clock->tk;
 	/* Another CPU's TSC may be a little behind. */
-	u64 ticks = tsc > clock->last ? (tsc - clock->last) & clock->mask : 0;
+	u64 ticks = tsc > tk->cycle_last ? (tsc - tk->cycle_last) & tk->mask : 0;
 
-	return clock->base + ((ticks * clock->mult + clock->nsec) >> clock->shift);
+	return clock->base + ((ticks * tk->mult + tk->xtime_nsec) >> tk->shift);
 }
 
 /* Both clocks and the TSC at one instant. False if the host does not keep time with the TSC. */
@@ -94,44 +85,33 @@ static u64 pvclock_host_ns(void)
 /* Of a guest's TSC, by the very rate at which the host reads its clock: they stay together. */
 static struct clock_scale tsc_scale(u64 ratio)
 {
-	struct reading raw;
+	struct tk_read_base raw;
 	unsigned int seq;
 	bool tsc;
 
 	do {
 		seq = read_seqcount_begin(&host.seq);
 		tsc = host.tsc;
-		raw = host.raw;
+		raw = host.raw.tk;
 	} while (read_seqcount_retry(&host.seq, seq));
 	return tsc ? clock_scale_make(ratio, (u64)raw.mult << (TSC_RATIO_BITS - raw.shift)) :
 		     clock_scale_make(tsc_scaled(ratio, (u64)tsc_khz * 1000), NSEC_PER_SEC);
 }
 
-/* A VM's clock as read under its seq. */
-struct snapshot {
-	bool master;
-	u64 ns, tsc, ratio;
-	s64 offset;
-};
-
-static struct snapshot read_vm(const struct vm_clock *clock)
+static struct vm_time read_vm(const struct vm_clock *clock)
 {
-	struct snapshot s;
+	struct vm_time s;
 	unsigned int seq;
 
 	do {
 		seq = read_seqcount_begin(&clock->seq);
-		s.master = clock->master;
-		s.ns = clock->master_ns;
-		s.tsc = clock->master_tsc;
-		s.ratio = clock->master_ratio;
-		s.offset = clock->offset;
+		s = clock->time;
 	} while (read_seqcount_retry(&clock->seq, seq));
 	return s;
 }
 
 /* The guest's clock when the host's TSC is @tsc, in the way the guest computes it. */
-static u64 guest_ns_at(const struct snapshot *s, u64 tsc)
+static u64 guest_ns_at(const struct vm_time *s, u64 tsc)
 {
 	u64 ticks = tsc > s->tsc ? tsc_scaled(s->ratio, tsc) - tsc_scaled(s->ratio, s->tsc) : 0;
 
@@ -158,14 +138,14 @@ static bool choose_master(struct vm *vm, bool renew)
 	bool master = tscs_match(vm) && read_instant(&now);
 
 	/* A pair that is right stays: two pairs differ by what rounding makes of them. */
-	if (master == clock->master && clock->master_ratio == clock->tsc_ratio && !renew)
+	if (master == clock->time.master && clock->time.ratio == clock->tsc_ratio && !renew)
 		return false;
 	write_seqcount_begin(&clock->seq);
-	clock->master = master;
-	clock->master_ratio = clock->tsc_ratio;
+	clock->time.master = master;
+	clock->time.ratio = clock->tsc_ratio;
 	if (master) {
-		clock->master_ns = now.ns;
-		clock->master_tsc = now.tsc;
+		clock->time.ns = now.ns;
+		clock->time.tsc = now.tsc;
 	}
 	write_seqcount_end(&clock->seq);
 	return true;
@@ -219,8 +199,8 @@ static int on_timekeeping(struct notifier_block *nb, unsigned long stepped, void
 	write_seqcount_begin(&host.seq);
 	host.source = source;
 	host.tsc = source->vdso_clock_mode == VDSO_CLOCKMODE_TSC;
-	copy_reading(&host.raw, &tk->tkr_raw, ktime_to_ns(tk->tkr_raw.base) + boot);
-	copy_reading(&host.real, &tk->tkr_mono, tk->xtime_sec * NSEC_PER_SEC);
+	host.raw = (struct reading) { tk->tkr_raw, ktime_to_ns(tk->tkr_raw.base) + boot };
+	host.real = (struct reading) { tk->tkr_mono, tk->xtime_sec * NSEC_PER_SEC };
 	write_seqcount_end(&host.seq);
 	/* The TSC's frequency, too, is only corrected along with a change of source. */
 	if (changed)
@@ -279,7 +259,7 @@ void clock_vm_init(struct vm *vm)
 
 	raw_spin_lock_init(&clock->lock);
 	seqcount_raw_spinlock_init(&clock->seq, &clock->lock);
-	clock->offset = -pvclock_host_ns();
+	clock->time.offset = -pvclock_host_ns();
 	clock->tsc_khz = tsc_khz;
 	mutex_lock(&vms_lock);
 	list_add(&clock->link, &vms);
@@ -300,11 +280,10 @@ void clock_vm_destroy(struct vm *vm)
 /**
  * clock_vcpu_load() - the vCPU has moved to another host CPU
  * @vcpu: its VMCS is current
- * @cpu: this CPU
  *
  * Context: preemption off.
  */
-void clock_vcpu_load(struct vcpu *vcpu, int cpu)
+void clock_vcpu_load(struct vcpu *vcpu)
 {
 	if (vcpu->clock.system_msr & KVM_MSR_ENABLED)
 		vcpu_request(vcpu, REQ_CLOCK);
@@ -326,7 +305,7 @@ static int write_guest(void *ctx, size_t at, const void *data, size_t size)
 
 static void fill_page(struct vcpu *vcpu, struct pvclock_vcpu_time_info *page)
 {
-	struct snapshot s = read_vm(&vcpu->vm->clock);
+	struct vm_time s = read_vm(&vcpu->vm->clock);
 	struct clock_scale scale = tsc_scale(vcpu->clock.tsc_ratio);
 	unsigned long flags;
 
@@ -362,13 +341,12 @@ void clock_update(struct vcpu *vcpu)
 	struct guest_memory memory = {
 		.vm = vcpu->vm, .gpa = vcpu->clock.system_msr & ~(u64)KVM_MSR_ENABLED,
 	};
-	const struct clock_writer writer = { .write = write_guest, .ctx = &memory };
 
 	if (!(vcpu->clock.system_msr & KVM_MSR_ENABLED) ||
 	    mmu_read(&vcpu->vm->mmu, 0, memory.gpa, &page, sizeof(page)))
 		return;
 	fill_page(vcpu, &page);
-	if (!clock_record_write(&page, sizeof(page), &writer))
+	if (!clock_record_write(&page, sizeof(page), &memory, write_guest))
 		vcpu->clock.stopped = false;
 }
 
@@ -388,7 +366,7 @@ int pvclock_write_system(struct vcpu *vcpu, u64 value)
 
 static u64 guest_now(struct vm *vm)
 {
-	struct snapshot s = read_vm(&vm->clock);
+	struct vm_time s = read_vm(&vm->clock);
 
 	return s.master ? guest_ns_at(&s, rdtsc_ordered()) : pvclock_host_ns() + s.offset;
 }
@@ -403,7 +381,6 @@ static u64 guest_now(struct vm *vm)
 int pvclock_write_wall(struct vcpu *vcpu, u64 value)
 {
 	struct guest_memory memory = { .vm = vcpu->vm, .gpa = value };
-	const struct clock_writer writer = { .write = write_guest, .ctx = &memory };
 	struct pvclock_wall_clock wall;
 	u64 ns;
 
@@ -413,7 +390,7 @@ int pvclock_write_wall(struct vcpu *vcpu, u64 value)
 	ns = ktime_get_real_ns() - guest_now(vcpu->vm);
 	wall.sec = ns / NSEC_PER_SEC;
 	wall.nsec = ns % NSEC_PER_SEC;
-	clock_record_write(&wall, sizeof(wall), &writer);
+	clock_record_write(&wall, sizeof(wall), &memory, write_guest);
 	return 0;
 }
 
@@ -439,7 +416,7 @@ int pvclock_set_stopped(struct vcpu *vcpu)
  */
 void pvclock_get(struct vm *vm, struct kvm_clock_data *data)
 {
-	struct snapshot s = read_vm(&vm->clock);
+	struct vm_time s = read_vm(&vm->clock);
 	struct instant now;
 
 	memset(data, 0, sizeof(*data));
@@ -478,7 +455,7 @@ int pvclock_set(struct vm *vm, const struct kvm_clock_data *data)
 			value += real - data->realtime;
 	}
 	write_seqcount_begin(&clock->seq);
-	clock->offset = value - (clock->master ? clock->master_ns : pvclock_host_ns());
+	clock->time.offset = value - (clock->time.master ? clock->time.ns : pvclock_host_ns());
 	write_seqcount_end(&clock->seq);
 	raw_spin_unlock_irq(&clock->lock);
 	vm_request_all(vm, REQ_CLOCK);

@@ -79,13 +79,15 @@ u64 clock_ticks_to_ns(u64 ticks, u32 khz)
  * clock_record_write() - rewrite a record that begins with a version
  * @record: new contents, with the version that the guest sees now; the new one comes out
  * @size: of the record
- * @writer: puts bytes into the guest's memory; each call is seen after the one before
+ * @ctx: first argument of @write
+ * @write: puts bytes into the guest's memory; each call is seen after the one before
  *
  * While the version is odd the guest waits; a version that changed makes it read again.
  *
- * Return: 0, or the writer's error.
+ * Return: 0, or what @write returned.
  */
-int clock_record_write(void *record, size_t size, const struct clock_writer *writer)
+int clock_record_write(void *record, size_t size, void *ctx,
+		       int (*write)(void *ctx, size_t at, const void *data, size_t size))
 {
 	const size_t body = sizeof(u32);
 	u32 version;
@@ -94,13 +96,11 @@ int clock_record_write(void *record, size_t size, const struct clock_writer *wri
 	memcpy(&version, record, sizeof(version));
 	/* Memory that was no record yet may hold an odd number. */
 	version = (version + 1) | 1;
-	ret = writer->write(writer->ctx, 0, &version, sizeof(version));
-	if (ret)
-		return ret;
-	ret = writer->write(writer->ctx, body, (char *)record + body, size - body);
+	ret = write(ctx, 0, &version, sizeof(version)) ?:
+	      write(ctx, body, (char *)record + body, size - body);
 	if (ret)
 		return ret;
 	version++;
 	memcpy(record, &version, sizeof(version));
-	return writer->write(writer->ctx, 0, &version, sizeof(version));
+	return write(ctx, 0, &version, sizeof(version));
 }

@@ -19,11 +19,7 @@ struct clock_scale clock_scale_make(u64 ticks, u64 ns);
 u64 clock_scale_ns(struct clock_scale scale, u64 ticks);
 u64 clock_ticks_to_ns(u64 ticks, u32 khz);
 
-struct clock_writer {
-	int (*write)(void *ctx, size_t at, const void *data, size_t size);
-	void *ctx;
-};
-
-int clock_record_write(void *record, size_t size, const struct clock_writer *writer);
+int clock_record_write(void *record, size_t size, void *ctx,
+		       int (*write)(void *ctx, size_t at, const void *data, size_t size));
 
 #endif

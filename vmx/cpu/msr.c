@@ -84,11 +84,6 @@ int msr_init(void)
 	return 0;
 }
 
-static u64 *storage(struct vcpu *vcpu, u16 offset)
-{
-	return (u64 *)((char *)&vcpu->msr + offset);
-}
-
 /**
  * msr_reset() - the values after power-on
  * @vcpu: loaded
@@ -291,7 +286,9 @@ bool msr_known(struct vcpu *vcpu, u32 index)
 
 static u64 *row_storage(struct vcpu *vcpu, const struct msr_row *row, u32 index)
 {
-	return storage(vcpu, row->offset) + array_index_nospec(index - row->first, row->nr);
+	u64 *first = (void *)&vcpu->msr + row->offset;
+
+	return first + array_index_nospec(index - row->first, row->nr);
 }
 
 /**

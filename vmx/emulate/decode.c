@@ -359,13 +359,6 @@ static void reset_insn(struct emul_insn *i)
 	*i = fresh;
 }
 
-static void begin(struct emul *e)
-{
-	e->stop = false;
-	e->single_step = false;
-	e->rip = e->ops->get_rip(e);
-}
-
 /**
  * emul_decode() - decode the instruction at RIP
  * @e: after emul_init(); insn.bytes and insn.nr_bytes may have been filled in by a caller that
@@ -381,7 +374,7 @@ int emul_decode(struct emul *e)
 	int r;
 
 	reset_insn(i);
-	begin(e);
+	e->rip = e->ops->get_rip(e);
 	r = decode_prefixes(e);
 	if (r == EMUL_OK) {
 		decode_sizes(e);
@@ -406,7 +399,7 @@ int emul_decode(struct emul *e)
  */
 void emul_decoded(struct emul *e, const struct emul_insn *insn)
 {
-	begin(e);
+	e->rip = e->ops->get_rip(e);
 	e->insn = *insn;
 }
 

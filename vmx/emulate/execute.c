@@ -49,17 +49,6 @@ void emul_set_reg(struct emul *e, unsigned int nr, unsigned int size, u64 value)
 }
 
 /**
- * emul_is_locked() - is the write of this instruction atomic with its read?
- * @e: executing
- *
- * Return: true if so.
- */
-bool emul_is_locked(const struct emul *e)
-{
-	return e->insn.lock || (e->insn.op->flags & OPF_LOCKED);
-}
-
-/**
  * emul_retire() - the end of an instruction that has done all else
  * @e: executing; e->rflags holds the new flags
  *

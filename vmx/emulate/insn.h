@@ -110,7 +110,6 @@ int emul_store(struct emul *e, const struct emul_ref *ref, const void *old, cons
 u64 emul_reg(struct emul *e, unsigned int nr, unsigned int size);
 void emul_set_reg(struct emul *e, unsigned int nr, unsigned int size, u64 value);
 int emul_retire(struct emul *e);
-bool emul_is_locked(const struct emul *e);
 int emul_read_rm(struct emul *e, unsigned int size, unsigned int access, struct emul_ref *ref,
 		 u64 *value);
 int emul_generic(struct emul *e);

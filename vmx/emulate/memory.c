@@ -204,7 +204,7 @@ int emul_store(struct emul *e, const struct emul_ref *ref, const void *old, cons
 	/* The kernel has a macro of that name. */
 	typeof(e->ops->compare_swap) exchange = e->ops->compare_swap;
 
-	if (old && emul_is_locked(e))
+	if (old && (e->insn.lock || (e->insn.op->flags & OPF_LOCKED)))
 		return exchange(e, ref->linear, old, data, ref->len, ref->access);
 	return e->ops->write(e, ref->linear, data, ref->len, ref->access);
 }

@@ -59,13 +59,6 @@ static void take_finding(void *context, const struct explain_finding *finding)
 	pr_warn("VM entry failed: %s\n", text);
 }
 
-static const char *kind_of(struct vcpu *vcpu, u64 reason)
-{
-	if (vcpu->exit_reason & EXIT_ENTRY_REFUSED)
-		return explain_instruction_error(reason);
-	return exit_name(vcpu->exit_reason);
-}
-
 static void explain(struct vcpu *vcpu, u64 reason)
 {
 	static DEFINE_RATELIMIT_STATE(limit, DEFAULT_RATELIMIT_INTERVAL, 3);
@@ -78,14 +71,15 @@ static void explain(struct vcpu *vcpu, u64 reason)
 	/* An instruction that fails writes none. */
 	bool refused = vcpu->exit_reason & EXIT_ENTRY_REFUSED;
 	unsigned long qualification = refused ? 0 : vmcs_readl(EXIT_QUALIFICATION);
+	const char *kind = refused ? explain_instruction_error(reason) : exit_name(reason);
 
 	spin_lock(&last_lock);
 	last.length = 0;
 	note("process %d, vCPU %u: reason %#llx (%s), qualification %#lx\n", current->tgid,
-	     vcpu->id, reason, kind_of(vcpu, reason), qualification);
+	     vcpu->id, reason, kind, qualification);
 	if (may_log)
 		pr_warn("vCPU %u: VM entry failed: reason %#llx (%s), qualification %#lx\n",
-			vcpu->id, reason, kind_of(vcpu, reason), qualification);
+			vcpu->id, reason, kind, qualification);
 	if (!explain_entry(&source))
 		note("no broken rule found\n");
 	spin_unlock(&last_lock);

@@ -19,6 +19,15 @@
 #define SAVED_VCPU	8
 #define SAVED_SIZE	16
 
+/* Those that the vCPU has a slot for, but RSP, which the VMCS holds, and RDI, which leads there. */
+#define EACH_GPR(op)							\
+	op(rax, RAX); op(rcx, RCX); op(rdx, RDX); op(rbx, RBX);		\
+	op(rbp, RBP); op(rsi, RSI); op(r8, R8); op(r9, R9);		\
+	op(r10, R10); op(r11, R11); op(r12, R12); op(r13, R13);		\
+	op(r14, R14); op(r15, R15)
+#define LOAD(reg, slot)		mov VCPU_##slot(%rdi), %reg
+#define STORE(reg, slot)	mov %reg, VCPU_##slot(%rdi)
+
 .section .noinstr.text, "ax"
 
 /*
@@ -62,20 +71,7 @@ SYM_FUNC_START(vmx_enter)
 	/* CF chooses the instruction below: neither MOV nor VERW changes it. */
 	bt	$0, %esi
 
-	mov	VCPU_RAX(%rdi), %rax
-	mov	VCPU_RCX(%rdi), %rcx
-	mov	VCPU_RDX(%rdi), %rdx
-	mov	VCPU_RBX(%rdi), %rbx
-	mov	VCPU_RBP(%rdi), %rbp
-	mov	VCPU_RSI(%rdi), %rsi
-	mov	VCPU_R8(%rdi), %r8
-	mov	VCPU_R9(%rdi), %r9
-	mov	VCPU_R10(%rdi), %r10
-	mov	VCPU_R11(%rdi), %r11
-	mov	VCPU_R12(%rdi), %r12
-	mov	VCPU_R13(%rdi), %r13
-	mov	VCPU_R14(%rdi), %r14
-	mov	VCPU_R15(%rdi), %r15
+	EACH_GPR(LOAD)
 	mov	VCPU_RDI(%rdi), %rdi
 
 	/* MDS, TAA, RFDS: leave nothing of the host in the CPU's buffers. (VM_... is for AMD.) */
@@ -102,40 +98,16 @@ SYM_INNER_LABEL(vmx_exit, SYM_L_GLOBAL)
 
 	push	%rdi
 	mov	8 + SAVED_VCPU(%rsp), %rdi
-	mov	%rax, VCPU_RAX(%rdi)
-	mov	%rcx, VCPU_RCX(%rdi)
-	mov	%rdx, VCPU_RDX(%rdi)
-	mov	%rbx, VCPU_RBX(%rdi)
-	mov	%rbp, VCPU_RBP(%rdi)
-	mov	%rsi, VCPU_RSI(%rdi)
-	mov	%r8, VCPU_R8(%rdi)
-	mov	%r9, VCPU_R9(%rdi)
-	mov	%r10, VCPU_R10(%rdi)
-	mov	%r11, VCPU_R11(%rdi)
-	mov	%r12, VCPU_R12(%rdi)
-	mov	%r13, VCPU_R13(%rdi)
-	mov	%r14, VCPU_R14(%rdi)
-	mov	%r15, VCPU_R15(%rdi)
+	EACH_GPR(STORE)
 	pop	VCPU_RDI(%rdi)
 
 	xor	%ebx, %ebx
 
 .Lhost_state:
 	/* The guest chose these values: leave none of them to be speculated with. */
-	xor	%eax, %eax
-	xor	%ecx, %ecx
-	xor	%edx, %edx
-	xor	%ebp, %ebp
-	xor	%esi, %esi
-	xor	%edi, %edi
-	xor	%r8d, %r8d
-	xor	%r9d, %r9d
-	xor	%r10d, %r10d
-	xor	%r11d, %r11d
-	xor	%r12d, %r12d
-	xor	%r13d, %r13d
-	xor	%r14d, %r14d
-	xor	%r15d, %r15d
+	.irp	reg, eax, ecx, edx, ebp, esi, edi, r8d, r9d, r10d, r11d, r12d, r13d, r14d, r15d
+	xor	%\reg, %\reg
+	.endr
 
 	/* Before the first RET: the guest may have filled the return stack buffer. */
 	FILL_RETURN_BUFFER %rcx, RSB_CLEAR_LOOPS, X86_FEATURE_RSB_VMEXIT, \

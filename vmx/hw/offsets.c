@@ -6,22 +6,14 @@
 #include <linux/kbuild.h>
 #include "vmx/vcpu.h"
 
+#define EACH_GPR(X)								\
+	X(RAX) X(RCX) X(RDX) X(RBX) X(RBP) X(RSI) X(RDI) X(R8) X(R9) X(R10) X(R11)	\
+	X(R12) X(R13) X(R14) X(R15)
+
 static void __used offsets(void)
 {
-	DEFINE(VCPU_RAX, offsetof(struct vcpu, gpr[GPR_RAX]));
-	DEFINE(VCPU_RCX, offsetof(struct vcpu, gpr[GPR_RCX]));
-	DEFINE(VCPU_RDX, offsetof(struct vcpu, gpr[GPR_RDX]));
-	DEFINE(VCPU_RBX, offsetof(struct vcpu, gpr[GPR_RBX]));
-	DEFINE(VCPU_RBP, offsetof(struct vcpu, gpr[GPR_RBP]));
-	DEFINE(VCPU_RSI, offsetof(struct vcpu, gpr[GPR_RSI]));
-	DEFINE(VCPU_RDI, offsetof(struct vcpu, gpr[GPR_RDI]));
-	DEFINE(VCPU_R8, offsetof(struct vcpu, gpr[GPR_R8]));
-	DEFINE(VCPU_R9, offsetof(struct vcpu, gpr[GPR_R9]));
-	DEFINE(VCPU_R10, offsetof(struct vcpu, gpr[GPR_R10]));
-	DEFINE(VCPU_R11, offsetof(struct vcpu, gpr[GPR_R11]));
-	DEFINE(VCPU_R12, offsetof(struct vcpu, gpr[GPR_R12]));
-	DEFINE(VCPU_R13, offsetof(struct vcpu, gpr[GPR_R13]));
-	DEFINE(VCPU_R14, offsetof(struct vcpu, gpr[GPR_R14]));
-	DEFINE(VCPU_R15, offsetof(struct vcpu, gpr[GPR_R15]));
+#define X(name)	DEFINE(VCPU_##name, offsetof(struct vcpu, gpr[GPR_##name]));
+	EACH_GPR(X)
+#undef X
 	DEFINE(FIELD_HOST_RSP, HOST_RSP);
 }

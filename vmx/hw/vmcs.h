@@ -15,11 +15,9 @@
 #include "vmx/compat.h"
 #include "vmx/hw/enable.h"
 
-/* A VMCS region: 4 KiB at most, the revision in its first word (SDM 24.2). */
+/* A VMCS region: 4 KiB at most, of which only the first word is ours (SDM 24.2). */
 struct vmcs_region {
 	u32 revision;
-	u32 abort;
-	u8 data[];
 };
 
 /*
