@@ -7,7 +7,6 @@
 #define KVMLET_VMX_COALESCED_H
 
 #include <linux/kvm.h>
-#include <linux/types.h>
 
 struct vm;
 

@@ -4,7 +4,6 @@
 #define KVMLET_VMX_DIRTY_RING_H
 
 #include <linux/kvm.h>
-#include <linux/types.h>
 
 struct page;
 struct vcpu;

@@ -16,29 +16,21 @@
 #include <linux/signal.h>
 #include <asm/mce.h>
 #include <asm/traps.h>
-#include "vmx/clock/clock.h"
 #include "vmx/compat.h"
 #include "vmx/cpu/cr.h"
 #include "vmx/cpu/debug.h"
-#include "vmx/cpu/debugger.h"
-#include "vmx/cpu/event.h"
 #include "vmx/cpu/regs.h"
-#include "vmx/cpu/reset.h"
 #include "vmx/cpu/smm.h"
-#include "vmx/cpu/sync_regs.h"
 #include "vmx/exit/exit.h"
 #include "vmx/hw/context.h"
 #include "vmx/hw/controls.h"
-#include "vmx/hw/enable.h"
 #include "vmx/hw/mitigate.h"
 #include "vmx/hw/pml.h"
-#include "vmx/hw/switch.h"
 #include "vmx/hw/tlb.h"
 #include "vmx/irqchip/irqchip.h"
 #include "vmx/plant.h"
 #include "vmx/thread_work.h"
 #include "vmx/trace.h"
-#include "vmx/vcpu.h"
 
 static uint halt_poll_ns = 200000;
 module_param(halt_poll_ns, uint, 0644);

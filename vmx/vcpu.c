@@ -12,13 +12,12 @@
 #include <asm/apicdef.h>
 #include <asm/msr-index.h>
 #include <trace/events/ipi.h>
-#include "vmx/cpu/reset.h"
+#include "vmx/cpu/regs.h"
 #include "vmx/hw/controls.h"
 #include "vmx/hw/pml.h"
 #include "vmx/hw/tlb.h"
 #include "vmx/ioctl.h"
 #include "vmx/irqchip/irqchip.h"
-#include "vmx/vcpu.h"
 
 /* Makes the vCPU this CPU's. Preemption is off. */
 static __always_inline void load_on(struct vcpu *vcpu, int cpu)

@@ -18,7 +18,6 @@
 #include <linux/mutex.h>
 #include <linux/preempt.h>
 #include <linux/rcuwait.h>
-#include <linux/types.h>
 #include "vmx/clock/clock.h"
 #include "vmx/cpu/cpuid.h"
 #include "vmx/cpu/debugger.h"

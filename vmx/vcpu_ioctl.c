@@ -12,7 +12,6 @@
 #include "vmx/cpu/smm.h"
 #include "vmx/ioctl.h"
 #include "vmx/irqchip/irqchip.h"
-#include "vmx/vcpu.h"
 
 /* A look at the tables, which marks nothing as used. KVM always says writable, supervisor. */
 static void translate(struct vcpu *vcpu, struct kvm_translation *t)

@@ -14,7 +14,6 @@
 #include <linux/uaccess.h>
 #include "uapi/kvmlet.h"
 #include "vmx/coalesced.h"
-#include "vmx/hw/enable.h"
 #include "vmx/hw/mitigate.h"
 #include "vmx/hw/pml.h"
 #include "vmx/cpu/msr_filter.h"
@@ -263,8 +262,8 @@ static const struct ioctl_op add_zone = IOCTL_TWIN(KVM_REGISTER_COALESCED_MMIO);
 	FN(KVM_CHECK_EXTENSION, cap_check((unsigned long)data))				\
 	FN(KVM_CREATE_VCPU, vcpu_create(object, (unsigned long)data), .locked = true)	\
 	FN(KVM_CREATE_IRQCHIP, irqchip_create(object), .locked = true)			\
-	FN(KVM_GET_IRQCHIP, has_irqchip(object) ? irqchip_get(object, data) : -ENXIO)	\
-	FN(KVM_SET_IRQCHIP, has_irqchip(object) ? irqchip_set(object, data) : -ENXIO,	\
+	FN(KVM_GET_IRQCHIP, has_irqchip(object) ? irqchip_state(object, data, false) : -ENXIO) \
+	FN(KVM_SET_IRQCHIP, has_irqchip(object) ? irqchip_state(object, data, true) : -ENXIO, \
 	   .takes = true)								\
 	FN(KVM_SET_TSS_ADDR, (unsigned long)data > UINT_MAX - 3 * PAGE_SIZE ? -EINVAL : 0) \
 	FN(KVM_SET_IDENTITY_MAP_ADDR, vm_nr_vcpus(object) ? -EINVAL : 0)		\

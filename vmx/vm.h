@@ -17,7 +17,6 @@
 #include <linux/mutex.h>
 #include <linux/refcount.h>
 #include <linux/spinlock.h>
-#include <linux/types.h>
 #include "mmu/mmu.h"
 #include "vmx/clock/clock.h"
 #include "vmx/irqchip/eventfd.h"

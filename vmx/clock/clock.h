@@ -12,7 +12,6 @@
 #include <linux/math64.h>
 #include <linux/seqlock.h>
 #include <linux/spinlock.h>
-#include <linux/types.h>
 
 struct vcpu;
 struct vm;

@@ -9,13 +9,10 @@
  * A vCPU's offset is under vcpu->mutex with the vCPU loaded; what a VM's vCPUs share is under
  * vm->clock.lock. SDM vol. 3B, 17.17; vol. 3C, 24.6.5 and 25.3 (TSC multiplier).
  */
-#include <linux/errno.h>
-#include <linux/math64.h>
 #include <asm/tsc.h>
 #include <asm/vmx.h>
 #include "vmx/clock/clock.h"
 #include "vmx/clock/record.h"
-#include "vmx/hw/enable.h"
 #include "vmx/irqchip/irqchip.h"
 #include "vmx/vcpu.h"
 

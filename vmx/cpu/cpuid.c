@@ -9,7 +9,6 @@
 #include <asm/cpufeature.h>
 #include <asm/msr-index.h>
 #include <asm/processor.h>
-#include <asm/apicdef.h>
 #include "vmx/cpu/cpuid_policy.h"
 #include "vmx/vcpu.h"
 

@@ -6,7 +6,6 @@
 #define KVMLET_VMX_CPU_DEBUGGER_H
 
 #include <linux/kvm.h>
-#include <linux/types.h>
 
 struct vcpu;
 

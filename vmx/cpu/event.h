@@ -8,7 +8,6 @@
 
 #include <linux/atomic.h>
 #include <linux/kvm.h>
-#include <linux/types.h>
 #include <asm/vmx.h>
 
 struct vcpu;

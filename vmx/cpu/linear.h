@@ -6,7 +6,6 @@
 #define KVMLET_VMX_CPU_LINEAR_H
 
 #include <linux/kvm_types.h>
-#include <linux/types.h>
 #include "mmu/mmu.h"
 
 struct vcpu;

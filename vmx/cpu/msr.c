@@ -15,7 +15,6 @@
 #include "vmx/cpu/msr_table.h"
 #include "vmx/cpu/smm.h"
 #include "vmx/irqchip/irqchip.h"
-#include "vmx/vcpu.h"
 
 #define MISC_ENABLE_READ_ONLY	(MSR_IA32_MISC_ENABLE_BTS_UNAVAIL |	\
 				 MSR_IA32_MISC_ENABLE_PEBS_UNAVAIL)

@@ -116,4 +116,12 @@ int sregs_set(struct vcpu *vcpu, const struct kvm_sregs *sregs);
 void sregs2_get(struct vcpu *vcpu, struct kvm_sregs2 *sregs);
 int sregs2_set(struct vcpu *vcpu, const struct kvm_sregs2 *sregs);
 
+/* sync_regs.c: KVM_CAP_SYNC_REGS */
+int sync_regs_in(struct vcpu *vcpu);
+void sync_regs_out(struct vcpu *vcpu);
+
+/* reset.c: what a processor is after power-on or INIT */
+void reset_vcpu(struct vcpu *vcpu, bool init);
+void reset_sipi(struct vcpu *vcpu, u8 vector);
+
 #endif

@@ -9,7 +9,6 @@
 #include "vmx/cpu/cr.h"
 #include "vmx/cpu/debug.h"
 #include "vmx/cpu/regs.h"
-#include "vmx/cpu/reset.h"
 #include "vmx/irqchip/irqchip.h"
 
 #define RESET_CR0	(X86_CR0_CD | X86_CR0_NW | X86_CR0_ET)

@@ -7,7 +7,6 @@
 #define KVMLET_VMX_CPU_SEGMENT_H
 
 #include <linux/kvm.h>
-#include <linux/types.h>
 
 struct vcpu;
 

@@ -7,9 +7,8 @@
  *
  * vcpu->mutex, vCPU loaded.
  */
-#include "vmx/cpu/sync_regs.h"
+#include "vmx/cpu/regs.h"
 #include "vmx/ioctl.h"
-#include "vmx/vcpu.h"
 
 /* Each part goes by the handlers of its ioctls. */
 #define PART(member, get, set)								\

@@ -23,7 +23,6 @@
 #include <asm/special_insns.h>
 #include "vmx/cpu/cpuid_policy.h"
 #include "vmx/cpu/xstate.h"
-#include "vmx/hw/fpregs.h"
 #include "vmx/vcpu.h"
 
 #define MXCSR_DEFINED	0xffffU
@@ -280,30 +279,20 @@ void xstate_read_xmm(struct vcpu *vcpu, unsigned int nr, void *value)
  * @vcpu: its registers may be loaded
  * @nr: 0 to 15
  * @value: 16 bytes
+ * @vex: as a VEX instruction does: the rest of the register is cleared
  */
-void xstate_write_xmm(struct vcpu *vcpu, unsigned int nr, const void *value)
+void xstate_write_xmm(struct vcpu *vcpu, unsigned int nr, const void *value, bool vex)
 {
+	void *state = vcpu->fpu.guest;
+
 	xstate_put_fpu(vcpu);
 	memcpy(xmm(vcpu, nr), value, 16);
 	/* XSAVE has written initial values, too, but XRSTOR would not read them. */
 	vcpu->fpu.guest->header.xfeatures |= XFEATURE_MASK_SSE;
-}
-
-/**
- * xstate_write_vex() - write an XMM register as a VEX instruction does: the rest of it is cleared
- * @vcpu: its registers may be loaded
- * @nr: 0 to 15
- * @value: 16 bytes
- */
-void xstate_write_vex(struct vcpu *vcpu, unsigned int nr, const void *value)
-{
-	void *state = vcpu->fpu.guest;
-
-	xstate_write_xmm(vcpu, nr, value);
 	nr = array_index_nospec(nr, 16);
-	if (place[XFEATURE_YMM].size)
+	if (vex && place[XFEATURE_YMM].size)
 		memset(state + place[XFEATURE_YMM].offset + nr * 16, 0, 16);
-	if (place[XFEATURE_ZMM_Hi256].size)
+	if (vex && place[XFEATURE_ZMM_Hi256].size)
 		memset(state + place[XFEATURE_ZMM_Hi256].offset + nr * 32, 0, 32);
 }
 

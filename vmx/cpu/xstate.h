@@ -8,7 +8,6 @@
 #define KVMLET_VMX_CPU_XSTATE_H
 
 #include <linux/kvm.h>
-#include <linux/types.h>
 #include <asm/page_types.h>
 #include <asm/fpu/types.h>
 
@@ -36,7 +35,6 @@ int xstate_set_xsave(struct vcpu *vcpu, const struct kvm_xsave *xsave);
 int xstate_get_xcrs(struct vcpu *vcpu, struct kvm_xcrs *xcrs);
 int xstate_set_xcrs(struct vcpu *vcpu, const struct kvm_xcrs *xcrs);
 void xstate_read_xmm(struct vcpu *vcpu, unsigned int nr, void *value);
-void xstate_write_xmm(struct vcpu *vcpu, unsigned int nr, const void *value);
-void xstate_write_vex(struct vcpu *vcpu, unsigned int nr, const void *value);
+void xstate_write_xmm(struct vcpu *vcpu, unsigned int nr, const void *value, bool vex);
 
 #endif

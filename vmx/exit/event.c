@@ -3,7 +3,6 @@
  * Exits by events: exceptions, windows, a triple fault. External interrupts, NMIs and machine
  * checks are the host's, and were handed to it when the exit came. SDM vol. 3C, 25.2, 27.2.2.
  */
-#include <linux/sched.h>
 #include <asm/cpu.h>
 #include <asm/traps.h>
 #include "vmx/cpu/cr.h"

@@ -336,6 +336,8 @@ OP(void, set_segment, segment_set(vcpu_of(e), nr, seg),
    unsigned int nr, const struct kvm_segment *seg)
 OP(void, get_dtable, dtable_get(vcpu_of(e), idt, table), bool idt, struct kvm_dtable *table)
 OP(void, get_xmm, xstate_read_xmm(vcpu_of(e), nr, data), unsigned int nr, void *data)
+OP(void, set_xmm, xstate_write_xmm(vcpu_of(e), nr, data, e->insn.vex),
+   unsigned int nr, const void *data)
 
 static u64 op_get_cr(struct emul *e, unsigned int nr)
 {
@@ -360,14 +362,6 @@ static int op_set_cr(struct emul *e, unsigned int nr, u64 value)
 	int r = nr ? cr3_set(vcpu_of(e), value) : cr0_set(vcpu_of(e), value);
 
 	return r ? EMUL_UNHANDLED : EMUL_OK;
-}
-
-static void op_set_xmm(struct emul *e, unsigned int nr, const void *data)
-{
-	if (e->insn.vex)
-		xstate_write_vex(vcpu_of(e), nr, data);
-	else
-		xstate_write_xmm(vcpu_of(e), nr, data);
 }
 
 static const struct emul_ops emul_ops = {

@@ -8,7 +8,6 @@
 #define KVMLET_VMX_EXIT_MMIO_H
 
 #include <linux/kvm_types.h>
-#include <linux/types.h>
 #include "vmx/cpu/linear.h"
 #include "vmx/emulate/emulate.h"
 

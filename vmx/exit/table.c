@@ -13,7 +13,6 @@
 #include "vmx/cpu/debug.h"
 #include "vmx/cpu/regs.h"
 #include "vmx/exit/exit.h"
-#include "vmx/hw/caps.h"
 
 #define VECTORING	BIT(0)
 #define IRQS_OFF	BIT(1)

@@ -5,7 +5,6 @@
 #ifndef KVMLET_VMX_HW_CONTROLS_H
 #define KVMLET_VMX_HW_CONTROLS_H
 
-#include <linux/types.h>
 #include "vmx/hw/caps.h"
 
 struct vcpu;

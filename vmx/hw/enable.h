@@ -5,7 +5,6 @@
 #ifndef KVMLET_VMX_HW_ENABLE_H
 #define KVMLET_VMX_HW_ENABLE_H
 
-#include <linux/types.h>
 #include "vmx/hw/caps.h"
 
 extern struct vmx_caps vmx_caps;	/* constant after enable_init() */

@@ -7,7 +7,6 @@
  * The vCPU's own thread is the only one that touches the page and the VMCS fields.
  */
 #include <linux/gfp.h>
-#include <linux/io.h>
 #include <linux/moduleparam.h>
 #include "vmx/hw/pml.h"
 #include "vmx/vcpu.h"
@@ -48,7 +47,7 @@ void pml_update(struct vcpu *vcpu)
 	vcpu->vmcs->proc2 &= ~SECONDARY_EXEC_ENABLE_PML;
 	if (vcpu->pml_on) {
 		vcpu->vmcs->proc2 |= SECONDARY_EXEC_ENABLE_PML;
-		vmcs_write64(PML_ADDRESS, virt_to_phys(vcpu->pml));
+		vmcs_write64(PML_ADDRESS, __pa(vcpu->pml));
 		vmcs_write16(GUEST_PML_INDEX, PML_ENTRIES - 1);
 	}
 	vmcs_write32(SECONDARY_VM_EXEC_CONTROL, vcpu->vmcs->proc2);

@@ -9,11 +9,9 @@
 #include <linux/percpu.h>
 #include <linux/preempt.h>
 #include <asm/cpu_entry_area.h>
-#include <asm/debugreg.h>
 #include <asm/desc.h>
 #include <asm/mmu_context.h>
 #include <asm/msr.h>
-#include <asm/pgtable.h>
 #include <asm/segment.h>
 #include <asm/tlbflush.h>
 #include "vmx/hw/switch.h"

@@ -6,7 +6,9 @@
 #ifndef KVMLET_VMX_HW_SWITCH_H
 #define KVMLET_VMX_HW_SWITCH_H
 
-#include <linux/types.h>
+#include <linux/kernel.h>
+#include <asm/cpufeature.h>
+#include "vmx/cpu/xstate.h"
 
 struct vcpu;
 
@@ -37,5 +39,27 @@ void switch_to_host(struct vcpu *vcpu);
 void switch_reload_msrs(struct vcpu *vcpu);
 u64 *switch_kernel_gs_base(struct vcpu *vcpu);
 void switch_refresh(struct vcpu *vcpu);
+
+/**
+ * fpregs_swap() - save the registers and load others
+ * @old: receives the present values; its header has been zeroed or saved into before
+ * @new: values that XRSTOR takes
+ * @components: as in XCR0: which are saved and loaded
+ *
+ * Context: interrupts off, the registers are those of this thread. XSAVE writes all that it is
+ * asked for, in use or not, unlike XSAVEOPT. SDM vol. 1, 13.7 and 13.8.
+ */
+static inline void fpregs_swap(struct xregs_state *old, const struct xregs_state *new,
+			       u64 components)
+{
+	u32 low = lower_32_bits(components), high = upper_32_bits(components);
+
+	if (cpu_feature_enabled(X86_FEATURE_XSAVE))
+		asm volatile("xsave64 %0\n\txrstor64 %1"
+			     : "+m" (*old) : "m" (*new), "a" (low), "d" (high) : "memory");
+	else
+		asm volatile("fxsave64 %0\n\tfxrstor64 %1"
+			     : "=m" (old->i387) : "m" (new->i387) : "memory");
+}
 
 #endif

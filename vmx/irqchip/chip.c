@@ -6,7 +6,6 @@
  * vm->lock guards creation; each controller has its own lock.
  */
 #include <linux/slab.h>
-#include "vmx/cpu/event.h"
 #include "vmx/irqchip/internal.h"
 
 /**
@@ -81,39 +80,25 @@ void irqchip_destroy(struct vm *vm)
 }
 
 /**
- * irqchip_get() - KVM_GET_IRQCHIP
+ * irqchip_state() - KVM_GET_IRQCHIP and KVM_SET_IRQCHIP
  * @vm: with IRQCHIP_KERNEL
- * @chip: chip_id says which; filled in, all of it
+ * @chip: chip_id says which; its state is filled in, all of it, or may be anything
+ * @set: it is set
  *
  * Return: 0, or -EINVAL for an unknown chip.
  */
-int irqchip_get(struct vm *vm, struct kvm_irqchip *chip)
+int irqchip_state(struct vm *vm, struct kvm_irqchip *chip, bool set)
 {
 	if (chip->chip_id > KVM_IRQCHIP_IOAPIC)
 		return -EINVAL;
-	memset(&chip->chip, 0, sizeof(chip->chip));
-	if (chip->chip_id == KVM_IRQCHIP_IOAPIC)
-		ioapic_get(vm, &chip->chip.ioapic);
-	else
-		pic_get(vm, chip->chip_id == KVM_IRQCHIP_PIC_SLAVE, &chip->chip.pic);
-	return 0;
-}
-
-/**
- * irqchip_set() - KVM_SET_IRQCHIP
- * @vm: with IRQCHIP_KERNEL
- * @chip: chip_id says which; its state may be anything
- *
- * Return: 0, or -EINVAL for an unknown chip.
- */
-int irqchip_set(struct vm *vm, const struct kvm_irqchip *chip)
-{
-	if (chip->chip_id > KVM_IRQCHIP_IOAPIC)
-		return -EINVAL;
-	if (chip->chip_id == KVM_IRQCHIP_IOAPIC)
+	if (!set)
+		memset(&chip->chip, 0, sizeof(chip->chip));
+	if (chip->chip_id != KVM_IRQCHIP_IOAPIC)
+		pic_state(vm, chip->chip_id == KVM_IRQCHIP_PIC_SLAVE, &chip->chip.pic, set);
+	else if (set)
 		ioapic_set(vm, &chip->chip.ioapic);
 	else
-		pic_set(vm, chip->chip_id == KVM_IRQCHIP_PIC_SLAVE, &chip->chip.pic);
+		ioapic_get(vm, &chip->chip.ioapic);
 	return 0;
 }
 

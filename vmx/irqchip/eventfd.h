@@ -9,7 +9,6 @@
 #include <linux/atomic.h>
 #include <linux/kvm.h>
 #include <linux/list.h>
-#include <linux/types.h>
 
 struct vm;
 

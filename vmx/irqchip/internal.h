@@ -24,7 +24,6 @@
 #include "vmx/irqchip/pic.h"
 #include "vmx/irqchip/pit.h"
 #include "vmx/vcpu.h"
-#include "vmx/vm.h"
 
 /* IA32_APIC_BASE's bits 11:10 in words. */
 enum lapic_mode { LAPIC_DISABLED, LAPIC_XAPIC, LAPIC_X2APIC };
@@ -234,8 +233,7 @@ struct pic *pic_create(void);
 int pic_line(struct vm *vm, unsigned int line, enum line_source source, bool level);
 int pic_take(struct vcpu *vcpu);
 bool pic_io(struct vcpu *vcpu, u16 port, unsigned int len, u8 *data, bool write);
-void pic_get(struct vm *vm, unsigned int chip, struct kvm_pic_state *state);
-void pic_set(struct vm *vm, unsigned int chip, const struct kvm_pic_state *state);
+void pic_state(struct vm *vm, unsigned int chip, struct kvm_pic_state *state, bool set);
 
 /* pit_chip.c */
 void pit_hear_end(struct pit *pit);

@@ -12,7 +12,6 @@
 
 #include <linux/kvm.h>
 #include <linux/kvm_types.h>
-#include <linux/types.h>
 #include "uapi/kvmlet.h"
 
 #define IRQCHIP_ROUTES	4096	/* GSIs, and routes, of one VM at most */
@@ -31,8 +30,7 @@ enum line_source { LINE_USER, LINE_RESAMPLED, LINE_SOURCES };
 int irqchip_create(struct vm *vm);
 int irqchip_split(struct vm *vm, u64 pins);
 void irqchip_destroy(struct vm *vm);
-int irqchip_get(struct vm *vm, struct kvm_irqchip *chip);
-int irqchip_set(struct vm *vm, const struct kvm_irqchip *chip);
+int irqchip_state(struct vm *vm, struct kvm_irqchip *chip, bool set);
 int irqchip_set_line(struct vm *vm, enum line_source source, u32 gsi, bool level);
 int irqchip_set_routes(struct vm *vm, struct kvm_irq_routing __user *user);
 int irqchip_signal_msi(struct vm *vm, const struct kvm_msi *msi);

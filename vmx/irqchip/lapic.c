@@ -8,7 +8,6 @@
  */
 #include <linux/nospec.h>
 #include <linux/slab.h>
-#include "vmx/cpu/cpuid.h"
 #include "vmx/hw/controls.h"
 #include "vmx/irqchip/internal.h"
 

@@ -9,8 +9,6 @@
  * the host's timer may be set for an earlier time, and looks there then. SDM vol. 3A, 10.5.4.
  */
 #include <linux/ktime.h>
-#include <linux/math64.h>
-#include "vmx/clock/clock.h"
 #include "vmx/compat.h"
 #include "vmx/irqchip/internal.h"
 

@@ -136,15 +136,21 @@ int pic_set_line(struct pic_pair *pair, unsigned int line, bool level)
 	return chip->imr & bit ? -1 : r;
 }
 
-/* INTA for one chip: the request becomes the interrupt in service. */
-static void serve(struct kvm_pic_state *chip, unsigned int line)
+/* INTA for one chip: the request becomes the interrupt in service. Returns its line, or -1. */
+static int serve(struct pic_pair *pair, unsigned int n)
 {
+	struct kvm_pic_state *chip = &pair->chip[n];
+	int line = requested(pair, n);
+
+	if (line < 0)
+		return line;
 	if (!(chip->elcr & BIT(line)))
 		chip->irr &= ~BIT(line);
 	if (!chip->auto_eoi)
 		chip->isr |= BIT(line);
 	else if (chip->rotate_on_auto_eoi)
 		chip->priority_add = (line + 1) & 7;
+	return line;
 }
 
 /**
@@ -155,16 +161,12 @@ static void serve(struct kvm_pic_state *chip, unsigned int line)
  */
 u8 pic_acknowledge(struct pic_pair *pair)
 {
-	int line = requested(pair, PIC_MASTER);
 	unsigned int n = PIC_MASTER;
+	int line = serve(pair, n);
 
-	if (line >= 0)
-		serve(&pair->chip[PIC_MASTER], line);
 	if (line == CASCADE_LINE) {
 		n = PIC_SLAVE;
-		line = requested(pair, PIC_SLAVE);
-		if (line >= 0)
-			serve(&pair->chip[PIC_SLAVE], line);
+		line = serve(pair, n);
 	}
 	update(pair);
 	return pair->chip[n].irq_base + (line >= 0 ? line : SPURIOUS_LINE);
@@ -173,14 +175,11 @@ u8 pic_acknowledge(struct pic_pair *pair)
 /* A poll is an acknowledge cycle whose answer is read from the chip. */
 static u8 poll(struct pic_pair *pair, unsigned int n)
 {
-	int line = requested(pair, n);
+	int line = serve(pair, n);
 
 	pair->chip[n].poll = 0;
-	if (line < 0)
-		return 0;
-	serve(&pair->chip[n], line);
 	update(pair);
-	return 0x80 | line;
+	return line < 0 ? 0 : 0x80 | line;
 }
 
 /* All but this is 0; without ICW4 so is what that would set. */

@@ -131,34 +131,23 @@ bool pic_io(struct vcpu *vcpu, u16 port, unsigned int len, u8 *data, bool write)
 }
 
 /**
- * pic_get() - KVM_GET_IRQCHIP
+ * pic_state() - KVM_GET_IRQCHIP and KVM_SET_IRQCHIP
  * @vm: with 8259s
  * @chip: PIC_MASTER or PIC_SLAVE
- * @state: filled in, all of it
+ * @state: filled in, all of it; or any: what cannot be is made possible
+ * @set: it is set
  */
-void pic_get(struct vm *vm, unsigned int chip, struct kvm_pic_state *state)
-{
-	unsigned long flags;
-
-	raw_spin_lock_irqsave(&vm->pic->lock, flags);
-	*state = vm->pic->pair.chip[chip];
-	raw_spin_unlock_irqrestore(&vm->pic->lock, flags);
-}
-
-/**
- * pic_set() - KVM_SET_IRQCHIP
- * @vm: with 8259s
- * @chip: PIC_MASTER or PIC_SLAVE
- * @state: any; what cannot be is made possible
- */
-void pic_set(struct vm *vm, unsigned int chip, const struct kvm_pic_state *state)
+void pic_state(struct vm *vm, unsigned int chip, struct kvm_pic_state *state, bool set)
 {
 	unsigned long flags;
 	bool after;
 
 	raw_spin_lock_irqsave(&vm->pic->lock, flags);
-	pic_load(&vm->pic->pair, chip, state);
-	after = vm->pic->pair.output;
+	if (set)
+		pic_load(&vm->pic->pair, chip, state);
+	else
+		*state = vm->pic->pair.chip[chip];
+	after = set && vm->pic->pair.output;
 	raw_spin_unlock_irqrestore(&vm->pic->lock, flags);
 	if (after)
 		raise(vm, NULL);
