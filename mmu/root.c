@@ -8,7 +8,6 @@
  * any more, and it is taken apart at leisure without a lock.
  * SDM volume 3, "Invalidating Cached Translation Information" (under VMX).
  */
-#include <linux/gfp.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
 #include <linux/slab.h>

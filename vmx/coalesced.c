@@ -7,10 +7,7 @@
  * vm->ring_lock guards the zones and the ring's end. User space may write anything into the ring
  * at any time: what is read from there is two indexes.
  */
-#include <linux/gfp.h>
-#include <linux/nospec.h>
 #include <linux/slab.h>
-#include "vmx/coalesced.h"
 #include "vmx/vm.h"
 
 #define ZONES_MOST	1000

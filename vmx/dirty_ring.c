@@ -11,7 +11,7 @@
 #include <linux/mm.h>
 #include <linux/vmalloc.h>
 #include "vmx/dirty_ring.h"
-#include "vmx/hw/pml.h"
+#include "vmx/hw/controls.h"
 #include "vmx/vcpu.h"
 
 #define BATCH		16	/* entries that are freed at once, on the stack */

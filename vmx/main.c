@@ -12,7 +12,6 @@
 #include "vmx/cpu/msr_table.h"
 #include "vmx/exit/exit.h"
 #include "vmx/hw/controls.h"
-#include "vmx/hw/mitigate.h"
 #include "vmx/ioctl.h"
 #include "vmx/vcpu.h"
 

@@ -7,8 +7,6 @@
  * request is seen either before the entry, or its kick makes the guest exit. For that
  * vcpu->mode is written before the requests are looked at, and read after one was made.
  */
-#define pr_fmt(fmt) "kvmlet: " fmt
-
 #include <linux/ktime.h>
 #include <linux/moduleparam.h>
 #include <linux/sched/signal.h>
@@ -20,13 +18,9 @@
 #include "vmx/cpu/cr.h"
 #include "vmx/cpu/debug.h"
 #include "vmx/cpu/regs.h"
-#include "vmx/cpu/smm.h"
 #include "vmx/exit/exit.h"
 #include "vmx/hw/context.h"
 #include "vmx/hw/controls.h"
-#include "vmx/hw/mitigate.h"
-#include "vmx/hw/pml.h"
-#include "vmx/hw/tlb.h"
 #include "vmx/irqchip/irqchip.h"
 #include "vmx/plant.h"
 #include "vmx/thread_work.h"

@@ -14,8 +14,6 @@
 #include <trace/events/ipi.h>
 #include "vmx/cpu/regs.h"
 #include "vmx/hw/controls.h"
-#include "vmx/hw/pml.h"
-#include "vmx/hw/tlb.h"
 #include "vmx/ioctl.h"
 #include "vmx/irqchip/irqchip.h"
 
@@ -150,27 +148,6 @@ int vcpu_set_cr8(struct vcpu *vcpu, unsigned long cr8)
 		lapic_set_tpr(vcpu, cr8);
 	else
 		vcpu->cr8 = cr8;
-	return 0;
-}
-
-/**
- * vcpu_set_apic_base() - write IA32_APIC_BASE
- * @vcpu: loaded
- * @value: new value
- * @host: by user space, which may set any; the guest keeps to the modes' order
- *
- * Return: 0, or 1 for #GP(0).
- */
-int vcpu_set_apic_base(struct vcpu *vcpu, u64 value, bool host)
-{
-	if (!lapic_base_allowed(vcpu, value, host))
-		return 1;
-	if (vcpu->lapic) {
-		lapic_set_base(vcpu, value, host);
-	} else {
-		vcpu->apic_base = value;
-		cpuid_update_dynamic(vcpu);
-	}
 	return 0;
 }
 

@@ -154,7 +154,6 @@ int vcpu_run(struct vcpu *vcpu);
 void vcpu_settle(struct vcpu *vcpu);
 unsigned long vcpu_cr8(struct vcpu *vcpu);
 int vcpu_set_cr8(struct vcpu *vcpu, unsigned long cr8);
-int vcpu_set_apic_base(struct vcpu *vcpu, u64 value, bool host);
 
 /* Others' way in, from any context; it also wakes it from HLT. */
 void vcpu_kick(struct vcpu *vcpu);

@@ -9,7 +9,6 @@
 #include "mmu/walk.h"
 #include "vmx/cpu/debug.h"
 #include "vmx/cpu/regs.h"
-#include "vmx/cpu/smm.h"
 #include "vmx/ioctl.h"
 #include "vmx/irqchip/irqchip.h"
 

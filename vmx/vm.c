@@ -13,10 +13,7 @@
 #include <linux/smp.h>
 #include <linux/uaccess.h>
 #include "uapi/kvmlet.h"
-#include "vmx/coalesced.h"
-#include "vmx/hw/mitigate.h"
-#include "vmx/hw/pml.h"
-#include "vmx/cpu/msr_filter.h"
+#include "vmx/hw/controls.h"
 #include "vmx/ioctl.h"
 #include "vmx/irqchip/irqchip.h"
 #include "vmx/vcpu.h"

@@ -93,4 +93,10 @@ int vm_release(struct inode *inode, struct file *file);
 int vm_create(unsigned long type);
 void vm_request_all(struct vm *vm, unsigned int request);
 
+/* coalesced.c: writes into zones that user space has named wait in a ring until it looks there. */
+int coalesced_create(struct vm *vm);
+void coalesced_destroy(struct vm *vm);
+int coalesced_set_zone(struct vm *vm, const struct kvm_coalesced_mmio_zone *zone, bool add);
+bool coalesced_write(struct vm *vm, bool pio, u64 addr, unsigned int len, const void *data);
+
 #endif

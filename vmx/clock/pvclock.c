@@ -13,7 +13,6 @@
 #include <linux/irq_work.h>
 #include <linux/mutex.h>
 #include <linux/pvclock_gtod.h>
-#include <linux/seqlock.h>
 #include <linux/timekeeper_internal.h>
 #include <linux/timekeeping.h>
 #include <linux/workqueue.h>

@@ -8,7 +8,7 @@
  */
 #include <linux/kvm_para.h>
 #include <linux/sched.h>
-#include "vmx/hw/tlb.h"
+#include "vmx/hw/controls.h"
 #include "vmx/vcpu.h"
 
 #define TRIES	3	/* A guest changes the flags once. One that goes on gets its TLB flushed. */

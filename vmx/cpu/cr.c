@@ -8,7 +8,7 @@
  */
 #include <asm/tlbflush.h>
 #include "vmx/cpu/cr.h"
-#include "vmx/hw/tlb.h"
+#include "vmx/hw/controls.h"
 
 /* What the guest may change by itself: nothing that VMX fixes or that changes our state. */
 #define CR0_GUEST_OWNED	(X86_CR0_TS | X86_CR0_WP)

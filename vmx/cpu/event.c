@@ -12,7 +12,6 @@
 #include "vmx/cpu/debug.h"
 #include "vmx/cpu/event.h"
 #include "vmx/cpu/regs.h"
-#include "vmx/cpu/smm.h"
 #include "vmx/irqchip/irqchip.h"
 #include "vmx/trace.h"
 

@@ -72,4 +72,12 @@ void event_set_interrupt(struct vcpu *vcpu, int vector);
 void event_get(struct vcpu *vcpu, struct kvm_vcpu_events *events);
 int event_set(struct vcpu *vcpu, const struct kvm_vcpu_events *events);
 
+/* smm.c: SMIs, and how a vCPU gets into SMM and out. SDM vol. 3C, ch. 34. */
+#define SMM_BASE_RESET	0x30000		/* SMBASE after power-on */
+
+void vcpu_inject_smi(struct vcpu *vcpu);
+int smm_switch(struct vcpu *vcpu, bool on);
+int smm_serve(struct vcpu *vcpu);
+int smm_leave(struct vcpu *vcpu);
+
 #endif

@@ -13,7 +13,6 @@
 #include <asm/nospec-branch.h>
 #include "vmx/cpu/cr.h"
 #include "vmx/cpu/msr_table.h"
-#include "vmx/cpu/smm.h"
 #include "vmx/irqchip/irqchip.h"
 
 #define MISC_ENABLE_READ_ONLY	(MSR_IA32_MISC_ENABLE_BTS_UNAVAIL |	\
@@ -144,11 +143,12 @@ static int get_own(struct vcpu *vcpu, u32 index, u64 *value)
 	}
 }
 
-static int set_spec_ctrl(struct vcpu *vcpu, u64 value)
+/* 1, for #GP(0), if that value is not allowed. */
+static int store_if(bool allowed, u64 *to, u64 value)
 {
-	if (value & ~spec_ctrl_bits)
+	if (!allowed)
 		return 1;
-	vcpu->msr.spec_ctrl = value;
+	*to = value;
 	return 0;
 }
 
@@ -172,14 +172,6 @@ static int set_misc_enable(struct vcpu *vcpu, u64 value, bool host)
 		value = (value & ~monitoring) | (old & monitoring);
 	}
 	vcpu->msr.misc_enable = value;
-	return 0;
-}
-
-static int set_misc_features(struct vcpu *vcpu, u64 value)
-{
-	if (value && !(vcpu->msr.platform_info & MSR_PLATFORM_INFO_CPUID_FAULT))
-		return 1;
-	vcpu->msr.misc_features = value;
 	return 0;
 }
 
@@ -211,19 +203,20 @@ static int set_own(struct vcpu *vcpu, u32 index, u64 value, bool host)
 		tsc_write_adjust(vcpu, value, host);
 		return 0;
 	case MSR_IA32_APICBASE:
-		return vcpu_set_apic_base(vcpu, value, host);
+		return lapic_set_base(vcpu, value, host);
 	case MSR_IA32_TSC_DEADLINE:
 		if (vcpu->lapic)
 			lapic_set_tsc_deadline(vcpu, value);
 		return 0;
 	case MSR_IA32_SPEC_CTRL:
-		return set_spec_ctrl(vcpu, value);
+		return store_if(!(value & ~spec_ctrl_bits), &vcpu->msr.spec_ctrl, value);
 	case MSR_IA32_PRED_CMD:
 		return set_pred_cmd(value);
 	case MSR_IA32_MISC_ENABLE:
 		return set_misc_enable(vcpu, value, host);
 	case MSR_MISC_FEATURES_ENABLES:
-		return set_misc_features(vcpu, value);
+		return store_if(!value || vcpu->msr.platform_info & MSR_PLATFORM_INFO_CPUID_FAULT,
+				&vcpu->msr.misc_features, value);
 	case MSR_IA32_XSS:
 		vcpu->msr.xss = value;
 		cpuid_update_dynamic(vcpu);

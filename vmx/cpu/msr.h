@@ -9,8 +9,10 @@
 
 #include "include/portable.h"
 
+struct kvm_msr_filter;
 struct kvm_x86_mce;
 struct vcpu;
+struct vm;
 
 #define MSR_MC_BANKS	32	/* machine-check banks, of four registers each */
 #define MSR_MTRR_PAIRS	8	/* variable ranges */
@@ -71,5 +73,16 @@ int msr_get_feature(u32 index, u64 *value);
 #define MCE_SUPPORTED	(MCG_CTL_P | MCG_SER_P)
 int mce_set_banks(struct vcpu *vcpu, u64 mcg_cap);
 int mce_report(struct vcpu *vcpu, const struct kvm_x86_mce *mce);
+
+/*
+ * msr_filter.c: which accesses of a guest are refused. Of a VM; changed under vm->lock, read under
+ * RCU. And which ones user space may hear of (KVM_CAP_X86_USER_SPACE_MSR).
+ */
+#define MSR_EXIT_REASONS	(KVM_MSR_EXIT_REASON_INVAL | KVM_MSR_EXIT_REASON_UNKNOWN |	\
+				 KVM_MSR_EXIT_REASON_FILTER)
+int msr_filter_set(struct vm *vm, const struct kvm_msr_filter *user);
+bool msr_filter_allows(struct vm *vm, u32 index, bool write);
+bool msr_filter_passes(struct vm *vm, const u32 *indices, unsigned int nr);
+void msr_filter_destroy(struct vm *vm);
 
 #endif

@@ -9,7 +9,6 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <asm/apicdef.h>
-#include "vmx/cpu/msr_filter.h"
 #include "vmx/vcpu.h"
 
 #define ACCESSES	(KVM_MSR_FILTER_READ | KVM_MSR_FILTER_WRITE)

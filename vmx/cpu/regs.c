@@ -6,6 +6,7 @@
  */
 #include "vmx/cpu/cr.h"
 #include "vmx/cpu/regs.h"
+#include "vmx/irqchip/irqchip.h"
 
 /* struct kvm_regs has another order than instructions. */
 #define EACH_GPR(X)								\
@@ -124,7 +125,7 @@ static int set_common(struct vcpu *vcpu, const struct kvm_sregs *sregs)
 {
 	unsigned int i;
 
-	if (!cr_sregs_valid(vcpu, sregs) || vcpu_set_apic_base(vcpu, sregs->apic_base, true))
+	if (!cr_sregs_valid(vcpu, sregs) || lapic_set_base(vcpu, sregs->apic_base, true))
 		return -EINVAL;
 	dtable_set(vcpu, false, &sregs->gdt);
 	dtable_set(vcpu, true, &sregs->idt);

@@ -15,7 +15,6 @@
 #include "vmx/cpu/cr.h"
 #include "vmx/cpu/debug.h"
 #include "vmx/cpu/regs.h"
-#include "vmx/cpu/smm.h"
 #include "vmx/exit/exit.h"
 #include "vmx/hw/controls.h"
 

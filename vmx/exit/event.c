@@ -8,7 +8,6 @@
 #include "vmx/cpu/cr.h"
 #include "vmx/cpu/debug.h"
 #include "vmx/cpu/regs.h"
-#include "vmx/cpu/smm.h"
 #include "vmx/exit/exit.h"
 
 /* Of VM-exit interruption information: the exit came in IRET, after it unblocked NMIs. */

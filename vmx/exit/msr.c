@@ -6,32 +6,26 @@
 #include <linux/irqflags.h>
 #include <asm/apicdef.h>
 #include <asm/msr-index.h>
-#include "vmx/cpu/msr_filter.h"
 #include "vmx/cpu/regs.h"
 #include "vmx/exit/exit.h"
 #include "vmx/trace.h"
 
-static u32 index_of(struct vcpu *vcpu)
-{
-	return vcpu->gpr[GPR_RCX];
-}
-
 static int fault(struct vcpu *vcpu, bool write)
 {
-	trace_msr(vcpu, write, index_of(vcpu), write ? vcpu_edx_eax(vcpu) : 0, true);
+	trace_msr(vcpu, write, vcpu->gpr[GPR_RCX], write ? vcpu_edx_eax(vcpu) : 0, true);
 	return raise_gp(vcpu);
 }
 
 static int done_read(struct vcpu *vcpu, u64 value)
 {
-	trace_msr(vcpu, false, index_of(vcpu), value, false);
+	trace_msr(vcpu, false, vcpu->gpr[GPR_RCX], value, false);
 	vcpu_set_edx_eax(vcpu, value);
 	return skip_instruction(vcpu);
 }
 
 static int done_write(struct vcpu *vcpu)
 {
-	trace_msr(vcpu, true, index_of(vcpu), vcpu_edx_eax(vcpu), false);
+	trace_msr(vcpu, true, vcpu->gpr[GPR_RCX], vcpu_edx_eax(vcpu), false);
 	return skip_instruction(vcpu);
 }
 

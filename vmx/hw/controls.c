@@ -11,7 +11,6 @@
 #include <asm/msr-index.h>
 #include <asm/traps.h>
 #include "vmx/compat.h"
-#include "vmx/cpu/msr_filter.h"
 #include "vmx/hw/controls.h"
 #include "vmx/hw/enable.h"
 #include "vmx/irqchip/irqchip.h"

@@ -18,7 +18,7 @@
 #include <asm/nospec-branch.h>
 #include <asm/processor.h>
 #include "vmx/compat.h"
-#include "vmx/hw/mitigate.h"
+#include "vmx/hw/controls.h"
 #include "vmx/vcpu.h"
 
 /* The software flush reads this much, which displaces the whole of any L1D cache. */
@@ -74,6 +74,7 @@ static char *alloc_l1d_pages(void)
 int mitigate_init(void)
 {
 	enum vmx_l1d_flush_state policy = l1d_policy();
+
 	if (policy == VMENTER_L1D_FLUSH_COND || policy == VMENTER_L1D_FLUSH_ALWAYS) {
 		l1d_pages = alloc_l1d_pages();
 		if (!l1d_pages)

@@ -8,7 +8,7 @@
  */
 #include <linux/gfp.h>
 #include <linux/moduleparam.h>
-#include "vmx/hw/pml.h"
+#include "vmx/hw/controls.h"
 #include "vmx/vcpu.h"
 
 static bool pml = true;

@@ -7,7 +7,6 @@
 #include <linux/idr.h>
 #include <asm/asm.h>
 #include "vmx/hw/controls.h"
-#include "vmx/hw/tlb.h"
 #include "vmx/vcpu.h"
 
 #define LAST_VPID	4095	/* more vCPUs than that run without one, at a TLB flush an exit */
@@ -41,21 +40,18 @@ void vpid_free(u16 vpid)
 		ida_free(&vpids, vpid);
 }
 
-static void asm_invept(unsigned long type, u64 eptp)
-{
-	struct { u64 eptp, reserved; } operand = { eptp, 0 };
-
-	asm volatile("1: invept %[operand], %[type]\n2:\n" _ASM_EXTABLE(1b, 2b)
-		     : : [operand] "m" (operand), [type] "r" (type) : "cc", "memory");
+/* asm_invept() of an EPT pointer, asm_invvpid() of a VPID. */
+#define FLUSH_INSTRUCTION(name)								\
+static void asm_##name(unsigned long type, u64 context)					\
+{											\
+	struct { u64 context, address; } operand = { context, 0 };			\
+											\
+	asm volatile("1: " #name " %[operand], %[type]\n2:\n" _ASM_EXTABLE(1b, 2b)	\
+		     : : [operand] "m" (operand), [type] "r" (type) : "cc", "memory");	\
 }
 
-static void asm_invvpid(unsigned long type, u16 vpid)
-{
-	struct { u64 vpid, address; } operand = { vpid, 0 };
-
-	asm volatile("1: invvpid %[operand], %[type]\n2:\n" _ASM_EXTABLE(1b, 2b)
-		     : : [operand] "m" (operand), [type] "r" (type) : "cc", "memory");
-}
+FLUSH_INSTRUCTION(invept)
+FLUSH_INSTRUCTION(invvpid)
 
 /**
  * tlb_flush_ept() - drop every translation made through an EPT, on this CPU

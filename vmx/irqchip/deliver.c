@@ -5,9 +5,7 @@
  * No lock; may be called with the IO-APIC's held. vCPUs are noted down and kicked by the caller
  * when it holds none. SDM vol. 3A, 10.6 (IPIs), 10.11 (MSI), 10.6.2.4 (lowest priority).
  */
-#include <linux/bitmap.h>
 #include <linux/kvm_para.h>
-#include "vmx/cpu/smm.h"
 #include "vmx/irqchip/internal.h"
 
 /* Address and data of an MSI. */

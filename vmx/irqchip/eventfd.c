@@ -13,7 +13,6 @@
 #include <linux/hash.h>
 #include <linux/poll.h>
 #include <linux/slab.h>
-#include "vmx/coalesced.h"
 #include "vmx/compat.h"
 #include "vmx/irqchip/eventfd.h"
 #include "vmx/irqchip/internal.h"

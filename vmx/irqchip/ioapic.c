@@ -5,7 +5,6 @@
  * ioapic->lock guards all of it; messages are posted under it, vCPUs kicked after it.
  * Intel 82093AA data sheet, 290566; for end of interrupt SDM vol. 3A, 10.8.5.
  */
-#include <linux/nospec.h>
 #include <linux/slab.h>
 #include "vmx/irqchip/internal.h"
 

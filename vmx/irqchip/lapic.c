@@ -6,7 +6,6 @@
  * The vCPU's thread (vcpu->mutex) owns it; what others may touch is in internal.h.
  * SDM vol. 3A, 10.4 (xAPIC), 10.5.1 (LVT), 10.12 (x2APIC).
  */
-#include <linux/nospec.h>
 #include <linux/slab.h>
 #include "vmx/hw/controls.h"
 #include "vmx/irqchip/internal.h"
@@ -176,15 +175,8 @@ void lapic_reset(struct vcpu *vcpu, bool init)
 	reset_registers(lapic);
 }
 
-/**
- * lapic_base_allowed() - may IA32_APIC_BASE be written like this?
- * @vcpu: loaded, with or without a LAPIC here
- * @value: new value
- * @host: by user space, which may go from any mode to any
- *
- * Return: false for #GP(0): reserved bits or a forbidden change of mode. SDM vol. 3A, 10.12.5.
- */
-bool lapic_base_allowed(struct vcpu *vcpu, u64 value, bool host)
+/* SDM vol. 3A, 10.12.5. User space may go from any mode to any. */
+static bool base_allowed(struct vcpu *vcpu, u64 value, bool host)
 {
 	u64 allowed = MSR_IA32_APICBASE_BSP | MSR_IA32_APICBASE_ENABLE |
 		      ((BIT_ULL(vcpu->cpuid.maxphyaddr) - 1) & PAGE_MASK);
@@ -203,28 +195,35 @@ bool lapic_base_allowed(struct vcpu *vcpu, u64 value, bool host)
 
 /**
  * lapic_set_base() - write IA32_APIC_BASE
- * @vcpu: loaded
- * @value: new value, allowed by lapic_base_allowed()
- * @host: by user space
+ * @vcpu: loaded, with or without a LAPIC here
+ * @value: new value
+ * @host: by user space, which may set any mode; the guest keeps to their order
  *
  * A guest that turns its LAPIC off finds it reset when it turns it on again.
+ *
+ * Return: 0, or 1 for #GP(0): reserved bits or a forbidden change of mode.
  */
-void lapic_set_base(struct vcpu *vcpu, u64 value, bool host)
+int lapic_set_base(struct vcpu *vcpu, u64 value, bool host)
 {
+	enum lapic_mode old = mode_of(vcpu->apic_base), new = mode_of(value);
 	struct lapic *lapic = vcpu->lapic;
-	int old = lapic->mode;
 
+	if (!base_allowed(vcpu, value, host))
+		return 1;
 	vcpu->apic_base = value;
-	WRITE_ONCE(lapic->mode, mode_of(value));
-	controls_set_lapic(vcpu);
-	if (lapic->mode == old)
-		return;
-	if (lapic->mode != LAPIC_DISABLED)
+	if (lapic) {
+		WRITE_ONCE(lapic->mode, new);
+		controls_set_lapic(vcpu);
+	}
+	if (new == old)
+		return 0;
+	if (lapic && new != LAPIC_DISABLED)
 		set_id(lapic);
-	else if (!host)
+	else if (lapic && !host)
 		reset_registers(lapic);
 	cpuid_update_dynamic(vcpu);
 	vcpu_request(vcpu, REQ_EVENT);
+	return 0;
 }
 
 static u32 read_reg(struct lapic *lapic, unsigned int offset)

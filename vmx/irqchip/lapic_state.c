@@ -4,7 +4,6 @@
  * xAPIC's layout whatever the mode. vcpu->mutex. What user space gives may be anything: bits
  * that a register does not have are dropped, by the table of registers.
  */
-#include <linux/string.h>
 #include <linux/uaccess.h>
 #include "vmx/irqchip/internal.h"
 

@@ -3,7 +3,6 @@
  * Routes: where a GSI, the number that user space knows, leads to: inputs of the controllers, or
  * a message. Read under RCU by whoever raises an interrupt; replaced as a whole under vm->lock.
  */
-#include <linux/nospec.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include "vmx/irqchip/internal.h"
