@@ -18,6 +18,8 @@ import time
 import tty
 
 import labbuild
+import labmodels
+import labnewer
 import labverdict
 from labimage import touch_blocks
 from labkernel import LabError
@@ -243,11 +245,14 @@ def start(machine):
     shutil.copy(labbuild.loader(), os.path.join(machine.folder, "loader.rom"))
     shutil.copy(labbuild.detrand(), os.path.join(machine.folder, "detrand.so"))
     libc, parent = ctypes.CDLL(None), os.getpid()
-    env = dict(os.environ, LD_PRELOAD="./detrand.so", LC_ALL="C")
+    program, settings = ("bochs-bin",), {"LD_PRELOAD": "./detrand.so"}
+    if machine.model in labmodels.NEWER:
+        program, settings = labnewer.command(machine.model)
+    env = dict(os.environ, LC_ALL="C", **settings)
     with open(os.path.join(machine.folder, "stderr"), "wb") as err:
         try:
             return subprocess.Popen(
-                ("bochs-bin", "-q", "-f", "bochsrc", "-rc", "commands"), cwd=machine.folder,
+                (*program, "-q", "-f", "bochsrc", "-rc", "commands"), cwd=machine.folder,
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=err, env=env,
                 start_new_session=True, preexec_fn=lambda: prepare_child(parent, libc))
         except FileNotFoundError:
