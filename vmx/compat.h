@@ -11,7 +11,9 @@
 #include <linux/rcupdate.h>
 #include <linux/smp.h>
 #include <linux/syscore_ops.h>
+#include <asm/apic.h>
 #include <asm/cpufeature.h>
+#include <asm/irq_vectors.h>
 #include <asm/nospec-branch.h>
 #include <asm/vmx.h>
 
@@ -72,6 +74,19 @@ static inline void compat_hrtimer_setup(struct hrtimer *timer,
 #define compat_host_has_fred()		cpu_feature_enabled(X86_FEATURE_FRED)
 #else
 #define compat_host_has_fred()		false
+#endif
+
+/*
+ * Posted interrupts need the vector of the kernel's own that notifies of them, which does nothing
+ * outside a guest; and an interrupt that an exit acknowledges goes to the host by its IDT.
+ */
+#ifdef POSTED_INTR_VECTOR
+#define compat_may_post()		(!compat_host_has_fred())
+#define compat_notify(cpu)		apic->send_IPI(cpu, POSTED_INTR_VECTOR)
+#else
+#define POSTED_INTR_VECTOR		0
+#define compat_may_post()		false
+#define compat_notify(cpu)		do { } while (0)
 #endif
 
 /* The same switch, first named after the bug. */

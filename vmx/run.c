@@ -98,6 +98,18 @@ static void hand_to_host(struct vcpu *vcpu)
 		machine_check();
 }
 
+/* An interrupt of the host's is taken here, where a tick finds the guest's time running. */
+static void take_interrupt(struct vcpu *vcpu)
+{
+	if (vcpu->vmcs->exit & VM_EXIT_ACK_INTR_ON_EXIT) {
+		vmx_take_interrupt(vmcs_read32(VM_EXIT_INTR_INFO));
+	} else {
+		local_irq_enable();
+		nop();
+		local_irq_disable();
+	}
+}
+
 /* One entry and one exit. */
 static void enter_and_exit(struct vcpu *vcpu)
 {
@@ -153,12 +165,8 @@ static int stay_in_guest(struct vcpu *vcpu)
 	hand_to_host(vcpu);
 	/* A kick from here on is not needed; whoever waits for an IPI's answer gets it below. */
 	WRITE_ONCE(vcpu->mode, VCPU_OUTSIDE);
-	if ((u16)vcpu->exit_reason == EXIT_REASON_EXTERNAL_INTERRUPT) {
-		/* Not acknowledged: it is taken here, and a tick finds the guest's time running. */
-		local_irq_enable();
-		nop();
-		local_irq_disable();
-	}
+	if ((u16)vcpu->exit_reason == EXIT_REASON_EXTERNAL_INTERRUPT)
+		take_interrupt(vcpu);
 	context_stop_time();
 	return r;
 }

@@ -125,6 +125,27 @@ void vcpu_kick(struct vcpu *vcpu)
 }
 
 /**
+ * vcpu_notify() - have the processor take what was posted to it, if this vCPU's guest runs
+ * @vcpu: any, with posted interrupts, after a request
+ *
+ * Context: any. Return: false if it does not run elsewhere, so that it must be kicked. If it
+ * exits meanwhile the notification does nothing, and the request is seen. SDM vol. 3C, 29.6.
+ */
+bool vcpu_notify(struct vcpu *vcpu)
+{
+	bool runs;
+	int cpu;
+
+	preempt_disable();
+	cpu = READ_ONCE(vcpu->cpu);
+	runs = READ_ONCE(vcpu->mode) == VCPU_ENTERING && cpu >= 0 && cpu != smp_processor_id();
+	if (runs)
+		compat_notify(cpu);
+	preempt_enable();
+	return runs;
+}
+
+/**
  * vcpu_cr8() - the guest's CR8, bits 7:4 of the TPR
  * @vcpu: loaded
  */

@@ -157,6 +157,7 @@ int vcpu_set_cr8(struct vcpu *vcpu, unsigned long cr8);
 
 /* Others' way in, from any context; it also wakes it from HLT. */
 void vcpu_kick(struct vcpu *vcpu);
+bool vcpu_notify(struct vcpu *vcpu);
 
 /**
  * vcpu_request() - ask a vCPU for work before its next entry

@@ -7,6 +7,7 @@
  * lab:
  * lab@kvmlet: --param apicv=1
  * lab@kvmlet: --param apicv=1 --cpu corei7_skylake_x
+ * lab@kvmlet: --param apicv=1 --cpu sapphire_rapids
  */
 #include <pthread.h>
 #include "selftests/lib/apic.h"

@@ -409,6 +409,7 @@ static void set_state(struct vcpu *who, unsigned int value)
 
 static void spinning_guest(void)
 {
+	guest_warm();
 	asm volatile("sti");
 	while (!stop)
 		spinning = true;

@@ -97,7 +97,7 @@ CAPS_ROW(EXIT_SAVE_DEBUG, EXIT, CAPS_B(2), REQUIRED, "save debug controls",
 	 "the guest's breakpoints would be lost")
 CAPS_ROW(EXIT_HOST_64, EXIT, CAPS_B(9), REQUIRED, "host address-space size",
 	 "kvmlet is a 64-bit driver")
-CAPS_ROW(EXIT_ACK_INTR, EXIT, CAPS_B(15), UNUSED, "acknowledge interrupt on exit", "")
+CAPS_ROW(EXIT_ACK_INTR, EXIT, CAPS_B(15), OPTIONAL_SWITCHED, "acknowledge interrupt on exit", "")
 CAPS_ROW(EXIT_LOAD_PAT, EXIT, CAPS_B(19), REQUIRED, "load IA32_PAT",
 	 "the host would run with the guest's memory types")
 CAPS_ROW(EXIT_LOAD_EFER, EXIT, CAPS_B(21), REQUIRED, "load IA32_EFER",

@@ -153,6 +153,10 @@ static void choose(struct vcpu *vcpu)
 	if (vcpu->lapic && controls_help(VMX_CAP_VIRT_INTR_DELIVERY))
 		vmcs->proc2 |= SECONDARY_EXEC_VIRTUAL_INTR_DELIVERY;
 	vmcs->exit = vmx_caps.exit;
+	if (vcpu->lapic && controls_help(VMX_CAP_POSTED_INTR) && compat_may_post()) {
+		vmcs->pin |= PIN_BASED_POSTED_INTR;
+		vmcs->exit |= VM_EXIT_ACK_INTR_ON_EXIT;
+	}
 	vmcs->entry = vmx_caps.entry;
 	if (!vcpu->vpid)
 		vmcs->proc2 &= ~SECONDARY_EXEC_ENABLE_VPID;
@@ -288,6 +292,10 @@ void controls_setup(struct vcpu *vcpu)
 	if (vmcs->proc & CPU_BASED_TPR_SHADOW) {
 		vmcs_write64(VIRTUAL_APIC_PAGE_ADDR, lapic_page(vcpu));
 		vmcs_write32(TPR_THRESHOLD, 0);
+	}
+	if (vmcs->pin & PIN_BASED_POSTED_INTR) {
+		vmcs_write16(POSTED_INTR_NV, POSTED_INTR_VECTOR);
+		vmcs_write64(POSTED_INTR_DESC_ADDR, lapic_posts(vcpu));
 	}
 	if (vcpu->vm->mmu.own_hpa)
 		vmcs_write64(APIC_ACCESS_ADDR, vcpu->vm->mmu.own_hpa);

@@ -146,3 +146,31 @@ SYM_INNER_LABEL(vmx_exit, SYM_L_GLOBAL)
 	mov	$1, %ebx
 	jmp	.Lhost_state
 SYM_FUNC_END(vmx_enter)
+
+/*
+ * void vmx_take_interrupt(u8 vector)
+ *
+ * The exit has acknowledged this interrupt of the host's: go through its gate in the IDT, by the
+ * instruction that does that. Interrupts are off, and are when it returns.
+ */
+SYM_FUNC_START(vmx_take_interrupt)
+	movzbl	%dil, %eax
+	shl	$4, %eax
+	lea	.Lgates(%rip), %rcx
+	add	%rcx, %rax
+	JMP_NOSPEC rax
+SYM_FUNC_END(vmx_take_interrupt)
+
+	.balign 16
+SYM_CODE_START_LOCAL(vmx_gates)
+.Lgates:
+	vector = 0
+	.rept 256
+	UNWIND_HINT_FUNC
+	ENDBR
+	int	$vector
+	RET
+	.balign 16, 0xcc
+	vector = vector + 1
+	.endr
+SYM_CODE_END(vmx_gates)

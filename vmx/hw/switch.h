@@ -31,6 +31,7 @@ struct switch_state {
 /* entry.S, which documents them: the entry, and where the host goes on after an exit. */
 extern char vmx_exit[];
 u32 vmx_enter(struct vcpu *vcpu, bool launched, u64 guest_spec_ctrl, unsigned long *host_rsp);
+void vmx_take_interrupt(u8 vector);
 
 void switch_setup(struct vcpu *vcpu);
 void switch_cpu(struct vcpu *vcpu, int cpu);

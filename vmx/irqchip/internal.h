@@ -28,18 +28,23 @@
 /* IA32_APIC_BASE's bits 11:10 in words. */
 enum lapic_mode { LAPIC_DISABLED, LAPIC_XAPIC, LAPIC_X2APIC };
 
+#define UNJOINED_PIR	(256 / 32)	/* of lapic->unjoined: @pir may have some */
+
 /* Bits of lapic->startup. */
 enum { STARTUP_INIT, STARTUP_SIPI };
 
 /**
- * struct lapic - a vCPU's LAPIC
+ * struct lapic - a vCPU's LAPIC, in a page of its own
+ * @pir:	vectors that the processor takes while the guest runs, as soon as it is notified:
+ *		its posted-interrupt descriptor, whose other half nobody here needs (a)
  * @vcpu:	its vCPU (c)
  * @page:	the registers at their offsets, as the processor's virtual-APIC page has them. TMR
  *		is (a), the others (v); ESR and the current count are computed
  * @mode:	enum lapic_mode; follows vcpu->apic_base (v)
  * @delivers:	the processor delivers and ends interrupts by itself, and uses IRR and ISR (c)
+ * @posts:	others may use @pir (v)
  * @posted:	vectors that others have requested, until they join IRR (a)
- * @unjoined:	the words of @posted that may have some (a)
+ * @unjoined:	the words of @posted that may have some, and UNJOINED_PIR (a)
  * @ends_known:	the processor's bitmap of vectors whose end exits is as TMR; if so... (a)
  * @all_ends:	... or has all vectors, as ends of all were to be heard of (v)
  * @irr_top:	highest vector of IRR, or -1; with @delivers after lapic_join() (v)
@@ -56,10 +61,11 @@ enum { STARTUP_INIT, STARTUP_SIPI };
  * @due:	when that is, CLOCK_MONOTONIC; 0: none is awaited (-)
  */
 struct lapic {
+	u32 pir[512 / 32];
 	struct vcpu *vcpu;
 	u8 *page;
 	int mode;
-	bool delivers;
+	bool delivers, posts;
 	unsigned long unjoined;
 	u32 posted[256 / 32] __aligned(8);
 	bool ends_known, all_ends;

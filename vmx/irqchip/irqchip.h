@@ -62,6 +62,7 @@ int lapic_get_state(struct vcpu *vcpu, struct kvm_lapic_state __user *state);
 int lapic_set_state(struct vcpu *vcpu, const struct kvm_lapic_state *state);
 int lapic_set_base(struct vcpu *vcpu, u64 value, bool host);
 u64 lapic_page(struct vcpu *vcpu);
+u64 lapic_posts(struct vcpu *vcpu);
 u32 lapic_tpr_threshold(struct vcpu *vcpu);
 void lapic_set_tpr(struct vcpu *vcpu, u8 cr8);
 u8 lapic_get_tpr(struct vcpu *vcpu);

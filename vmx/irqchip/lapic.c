@@ -87,13 +87,13 @@ static void make_access_page(struct mmu *mmu)
  */
 int lapic_create(struct vcpu *vcpu)
 {
-	struct lapic *lapic = kzalloc(sizeof(*lapic), GFP_KERNEL_ACCOUNT);
+	struct lapic *lapic = (struct lapic *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 
 	if (!lapic)
 		return -ENOMEM;
 	lapic->page = (u8 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 	if (!lapic->page) {
-		kfree(lapic);
+		free_page((unsigned long)lapic);
 		return -ENOMEM;
 	}
 	lapic->vcpu = vcpu;
@@ -145,6 +145,17 @@ u64 lapic_page(struct vcpu *vcpu)
 }
 
 /**
+ * lapic_posts() - where the processor finds what others post while the guest runs
+ * @vcpu: any, with a LAPIC here
+ *
+ * Return: the host-physical address of its posted-interrupt descriptor. SDM vol. 3C, 29.6.
+ */
+u64 lapic_posts(struct vcpu *vcpu)
+{
+	return __pa(vcpu->lapic->pir);
+}
+
+/**
  * lapic_destroy() - free a vCPU's LAPIC
  * @vcpu: that nobody can reach any more
  */
@@ -152,7 +163,7 @@ void lapic_destroy(struct vcpu *vcpu)
 {
 	lapic_timer_stop(vcpu->lapic);
 	free_page((unsigned long)vcpu->lapic->page);
-	kfree(vcpu->lapic);
+	free_page((unsigned long)vcpu->lapic);
 	vcpu->lapic = NULL;
 }
 

@@ -51,6 +51,19 @@ static void set_trigger(struct lapic *lapic, u8 vector, bool level)
 	WRITE_ONCE(lapic->ends_known, false);
 }
 
+/*
+ * Give the processor a vector that it takes without an exit. One that it has not taken when the
+ * guest exits joins IRR as the others do. Return: true if the vCPU must be kicked all the same.
+ */
+static bool post_to_processor(struct lapic *lapic, u8 vector)
+{
+	if (test_and_set_bit(vector, (unsigned long *)lapic->pir))
+		return false;
+	set_bit(UNJOINED_PIR, &lapic->unjoined);
+	vcpu_request(lapic->vcpu, REQ_EVENT);
+	return !vcpu_notify(lapic->vcpu);
+}
+
 /**
  * lapic_post() - request an interrupt
  * @lapic: any vCPU's
@@ -68,6 +81,10 @@ bool lapic_post(struct lapic *lapic, u8 vector, bool level, bool own)
 		return true;
 	}
 	set_trigger(lapic, vector, level);
+	/* Not what only an entry prepares for: that the end of it is heard of. */
+	if (READ_ONCE(lapic->posts) && !own && !level &&
+	    READ_ONCE(lapic->all_ends) == irqfd_resamples(lapic->vcpu->vm))
+		return post_to_processor(lapic, vector);
 	if (own ? __test_and_set_bit(vector & 31, word_of(lapic->page + APIC_IRR, vector)) :
 		  test_and_set_bit(vector, (unsigned long *)lapic->posted))
 		return false;
@@ -101,21 +118,29 @@ static void find_tops(struct lapic *lapic)
 	lapic->vcpu->vmcs->cached |= VMCS_CACHED_VECTORS;
 }
 
-static noinline void join_posted(struct lapic *lapic)
+static void join_words(struct lapic *lapic, u32 *posted, unsigned long words)
 {
-	/* Taken before what was posted is looked at; pairs with the order in lapic_post(). */
-	unsigned long words = xchg(&lapic->unjoined, 0);
 	unsigned int i, irr;
 	u32 bits;
 
 	for_each_set_bit(i, &words, 256 / 32) {
-		bits = xchg(&lapic->posted[i], 0);
+		bits = xchg(&posted[i], 0);
 		irr = APIC_IRR + i * LAPIC_STRIDE;
 		lapic_put(lapic, irr, lapic_get(lapic, irr) | bits);
 		/* It may have joined with another one that was posted before. */
 		if (bits)
 			lapic->irr_top = max_t(int, lapic->irr_top, i * 32 + __fls(bits));
 	}
+}
+
+static noinline void join_posted(struct lapic *lapic)
+{
+	/* Taken before what was posted is looked at; pairs with the order in lapic_post(). */
+	unsigned long words = xchg(&lapic->unjoined, 0);
+
+	join_words(lapic, lapic->posted, words);
+	if (words & BIT(UNJOINED_PIR))
+		join_words(lapic, lapic->pir, ~0UL);
 }
 
 /**
@@ -136,7 +161,7 @@ static void set_eoi_exits(struct lapic *lapic, bool all)
 {
 	unsigned int i;
 
-	lapic->all_ends = all;
+	WRITE_ONCE(lapic->all_ends, all);
 	/* Before TMR is looked at; pairs with the order in set_trigger(). */
 	smp_store_mb(lapic->ends_known, true);
 	for (i = 0; i < 4; i++)
@@ -161,6 +186,7 @@ void lapic_let_deliver(struct vcpu *vcpu, bool held)
 	lapic_join(lapic);
 	/* Who posted what has joined said before that how it ends, and whether that is heard of. */
 	all = irqfd_resamples(vcpu->vm);
+	WRITE_ONCE(lapic->posts, !held && (vcpu->vmcs->pin & PIN_BASED_POSTED_INTR));
 	requested = held || lapic->mode == LAPIC_DISABLED ? 0 : max(lapic->irr_top, 0);
 	vmcs_write16(GUEST_INTR_STATUS, max(lapic->isr_top, 0) << 8 | requested);
 	if (unlikely(!READ_ONCE(lapic->ends_known) || all != lapic->all_ends))
