@@ -41,10 +41,9 @@ static void *change(void *unused)
 
 	stay_on(0, 1);
 	while (!stop) {
-		do
-			*entry = first | (n & 7) << 9 | (n >> 3 & 0x7f) << 52;
-		while (++n % AT_A_TIME);
-		usleep(300);
+		*entry = first | (n & 7) << 9 | (n >> 3 & 0x7f) << 52;
+		if (++n % AT_A_TIME == 0)
+			usleep(300);
 	}
 	return NULL;
 }
@@ -80,7 +79,8 @@ int main(int argc, char **argv)
 	TAP_EQ(strange, 0, "and of nothing else");
 	/* Upstream's emulator sets the bits without a look at what has changed. */
 	if (strstr(path, "kvmlet"))
-		tap_ok(emulated > STORES, "the tables were in the way: %ld times", emulated - STORES);
+		tap_ok(emulated > STORES, "the tables were in the way: %ld times",
+		       emulated - STORES);
 	machine_close(&vm, &vcpu);
 	return tap_end();
 }
