@@ -53,7 +53,7 @@ static inline void page_give(int fd, void *page)
 	close(fd);
 }
 
-/* Has @asker ended before @page is given, for which it may wait? It has @seconds for that. */
+/* Has @asker ended before @page, which it may wait for, is given? It gets @seconds, then that. */
 static inline bool ends_without(pthread_t asker, void **result, int seconds, int fd, void *page)
 {
 	struct timespec until;

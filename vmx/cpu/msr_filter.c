@@ -13,17 +13,11 @@
 
 #define ACCESSES	(KVM_MSR_FILTER_READ | KVM_MSR_FILTER_WRITE)
 
-struct msr_range {
-	u32 flags;
-	u32 base;
-	u32 nr;
-	unsigned long *bitmap;
-};
-
+/* Its ranges are user space's, but for the bitmaps, which are copies. */
 struct msr_filter {
 	bool default_allow;
 	unsigned int nr;
-	struct msr_range ranges[KVM_MSR_FILTER_MAX_RANGES];
+	struct kvm_msr_filter_range ranges[KVM_MSR_FILTER_MAX_RANGES];
 };
 
 static void filter_free(struct msr_filter *filter)
@@ -40,20 +34,18 @@ static void filter_free(struct msr_filter *filter)
 static int take_range(struct msr_filter *filter, const struct kvm_msr_filter_range *user)
 {
 	size_t bytes = BITS_TO_LONGS((u64)user->nmsrs) * sizeof(long);
-	struct msr_range *range = &filter->ranges[filter->nr];
+	struct kvm_msr_filter_range *range = &filter->ranges[filter->nr];
 
 	if (!user->nmsrs)
 		return 0;
 	if ((user->flags & ~ACCESSES) || bytes > KVM_MSR_FILTER_MAX_BITMAP_SIZE)
 		return -EINVAL;
+	*range = *user;
 	range->bitmap = kmalloc(bytes, GFP_KERNEL_ACCOUNT);
 	if (!range->bitmap)
 		return -ENOMEM;
 	/* From here on filter_free() knows the range. */
 	filter->nr++;
-	range->flags = user->flags;
-	range->base = user->base;
-	range->nr = user->nmsrs;
 	return copy_from_user(range->bitmap, (void __user *)user->bitmap, bytes) ? -EFAULT : 0;
 }
 
@@ -107,14 +99,15 @@ int msr_filter_set(struct vm *vm, const struct kvm_msr_filter *user)
 static bool filter_allows(const struct msr_filter *filter, u32 index, bool write)
 {
 	u32 access = write ? KVM_MSR_FILTER_WRITE : KVM_MSR_FILTER_READ, bit;
-	const struct msr_range *range;
+	const struct kvm_msr_filter_range *range;
 	unsigned int i;
 
 	for (i = 0; i < filter->nr; i++) {
 		range = &filter->ranges[i];
 		bit = index - range->base;
-		if ((range->flags & access) && bit < range->nr)
-			return test_bit(array_index_nospec(bit, range->nr), range->bitmap);
+		if ((range->flags & access) && bit < range->nmsrs)
+			return test_bit(array_index_nospec(bit, range->nmsrs),
+					(unsigned long *)range->bitmap);
 	}
 	return filter->default_allow;
 }

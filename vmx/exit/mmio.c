@@ -585,7 +585,10 @@ static int emulate(struct vcpu *vcpu)
 	/* What the emulator touched for this guest is in the L1D cache of the next. */
 	vcpu->flush_l1d = true;
 	r = decode(vcpu);
-	return r == EMUL_OK ? execute(vcpu) : finish(vcpu, r);
+	if (r == EMUL_OK)
+		return execute(vcpu);
+	/* Again: nothing was done, and what is to be handed out is an earlier instruction's. */
+	return r == EMUL_REPEAT ? 1 : finish(vcpu, r);
 }
 
 /**
