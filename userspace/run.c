@@ -37,6 +37,8 @@ struct options {
 	const char *vendor;
 	char *disk[DISKS_MOST];
 	unsigned int disks;
+	char *net[NETS_MOST];
+	unsigned int nets;
 	bool rng;
 	const char *restore, *incoming;		/* where the guest comes from */
 	const char *save, *live;		/* where it goes */
@@ -46,7 +48,7 @@ struct options {
 };
 
 enum {
-	OPTION_CPU_LIST = 0x100, OPTION_VENDOR, OPTION_DISK, OPTION_RNG, OPTION_CPUS,
+	OPTION_CPU_LIST = 0x100, OPTION_VENDOR, OPTION_DISK, OPTION_NET, OPTION_RNG, OPTION_CPUS,
 	OPTION_SAVE, OPTION_RESTORE, OPTION_LIVE, OPTION_INCOMING, OPTION_AFTER, OPTION_TSC,
 };
 
@@ -64,6 +66,9 @@ static const struct argp_option option_list[] = {
 	  "each write is on the disk before the guest hears of it; unsafe: flushes do nothing. "
 	  "io=uring: by io_uring; thread: without; unless given as the host can. May be given "
 	  "several times", 0 },
+	{ "net", OPTION_NET, "tap=NAME[,mac=MAC]", 0, "A network device: a TAP interface of the "
+	  "host's, which is made if it is not there. Its MAC address is a random one unless given. "
+	  "May be given several times", 0 },
 	{ "rng", OPTION_RNG, NULL, 0, "A source of random numbers: the host's", 0 },
 	{ "cpu", 'c', "NAME", 0, "Its processor: host (all that the driver offers here), or a "
 	  "baseline, then any ,+feature and ,-feature", 0 },
@@ -169,7 +174,7 @@ static void parse_one(char *arg, char **list, unsigned int *n, const char *optio
 /* How many devices there are on PCI; without any there is no bus. */
 static unsigned int on_pci(const struct options *o)
 {
-	return o->disks + o->rng;
+	return o->disks + o->nets + o->rng;
 }
 
 static double parse_seconds(const char *arg, struct argp_state *state)
@@ -190,6 +195,9 @@ static error_t parse_device(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case OPTION_DISK:
 		parse_one(arg, o->disk, &o->disks, "--disk", state);
+		return 0;
+	case OPTION_NET:
+		parse_one(arg, o->net, &o->nets, "--net", state);
 		return 0;
 	case OPTION_RNG:
 		o->rng = true;
@@ -226,14 +234,15 @@ static error_t parse_travel(int key, char *arg, struct argp_state *state)
 static void check_pci(const struct options *o, struct argp_state *state)
 {
 	if (on_pci(o) > VIRTIO_MOST)
-		argp_error(state, "--disk and --rng: %u devices, and there is room for %u on PCI",
+		argp_error(state, "--disk, --net and --rng: %u devices, and there is "
+			   "room for %u on PCI",
 			   on_pci(o), VIRTIO_MOST);
 	if (o->disks && (o->live || o->incoming))
 		argp_error(state, "--disk: a guest with disks is saved, but not moved: its images "
 			   "are locked");
-	if (o->rng && (o->live || o->incoming))
-		argp_error(state, "--rng: a guest with it is saved, but not moved: what the device "
-			   "writes is in no dirty log");
+	if ((o->nets || o->rng) && (o->live || o->incoming))
+		argp_error(state, "%s: a guest with it is saved, but not moved: what the device "
+			   "writes is in no dirty log", o->nets ? "--net" : "--rng");
 }
 
 static void check_options(const struct options *o, struct argp_state *state)
@@ -303,7 +312,8 @@ static const struct argp command = {
 	"  kvmlet run --kernel /boot/vmlinuz-$(uname -r) --initrd initrd.cpio\n"
 	"  kvmlet run -d /dev/kvm -k vmlinux -i initrd.cpio -m 512M\n"
 	"  kvmlet run -k vmlinux --cpus 4 --cpu haswell,-rdrand\n"
-	"  kvmlet run -k vmlinux -i initrd.cpio --disk root.img --disk data.img,ro --rng\n"
+	"  kvmlet run -k vmlinux -i initrd.cpio --disk root.img --disk data.img,ro\n"
+	"  kvmlet run -k vmlinux -i initrd.cpio --net tap=tap0 --rng\n"
 	"  kvmlet run -k vmlinux --save guest.saved &  kill -USR1 $!\n"
 	"  kvmlet run --restore guest.saved\n"
 	"  kill -PWR PID    # presses the guest's power button\n"
@@ -367,7 +377,8 @@ static int add_pci_devices(struct vm *vm, const struct options *o)
 {
 	if (!on_pci(o))
 		return 0;
-	if (virtio_bus(vm) || disks_init(vm, o->disk, o->disks))
+	if (virtio_bus(vm) || disks_init(vm, o->disk, o->disks) ||
+	    nets_init(vm, o->net, o->nets))
 		return -1;
 	return o->rng ? rng_init(vm) : 0;
 }

@@ -89,8 +89,9 @@ static void saves(void)
 	WRITE_GUEST(is_saved);
 	TAP_EQ(BOOT("--rng", "--save", SAVED), 106, "a guest with the device is saved");
 	said_with(RUN("--restore", SAVED), "devices, this machine has",
-		  "restored without it it is refused");
-	TAP_EQ(RUN("--restore", SAVED, "--rng"), 99, "with it, its queue is where it was, and served");
+		  "restored without one it is refused");
+	TAP_EQ(RUN("--restore", SAVED, "--rng"), 99,
+	       "with it, its queue is where it was, and served");
 	unlink(SAVED);
 	TAP_EQ(BOOT("--rng", "--live", "/tmp/rng.socket"), 104, "it is not moved while it runs");
 	runner_said(&one, "saved, but not moved", "which is said, with the reason");
@@ -104,7 +105,8 @@ static void is_one_too_many(void)
 		printf("# %s cannot be made\n", IMAGE);
 	close(fd);
 #define D	"--disk", IMAGE ",ro"
-	TAP_EQ(BOOT("--rng", D, D, D, D, D, D, D, D), 104, "with eight disks there is no room for it");
+	TAP_EQ(BOOT("--rng", D, D, D, D, D, D, D, D), 104,
+	       "with eight disks there is no room for it");
 	runner_said(&one, "9 devices, and there is room for 8", "which is said");
 	WRITE_GUEST(finds_it);
 	TAP_EQ(BOOT("--rng", D, D, D, D, D, D, D), 1, "with seven there is");

@@ -27,6 +27,7 @@
 
 #define VIRTIO_MOST	8	/* devices on PCI, of all kinds */
 #define DISKS_MOST	VIRTIO_MOST
+#define NETS_MOST	VIRTIO_MOST
 
 struct serial;
 
@@ -44,6 +45,7 @@ int virtio_start(void);
 void virtio_stop(void);
 int disks_init(struct vm *vm, char * const *specs, unsigned int n);
 int disks_settle(void);
+int nets_init(struct vm *vm, char * const *specs, unsigned int n);
 int rng_init(struct vm *vm);
 
 void acpi_write_tables(const struct ram *ram, unsigned int cpus, bool pci);

@@ -79,7 +79,7 @@ int rng_init(struct vm *vm)
 	rng.virtio.dev = &rng;
 	memcpy(rng.virtio.name, kept.name, sizeof(kept.name));
 	if (getrandom(&byte, 1, 0) != 1) {
-		report("--rng: getrandom(2): %s; a guest without it has RDRAND, if the processor has",
+		report("--rng: getrandom(2): %s; without it a guest has RDRAND, if at all",
 		       strerror(errno));
 		return -1;
 	}

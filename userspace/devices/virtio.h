@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A virtio device on PCI. The transport (virtio_pci.c) knows registers and queues, the device behind
- * it what a request means.
+ * A virtio device on PCI. The transport (virtio_pci.c) knows registers and queues, the device
+ * behind it what a request means.
  */
 #ifndef KVMLET_USERSPACE_VIRTIO_H
 #define KVMLET_USERSPACE_VIRTIO_H

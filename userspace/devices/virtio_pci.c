@@ -785,8 +785,8 @@ int virtio_bus(struct vm *vm)
 
 	for (i = 0; i < ARRAY_SIZE(needed); i++)
 		if (!vm_has(vm, needed[i])) {
-			report("%s: --disk and other devices on PCI: the driver has no eventfds for "
-			       "requests and interrupts (capability %d)", vm->device, needed[i]);
+			report("%s: --disk, --net, --rng: the driver has no eventfds for requests "
+			       "and interrupts (capability %d)", vm->device, needed[i]);
 			return -1;
 		}
 	pci_init(vm);
