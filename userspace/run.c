@@ -39,7 +39,7 @@ struct options {
 	unsigned int disks;
 	char *net[NETS_MOST];
 	unsigned int nets;
-	bool rng;
+	bool rng, console;
 	const char *restore, *incoming;		/* where the guest comes from */
 	const char *save, *live;		/* where it goes */
 	double after;				/* seconds until it does, 0: when it is told */
@@ -48,7 +48,8 @@ struct options {
 };
 
 enum {
-	OPTION_CPU_LIST = 0x100, OPTION_VENDOR, OPTION_DISK, OPTION_NET, OPTION_RNG, OPTION_CPUS,
+	OPTION_CPU_LIST = 0x100, OPTION_VENDOR, OPTION_DISK, OPTION_NET, OPTION_RNG, OPTION_CONSOLE,
+	OPTION_CPUS,
 	OPTION_SAVE, OPTION_RESTORE, OPTION_LIVE, OPTION_INCOMING, OPTION_AFTER, OPTION_TSC,
 };
 
@@ -70,6 +71,8 @@ static const struct argp_option option_list[] = {
 	  "host's, which is made if it is not there. Its MAC address is a random one unless given. "
 	  "May be given several times", 0 },
 	{ "rng", OPTION_RNG, NULL, 0, "A source of random numbers: the host's", 0 },
+	{ "console", OPTION_CONSOLE, NULL, 0, "A virtio console (hvc0), which has standard input "
+	  "in place of the serial port; the output of both is standard output", 0 },
 	{ "cpu", 'c', "NAME", 0, "Its processor: host (all that the driver offers here), or a "
 	  "baseline, then any ,+feature and ,-feature", 0 },
 	{ "cpus", OPTION_CPUS, "N", 0, "How many processors it has, up to 64 (1)", 0 },
@@ -174,7 +177,7 @@ static void parse_one(char *arg, char **list, unsigned int *n, const char *optio
 /* How many devices there are on PCI; without any there is no bus. */
 static unsigned int on_pci(const struct options *o)
 {
-	return o->disks + o->nets + o->rng;
+	return o->disks + o->nets + o->rng + o->console;
 }
 
 static double parse_seconds(const char *arg, struct argp_state *state)
@@ -198,6 +201,9 @@ static error_t parse_device(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPTION_NET:
 		parse_one(arg, o->net, &o->nets, "--net", state);
+		return 0;
+	case OPTION_CONSOLE:
+		o->console = true;
 		return 0;
 	case OPTION_RNG:
 		o->rng = true;
@@ -234,15 +240,15 @@ static error_t parse_travel(int key, char *arg, struct argp_state *state)
 static void check_pci(const struct options *o, struct argp_state *state)
 {
 	if (on_pci(o) > VIRTIO_MOST)
-		argp_error(state, "--disk, --net and --rng: %u devices, and there is "
-			   "room for %u on PCI",
-			   on_pci(o), VIRTIO_MOST);
+		argp_error(state, "--disk, --net, --rng and --console: %u devices, and "
+			   "there is room for %u on PCI", on_pci(o), VIRTIO_MOST);
 	if (o->disks && (o->live || o->incoming))
 		argp_error(state, "--disk: a guest with disks is saved, but not moved: its images "
 			   "are locked");
-	if ((o->nets || o->rng) && (o->live || o->incoming))
+	if (on_pci(o) && (o->live || o->incoming))
 		argp_error(state, "%s: a guest with it is saved, but not moved: what the device "
-			   "writes is in no dirty log", o->nets ? "--net" : "--rng");
+			   "writes is in no dirty log",
+			   o->nets ? "--net" : o->rng ? "--rng" : "--console");
 }
 
 static void check_options(const struct options *o, struct argp_state *state)
@@ -380,7 +386,9 @@ static int add_pci_devices(struct vm *vm, const struct options *o)
 	if (virtio_bus(vm) || disks_init(vm, o->disk, o->disks) ||
 	    nets_init(vm, o->net, o->nets))
 		return -1;
-	return o->rng ? rng_init(vm) : 0;
+	if (o->rng && rng_init(vm))
+		return -1;
+	return o->console ? hvc_init(vm) : 0;
 }
 
 static int set_tsc(const struct vm *vm, unsigned int khz)
@@ -455,10 +463,15 @@ static void take_signal(struct vm *vm, int fd)
 		give_up(vm, 128 + info.ssi_signo);
 }
 
-static void take_input(struct vm *vm, struct serial *serial, int *in)
+static unsigned int room_for_input(const struct runner *r)
+{
+	return r->o->console ? hvc_room() : serial_room(r->serial);
+}
+
+static void take_input(struct runner *r, int *in)
 {
 	u8 data[64];
-	unsigned int room = min_t(unsigned int, serial_room(serial), sizeof(data));
+	unsigned int room = min_t(unsigned int, room_for_input(r), sizeof(data));
 	bool quit = false;
 	int n;
 
@@ -467,10 +480,12 @@ static void take_input(struct vm *vm, struct serial *serial, int *in)
 	n = console_read(data, room, &quit);
 	if (n < 0)
 		*in = -1;	/* the end of the input is not the end of the guest */
+	else if (r->o->console)
+		hvc_receive(data, n);
 	else
-		serial_receive(serial, data, n);
+		serial_receive(r->serial, data, n);
 	if (quit)
-		give_up(vm, RUN_QUIT);
+		give_up(r->vm, RUN_QUIT);
 }
 
 static void flush(struct vm *vm)
@@ -502,7 +517,7 @@ static void attend(struct runner *r)
 
 	while (vm_running(r->vm)) {
 		/* Its end would be told again and again, as long as nobody takes it. */
-		fds[POLL_INPUT].fd = serial_room(r->serial) ? input : -1;
+		fds[POLL_INPUT].fd = room_for_input(r) ? input : -1;
 		if (poll(fds, POLL_COUNT, -1) < 0)
 			continue;
 		if (fds[POLL_WAKE].revents && read(r->vm->wake, &count, sizeof(count)) < 0)
@@ -512,7 +527,7 @@ static void attend(struct runner *r)
 		if (fds[POLL_TIMER].revents)
 			flush(r->vm);
 		if (fds[POLL_INPUT].revents)
-			take_input(r->vm, r->serial, &input);
+			take_input(r, &input);
 		if (fds[POLL_AFTER].revents && read(r->after, &count, sizeof(count)) > 0)
 			vm_leave(r->vm);
 		if (atomic_exchange(&r->vm->move, false))

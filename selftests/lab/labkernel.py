@@ -19,9 +19,9 @@ from labelf import Elf, compact
 
 # What a lab can load from the kernel's own package, by module name; dependencies come along.
 MODULES = ("kvm-intel", "msr", "cpuid", "zram", "tun")
-# What a Linux guest may load, likewise: its disks, and a file system there; a network.
+# What a Linux guest may load, likewise: its disks, and a file system there; a network and others.
 DISK_MODULES = ("virtio_pci", "virtio_blk")
-NET_MODULES = ("virtio_pci", "virtio_net", "virtio-rng")
+NET_MODULES = ("virtio_pci", "virtio_net", "virtio-rng", "virtio_console")
 GUEST_MODULES = DISK_MODULES + ("ext4",) + NET_MODULES
 # What a module asks the kernel for by another name, if the kernel does not have it built in.
 ASKS_FOR = {"ext4": ["crc32c_generic"]}

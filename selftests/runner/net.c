@@ -220,39 +220,6 @@ static void are_hostile(void)
 		;
 }
 
-/* Hundredths of a second that the runner has computed for. */
-static unsigned int ticks(void)
-{
-	unsigned int field, user, system;
-	char path[64], text[512] = "";
-	const char *at;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", one.pid);
-	f = fopen(path, "r");
-	if (f && !fgets(text, sizeof(text), f))
-		text[0] = 0;
-	if (f)
-		fclose(f);
-	/* Behind the name: the third field; these two are the 14th and the 15th. */
-	at = strrchr(text, ')');
-	for (field = 2; at && field < 14; field++)
-		at = strchr(at + 1, ' ');
-	return at && sscanf(at, "%u %u", &user, &system) == 2 ? user + system : 0;
-}
-
-static void is_idle(const char *name)
-{
-	unsigned int before, spent;
-
-	usleep(100000);
-	before = ticks();
-	usleep(500000);
-	spent = ticks() - before;
-	if (!tap_ok(before && spent < 10, "%s", name))
-		printf("# %u of 50 hundredths of a second\n", spent);
-}
-
 static void is_slow(void)
 {
 	WRITE_GUEST(takes_one);

@@ -49,4 +49,37 @@ static inline void said_with(int status, const char *words, const char *name)
 		printf("# status %d, %s\n", status, one.text);
 }
 
+/* Hundredths of a second that the runner has computed for; ~0: not known. */
+static inline unsigned int ticks(void)
+{
+	unsigned int field, user, system;
+	char path[64], text[512] = "";
+	const char *at;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", one.pid);
+	f = fopen(path, "r");
+	if (f && !fgets(text, sizeof(text), f))
+		text[0] = 0;
+	if (f)
+		fclose(f);
+	/* Behind the name: the third field; these two are the 14th and the 15th. */
+	at = strrchr(text, ')');
+	for (field = 2; at && field < 14; field++)
+		at = strchr(at + 1, ' ');
+	return at && sscanf(at, "%u %u", &user, &system) == 2 ? user + system : ~0u;
+}
+
+static inline void is_idle(const char *name)
+{
+	unsigned int before, spent;
+
+	usleep(100000);
+	before = ticks();
+	usleep(500000);
+	spent = ticks() - before;
+	if (!tap_ok(before != ~0u && spent < 10, "%s", name))
+		printf("# %u of 50 hundredths of a second\n", spent);
+}
+
 #endif

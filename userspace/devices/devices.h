@@ -47,6 +47,9 @@ int disks_init(struct vm *vm, char * const *specs, unsigned int n);
 int disks_settle(void);
 int nets_init(struct vm *vm, char * const *specs, unsigned int n);
 int rng_init(struct vm *vm);
+int hvc_init(struct vm *vm);
+unsigned int hvc_room(void);
+void hvc_receive(const u8 *data, unsigned int n);
 
 void acpi_write_tables(const struct ram *ram, unsigned int cpus, bool pci);
 

@@ -337,6 +337,7 @@ static void describe(struct net *n)
 	v->config_len = offsetof(struct virtio_net_config, max_virtqueue_pairs);
 	v->work = work;
 	v->dev = n;
+	v->listens = true;
 	v->sources = SOURCES;
 	v->source[SOURCE_TAP] = (struct pollfd) { .fd = -1, .events = POLLIN };
 	v->source[SOURCE_LINK] = (struct pollfd) { .fd = n->link, .events = POLLIN };

@@ -43,6 +43,7 @@ struct virtio_queue {
  * @dev:	its first argument
  * @kick:	eventfd: the guest has put something into a queue, or the device has work
  * @source:	the first is @kick; the others, @sources in all, are the device's
+ * @listens:	it has things for the guest: its thread shall hear of the status
  * @idle:	signalled when a queue's under_way gets 0
  * @notify:	the port and the address of notifications
  * @woken:	when the device's thread has last heard of one
@@ -71,7 +72,7 @@ struct virtio {
 	pthread_t thread;
 	u64 notify[2], woken;
 	struct way *way;
-	bool more, started, stopping;
+	bool listens, more, started, stopping;
 };
 
 /* What is saved of one, with its first queue. */
@@ -91,6 +92,8 @@ struct virtio_queue_saved {
 };
 
 int virtio_add(struct virtio *v, struct vm *vm, u16 type);
+bool virtio_is_ready(const struct virtio *v);
+void virtio_kick(struct virtio *v);
 bool virtio_waits(const struct virtio *v, unsigned int queue);
 bool virtio_take(struct virtio *v, unsigned int queue, struct chain *chain);
 void virtio_give(struct virtio *v, unsigned int queue, const struct chain *chain, u32 written);

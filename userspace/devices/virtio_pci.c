@@ -107,7 +107,13 @@ static void reset(struct virtio *v)
 	pci_end_interrupt(&v->pci);
 }
 
-static void kick(struct virtio *v)
+/**
+ * virtio_kick() - let the device's thread look whether there is work
+ * @v:		the device
+ *
+ * Context: any thread.
+ */
+void virtio_kick(struct virtio *v)
 {
 	u64 one = 1;
 
@@ -121,9 +127,9 @@ static void set_status(struct virtio *v, u8 status)
 		reset(v);
 	else
 		v->status = status | (v->status & VIRTIO_CONFIG_S_NEEDS_RESET);
-	/* What does not come from the guest has waited for this. */
-	if (v->sources > 1 && status & VIRTIO_CONFIG_S_DRIVER_OK)
-		kick(v);
+	/* What does not come from the guest may have waited for this. */
+	if (v->listens)
+		virtio_kick(v);
 	/* A feature that was not offered. */
 	if (v->accepted & ~v->features)
 		v->status &= ~VIRTIO_CONFIG_S_FEATURES_OK;
@@ -226,7 +232,7 @@ static void legacy_set(struct virtio *v, u64 offset, u32 value)
 		v->queue_select = value;
 		break;
 	case VIRTIO_PCI_QUEUE_NOTIFY:
-		kick(v);
+		virtio_kick(v);
 		break;
 	case VIRTIO_PCI_STATUS:
 		set_status(v, value);
@@ -406,14 +412,25 @@ static void memory_write(void *dev, u64 offset, u64 value, unsigned int size)
 	if (offset < ISR)
 		common_set(v, offset - COMMON, value);
 	else if (offset == NOTIFY)
-		kick(v);
+		virtio_kick(v);
 	pthread_mutex_unlock(&v->pci.lock);
 }
 
 /* --- the device's thread -------------------------------------------------------------------- */
 
 /**
- * virtio_waits() - is there a request in a queue?
+ * virtio_is_ready() - does the guest's driver listen?
+ * @v:		the device, locked
+ *
+ * Return: whether it has said so.
+ */
+bool virtio_is_ready(const struct virtio *v)
+{
+	return v->status & VIRTIO_CONFIG_S_DRIVER_OK;
+}
+
+/**
+ * virtio_waits() - is there a request in a queue, that can be taken now?
  * @v:		the device
  * @queue:	number of the queue
  *
@@ -426,8 +443,8 @@ bool virtio_waits(const struct virtio *v, unsigned int queue)
 {
 	const struct virtio_queue *q = &v->queue[queue];
 
-	return v->status & VIRTIO_CONFIG_S_DRIVER_OK && q->vq.enabled && !q->draining &&
-	       virtqueue_waits(&q->vq);
+	return virtio_is_ready(v) && q->vq.enabled && q->turns && !q->draining &&
+	       !READ_ONCE(v->stopping) && virtqueue_waits(&q->vq);
 }
 
 /**
@@ -455,7 +472,7 @@ bool virtio_take(struct virtio *v, unsigned int queue, struct chain *chain)
 	q->under_way++;
 	if (!--q->turns) {
 		v->more = true;
-		kick(v);
+		virtio_kick(v);
 	}
 	return true;
 }
@@ -491,7 +508,7 @@ void virtio_give(struct virtio *v, unsigned int queue, const struct chain *chain
 void virtio_changed(struct virtio *v)
 {
 	v->generation++;
-	if (v->status & VIRTIO_CONFIG_S_DRIVER_OK)
+	if (virtio_is_ready(v))
 		interrupt(v, ISR_CONFIG, v->config_vector);
 }
 
@@ -562,7 +579,7 @@ static int start(struct virtio *v)
 		return 0;
 	v->stopping = false;
 	/* The last notification may have come before a stop, or where the guest was saved. */
-	kick(v);
+	virtio_kick(v);
 	errno = pthread_create(&v->thread, NULL, serve, v);
 	v->started = !errno;
 	return v->started ? 0 : -1;
@@ -604,7 +621,7 @@ void virtio_stop(void)
 			continue;
 		/* Not under the lock, which a guest may keep busy. */
 		WRITE_ONCE(v->stopping, true);
-		kick(v);
+		virtio_kick(v);
 		pthread_join(v->thread, NULL);
 		v->started = false;
 	}
@@ -785,8 +802,9 @@ int virtio_bus(struct vm *vm)
 
 	for (i = 0; i < ARRAY_SIZE(needed); i++)
 		if (!vm_has(vm, needed[i])) {
-			report("%s: --disk, --net, --rng: the driver has no eventfds for requests "
-			       "and interrupts (capability %d)", vm->device, needed[i]);
+			report("%s: --disk, --net, --rng, --console: the driver has no eventfds "
+			       "for requests and interrupts (capability %d)", vm->device,
+			       needed[i]);
 			return -1;
 		}
 	pci_init(vm);

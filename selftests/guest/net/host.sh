@@ -29,16 +29,16 @@ for word; do
 		mv /received /www/received
 		nc -l -p 9001 >/dev/null
 		ifconfig tap0 down
-		sleep 3
+		sleep 2
 		ifconfig tap0 up
 		nc -l -p 9002 >/dev/null
 		ip link del tap0
 	} &
-	kvmlet run --device "$device" --kernel /vmlinux --initrd /guest.cpio --mem 128M \
-		--append "$(cat /cmdline) $word" --rng --net tap=tap0,mac=02:00:00:00:00:02 \
-		--save /saved
+	echo "by hvc0" | kvmlet run --device "$device" --kernel /vmlinux --initrd /guest.cpio \
+		--mem 128M --append "$(cat /cmdline) $word" --rng --console \
+		--net tap=tap0,mac=02:00:00:00:00:02 --save /saved
 	echo "host: saved, status $?"
-	kvmlet run --device "$device" --restore /saved --rng --net tap=tap0 2>&1
+	kvmlet run --device "$device" --restore /saved --rng --console --net tap=tap0 2>&1
 	echo "host: status $?"
 	rm -f /saved
 	echo "host: noise $(md5sum < /www/noise)"
