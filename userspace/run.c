@@ -37,6 +37,9 @@ struct options {
 	const char *vendor;
 	char *disk[DISKS_MOST];
 	unsigned int disks;
+	char *net[NETS_MOST];
+	unsigned int nets;
+	bool rng, console;
 	const char *restore, *incoming;		/* where the guest comes from */
 	const char *save, *live;		/* where it goes */
 	double after;				/* seconds until it does, 0: when it is told */
@@ -45,7 +48,8 @@ struct options {
 };
 
 enum {
-	OPTION_CPU_LIST = 0x100, OPTION_VENDOR, OPTION_DISK, OPTION_CPUS,
+	OPTION_CPU_LIST = 0x100, OPTION_VENDOR, OPTION_DISK, OPTION_NET, OPTION_RNG, OPTION_CONSOLE,
+	OPTION_CPUS,
 	OPTION_SAVE, OPTION_RESTORE, OPTION_LIVE, OPTION_INCOMING, OPTION_AFTER, OPTION_TSC,
 };
 
@@ -63,6 +67,12 @@ static const struct argp_option option_list[] = {
 	  "each write is on the disk before the guest hears of it; unsafe: flushes do nothing. "
 	  "io=uring: by io_uring; thread: without; unless given as the host can. May be given "
 	  "several times", 0 },
+	{ "net", OPTION_NET, "tap=NAME[,mac=MAC]", 0, "A network device: a TAP interface of the "
+	  "host's, which is made if it is not there. Its MAC address is a random one unless given. "
+	  "May be given several times", 0 },
+	{ "rng", OPTION_RNG, NULL, 0, "A source of random numbers: the host's", 0 },
+	{ "console", OPTION_CONSOLE, NULL, 0, "A virtio console (hvc0), which has standard input "
+	  "in place of the serial port; the output of both is standard output", 0 },
 	{ "cpu", 'c', "NAME", 0, "Its processor: host (all that the driver offers here), or a "
 	  "baseline, then any ,+feature and ,-feature", 0 },
 	{ "cpus", OPTION_CPUS, "N", 0, "How many processors it has, up to 64 (1)", 0 },
@@ -154,14 +164,20 @@ static error_t parse_cpu(int key, char *arg, struct argp_state *state)
 	return ARGP_ERR_UNKNOWN;
 }
 
-static void parse_disk(char *arg, struct argp_state *state)
+/* One more of a kind, of which as many as there is room for on PCI may be. */
+static void parse_one(char *arg, char **list, unsigned int *n, const char *option,
+		      struct argp_state *state)
 {
-	struct options *o = state->input;
-
-	if (o->disks == DISKS_MOST)
-		argp_error(state, "--disk %s: more than %u disks", arg, DISKS_MOST);
+	if (*n == VIRTIO_MOST)
+		argp_error(state, "%s %s: more than %u", option, arg, VIRTIO_MOST);
 	else
-		o->disk[o->disks++] = arg;
+		list[(*n)++] = arg;
+}
+
+/* How many devices there are on PCI; without any there is no bus. */
+static unsigned int on_pci(const struct options *o)
+{
+	return o->disks + o->nets + o->rng + o->console;
 }
 
 static double parse_seconds(const char *arg, struct argp_state *state)
@@ -172,6 +188,28 @@ static double parse_seconds(const char *arg, struct argp_state *state)
 	if (end == arg || *end || !(n > 0 && n < 1e9))
 		argp_error(state, "--after %s: expected seconds, more than 0", arg);
 	return n;
+}
+
+/* Options about devices on PCI. */
+static error_t parse_device(int key, char *arg, struct argp_state *state)
+{
+	struct options *o = state->input;
+
+	switch (key) {
+	case OPTION_DISK:
+		parse_one(arg, o->disk, &o->disks, "--disk", state);
+		return 0;
+	case OPTION_NET:
+		parse_one(arg, o->net, &o->nets, "--net", state);
+		return 0;
+	case OPTION_CONSOLE:
+		o->console = true;
+		return 0;
+	case OPTION_RNG:
+		o->rng = true;
+		return 0;
+	}
+	return parse_cpu(key, arg, state);
 }
 
 /* Options about guests that come and go. */
@@ -196,7 +234,21 @@ static error_t parse_travel(int key, char *arg, struct argp_state *state)
 		o->after = parse_seconds(arg, state);
 		return 0;
 	}
-	return parse_cpu(key, arg, state);
+	return parse_device(key, arg, state);
+}
+
+static void check_pci(const struct options *o, struct argp_state *state)
+{
+	if (on_pci(o) > VIRTIO_MOST)
+		argp_error(state, "--disk, --net, --rng and --console: %u devices, and "
+			   "there is room for %u on PCI", on_pci(o), VIRTIO_MOST);
+	if (o->disks && (o->live || o->incoming))
+		argp_error(state, "--disk: a guest with disks is saved, but not moved: its images "
+			   "are locked");
+	if (on_pci(o) && (o->live || o->incoming))
+		argp_error(state, "%s: a guest with it is saved, but not moved: what the device "
+			   "writes is in no dirty log",
+			   o->nets ? "--net" : o->rng ? "--rng" : "--console");
 }
 
 static void check_options(const struct options *o, struct argp_state *state)
@@ -213,9 +265,7 @@ static void check_options(const struct options *o, struct argp_state *state)
 			   "--cpus, --vendor-leaf");
 	if (o->save && o->live)
 		argp_error(state, "--save and --live: a guest leaves one way");
-	if (o->disks && (o->live || o->incoming))
-		argp_error(state, "--disk: a guest with disks is saved, but not moved: its images "
-			   "are locked");
+	check_pci(o, state);
 	if (o->after && !o->save && !o->live)
 		argp_error(state, "--after: where to? --save FILE or --live SOCKET");
 }
@@ -228,9 +278,6 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	    (key > ' ' && key < 0x7f && strchr("kiamc", key)))
 		o->boots = true;
 	switch (key) {
-	case OPTION_DISK:
-		parse_disk(arg, state);
-		return 0;
 	case 'k':
 		o->kernel = arg;
 		return 0;
@@ -272,6 +319,7 @@ static const struct argp command = {
 	"  kvmlet run -d /dev/kvm -k vmlinux -i initrd.cpio -m 512M\n"
 	"  kvmlet run -k vmlinux --cpus 4 --cpu haswell,-rdrand\n"
 	"  kvmlet run -k vmlinux -i initrd.cpio --disk root.img --disk data.img,ro\n"
+	"  kvmlet run -k vmlinux -i initrd.cpio --net tap=tap0 --rng\n"
 	"  kvmlet run -k vmlinux --save guest.saved &  kill -USR1 $!\n"
 	"  kvmlet run --restore guest.saved\n"
 	"  kill -PWR PID    # presses the guest's power button\n"
@@ -317,7 +365,7 @@ static int load_images(struct vm *vm, const struct options *o, struct boot *boot
 		       o->kernel);
 		return -1;
 	}
-	acpi_write_tables(&vm->ram, o->cpus, o->disks);
+	acpi_write_tables(&vm->ram, o->cpus, on_pci(o));
 	return 0;
 }
 
@@ -328,6 +376,19 @@ static void add_devices(struct vm *vm, struct serial **serial)
 	timer_init(vm);
 	pit_init(vm);
 	power_init(vm);
+}
+
+/* In this order from slot 1 on: where a guest is restored, each is where it was. */
+static int add_pci_devices(struct vm *vm, const struct options *o)
+{
+	if (!on_pci(o))
+		return 0;
+	if (virtio_bus(vm) || disks_init(vm, o->disk, o->disks) ||
+	    nets_init(vm, o->net, o->nets))
+		return -1;
+	if (o->rng && rng_init(vm))
+		return -1;
+	return o->console ? hvc_init(vm) : 0;
 }
 
 static int set_tsc(const struct vm *vm, unsigned int khz)
@@ -349,7 +410,7 @@ static int build(struct vm *vm, struct options *o, struct serial **serial)
 	if (!vm->cpuid || load_images(vm, o, &boot))
 		return -1;
 	add_devices(vm, serial);
-	if (disks_init(vm, o->disk, o->disks))
+	if (add_pci_devices(vm, o))
 		return -1;
 	return vcpus_create(vm, boot.entry);
 }
@@ -365,7 +426,7 @@ static int rebuild(struct vm *vm, const struct options *o, struct serial **seria
 		err = incoming_machine(in, vm, o->device);
 	if (!err) {
 		add_devices(vm, serial);
-		err = disks_init(vm, o->disk, o->disks);
+		err = add_pci_devices(vm, o);
 	}
 	return err ? err : incoming_state(in, vm);
 }
@@ -402,10 +463,15 @@ static void take_signal(struct vm *vm, int fd)
 		give_up(vm, 128 + info.ssi_signo);
 }
 
-static void take_input(struct vm *vm, struct serial *serial, int *in)
+static unsigned int room_for_input(const struct runner *r)
+{
+	return r->o->console ? hvc_room() : serial_room(r->serial);
+}
+
+static void take_input(struct runner *r, int *in)
 {
 	u8 data[64];
-	unsigned int room = min_t(unsigned int, serial_room(serial), sizeof(data));
+	unsigned int room = min_t(unsigned int, room_for_input(r), sizeof(data));
 	bool quit = false;
 	int n;
 
@@ -414,10 +480,12 @@ static void take_input(struct vm *vm, struct serial *serial, int *in)
 	n = console_read(data, room, &quit);
 	if (n < 0)
 		*in = -1;	/* the end of the input is not the end of the guest */
+	else if (r->o->console)
+		hvc_receive(data, n);
 	else
-		serial_receive(serial, data, n);
+		serial_receive(r->serial, data, n);
 	if (quit)
-		give_up(vm, RUN_QUIT);
+		give_up(r->vm, RUN_QUIT);
 }
 
 static void flush(struct vm *vm)
@@ -449,7 +517,7 @@ static void attend(struct runner *r)
 
 	while (vm_running(r->vm)) {
 		/* Its end would be told again and again, as long as nobody takes it. */
-		fds[POLL_INPUT].fd = serial_room(r->serial) ? input : -1;
+		fds[POLL_INPUT].fd = room_for_input(r) ? input : -1;
 		if (poll(fds, POLL_COUNT, -1) < 0)
 			continue;
 		if (fds[POLL_WAKE].revents && read(r->vm->wake, &count, sizeof(count)) < 0)
@@ -459,7 +527,7 @@ static void attend(struct runner *r)
 		if (fds[POLL_TIMER].revents)
 			flush(r->vm);
 		if (fds[POLL_INPUT].revents)
-			take_input(r->vm, r->serial, &input);
+			take_input(r, &input);
 		if (fds[POLL_AFTER].revents && read(r->after, &count, sizeof(count)) > 0)
 			vm_leave(r->vm);
 		if (atomic_exchange(&r->vm->move, false))
@@ -520,6 +588,7 @@ static bool leave(struct runner *r)
 	/* One of its last instructions was the end. */
 	if (atomic_load(&r->vm->ended) != RUN_LEFT)
 		return true;
+	virtio_stop();
 	if (!err)
 		err = disks_settle();
 	if (!err)
@@ -528,7 +597,7 @@ static bool leave(struct runner *r)
 	if (!err)
 		return true;
 	vm_go_on(r->vm);
-	if (disks_start())
+	if (virtio_start())
 		vm_end(r->vm, RUN_CANNOT);
 	return false;
 }
@@ -574,11 +643,11 @@ static int run(struct vm *vm, struct options *o)
 	if (err)
 		return RUN_CANNOT;
 	r.after = open_after(o->after);
-	if (disks_start())
+	if (virtio_start())
 		vm_end(vm, RUN_CANNOT);
 	else
 		run_guest(&r);
-	disks_stop();
+	virtio_stop();
 	trace_close();
 	close_signals(r.signals);
 	if (r.after >= 0)

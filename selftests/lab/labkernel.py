@@ -18,10 +18,11 @@ import zlib
 from labelf import Elf, compact
 
 # What a lab can load from the kernel's own package, by module name; dependencies come along.
-MODULES = ("kvm-intel", "msr", "cpuid", "zram")
-# What a Linux guest may load, likewise: its disks, and a file system there.
+MODULES = ("kvm-intel", "msr", "cpuid", "zram", "tun")
+# What a Linux guest may load, likewise: its disks, and a file system there; a network and others.
 DISK_MODULES = ("virtio_pci", "virtio_blk")
-GUEST_MODULES = DISK_MODULES + ("ext4",)
+NET_MODULES = ("virtio_pci", "virtio_net", "virtio-rng", "virtio_console")
+GUEST_MODULES = DISK_MODULES + ("ext4",) + NET_MODULES
 # What a module asks the kernel for by another name, if the kernel does not have it built in.
 ASKS_FOR = {"ext4": ["crc32c_generic"]}
 # Sections that only debuggers and tracers read; loading them costs 600 M instructions.

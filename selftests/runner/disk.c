@@ -14,18 +14,10 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
-#include "selftests/runner/runner.h"
+#include "selftests/runner/virtio.h"
 
 #define IMAGE		"/tmp/disk.img"
 #define SAVED		"/tmp/disk.saved"
-
-/* EAX of configuration register REG of slot SLOT; then what is left of it decides the status. */
-#define CONFIG(slot, reg) \
-	"mov $0xcf8, %dx; mov $0x80000000 + (" #slot " << 11) + " #reg ", %eax; out %eax, %dx;" \
-	"mov $0xcfc, %dx; in %dx, %eax;"
-#define SET_CONFIG(slot, reg, value) \
-	CONFIG(slot, reg) "mov $" #value ", %eax; out %eax, %dx;"
-#define UNLESS(value, status) "mov $" #status ", %bl; cmp $" #value ", %eax; jne 8f;"
 
 GUEST(finds_disks,
       CONFIG(0, 8) "shr $16, %eax;" UNLESS(0x600, 1)
@@ -52,8 +44,6 @@ GUEST(powers_off, OUTB(0xf4, 5) "hlt");
  * read far behind the end. The exit status has two bits for the status of each. The queue is the
  * second page; without interrupts.
  */
-#define DESC(addr, len, flags, next) \
-	".quad 0x1000000 + " #addr "; .long " #len "; .word " #flags ", " #next ";"
 GUEST(requests,
       "mov $0xc088, %dx; mov $0x1001, %eax; out %eax, %dx;"
       "mov $0xc090, %dx; xor %eax, %eax; out %ax, %dx;"
@@ -81,16 +71,6 @@ GUEST(feeds_itself,
 /* To be saved; then says how often it was restored. */
 GUEST(asks, "out %al, $0xf5; in $0xf5, %al; add $7, %al; out %al, $0xf4; hlt");
 
-static struct runner one;
-
-/* A runner's status; what it says is in one.text. */
-#define RUN(...) ({									\
-	runner_start(&one, -1, (const char * const []) {				\
-		"kvmlet", "run", "--device", device, __VA_ARGS__, NULL });		\
-	runner_end(&one);								\
-})
-#define BOOT(...)	RUN("--kernel", KERNEL, "--mem", "32M", __VA_ARGS__)
-
 /* With some disks. */
 static int boot(const char *first, const char *second)
 {
@@ -105,12 +85,6 @@ static void image(const char *text, off_t size)
 	if (write(fd, text, strlen(text)) < 0 || ftruncate(fd, size))
 		printf("# %s cannot be made\n", IMAGE);
 	close(fd);
-}
-
-static void said_with(int status, const char *words, const char *name)
-{
-	if (!tap_ok(status == 103 && strstr(one.text, words), "%s", name))
-		printf("# status %d, %s\n", status, one.text);
 }
 
 static void refused(const char *spec, const char *words, const char *name)

@@ -67,10 +67,12 @@ static void good(void)
 {
 	fresh();
 	TAP_EQ(take(), 0, "an empty queue has nothing");
+	tap_ok(!virtqueue_waits(&vq), "nothing waits there");
 	put(3, DATA, 16, VRING_DESC_F_NEXT, 5);
 	put(5, DATA + 0x1000, 512, VRING_DESC_F_NEXT | VRING_DESC_F_WRITE, 1);
 	put(1, DATA + 0x2000, 1, VRING_DESC_F_WRITE, 77);
 	offer(3);
+	tap_ok(virtqueue_waits(&vq), "a request waits");
 	TAP_EQ(take(), 1, "a request of three pieces");
 	TAP_EQ(chain.head * 100 + chain.nr_read * 10 + chain.nr_write, 312,
 	       "has its number, one piece to read and two to write");

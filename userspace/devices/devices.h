@@ -25,7 +25,9 @@
 #define RESET_VALUE	0x06
 #define SLEEP_OFF	5	/* the value of \_S5 */
 
-#define DISKS_MOST	8
+#define VIRTIO_MOST	8	/* devices on PCI, of all kinds */
+#define DISKS_MOST	VIRTIO_MOST
+#define NETS_MOST	VIRTIO_MOST
 
 struct serial;
 
@@ -38,10 +40,16 @@ struct serial *serial_init(struct vm *vm, void (*put)(u8 byte));
 unsigned int serial_room(struct serial *s);
 void serial_receive(struct serial *s, const u8 *data, unsigned int n);
 
+int virtio_bus(struct vm *vm);
+int virtio_start(void);
+void virtio_stop(void);
 int disks_init(struct vm *vm, char * const *specs, unsigned int n);
-int disks_start(void);
-void disks_stop(void);
 int disks_settle(void);
+int nets_init(struct vm *vm, char * const *specs, unsigned int n);
+int rng_init(struct vm *vm);
+int hvc_init(struct vm *vm);
+unsigned int hvc_room(void);
+void hvc_receive(const u8 *data, unsigned int n);
 
 void acpi_write_tables(const struct ram *ram, unsigned int cpus, bool pci);
 

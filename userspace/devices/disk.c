@@ -125,7 +125,7 @@ static void end(struct disk *d, struct request *r, u8 status)
 	if (r->status)
 		*r->status = status;
 	trace_hop(r->way, trace_now(), "it is over, status %u", status);
-	virtio_give(&d->virtio, &r->chain, !r->status ? 0 :
+	virtio_give(&d->virtio, 0, &r->chain, !r->status ? 0 :
 		    status == VIRTIO_BLK_S_OK ? r->written : 1);
 	trace_hop(r->way, trace_now(), "status and used ring are written");
 	if (r->way)
@@ -304,7 +304,7 @@ static void work(void *dev)
 	struct disk *d = dev;
 
 	file_io_work(&d->io);
-	while (d->free && virtio_take(&d->virtio, &d->free->chain))
+	while (d->free && virtio_take(&d->virtio, 0, &d->free->chain))
 		begin(d, d->free);
 	file_io_work(&d->io);
 }
@@ -400,8 +400,10 @@ static void describe(struct disk *d)
 	d->virtio.features |= BIT_ULL(d->read_only ? VIRTIO_BLK_F_RO : VIRTIO_BLK_F_DISCARD);
 	d->virtio.config = &d->config;
 	d->virtio.config_len = sizeof(d->config);
+	d->virtio.queues = 1;
 	d->virtio.work = work;
 	d->virtio.dev = d;
+	snprintf(d->virtio.name, sizeof(d->virtio.name), "disk%u", (unsigned int)(d - disks));
 }
 
 /* Unless told how, by io_uring where the host has it and allows it. */
@@ -429,7 +431,7 @@ static void saving(void *dev)
 	d->saved = (struct disk_saved) {
 		.sectors = d->config.capacity, .read_only = d->read_only,
 	};
-	virtio_save(&d->virtio, &d->saved.virtio);
+	virtio_save(&d->virtio, &d->saved.virtio, NULL);
 }
 
 static const char *loaded(void *dev)
@@ -441,7 +443,7 @@ static const char *loaded(void *dev)
 	if (d->saved.read_only != d->read_only)
 		return d->read_only ? "it could be written, and this one is read-only" :
 				      "it was read-only, and this one is not";
-	virtio_restore(&d->virtio, &d->saved.virtio);
+	virtio_restore(&d->virtio, &d->saved.virtio, NULL);
 	return NULL;
 }
 
@@ -462,32 +464,16 @@ static int add_disk(struct disk *d, struct vm *vm, char *spec)
 	}
 	if (open_io(d))
 		return -1;
-	snprintf(kept.name, sizeof(kept.name), "disk%u", (unsigned int)(d - disks));
+	memcpy(kept.name, d->virtio.name, sizeof(kept.name));
 	vm_keep(vm, &kept);
 	return 0;
 }
 
-static int check_driver(const struct vm *vm)
-{
-	static const int needed[] = {
-		KVM_CAP_IOEVENTFD, KVM_CAP_IOEVENTFD_NO_LENGTH, KVM_CAP_IRQFD, KVM_CAP_IRQ_ROUTING
-	};
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(needed); i++)
-		if (!vm_has(vm, needed[i])) {
-			report("%s: --disk: the driver has no eventfds for requests and "
-			       "interrupts (capability %d)", vm->device, needed[i]);
-			return -1;
-		}
-	return 0;
-}
-
 /**
- * disks_init() - open images and put their disks on a PCI bus
- * @vm:		the VM
+ * disks_init() - open images and put their disks on the PCI bus
+ * @vm:		the VM, after virtio_bus()
  * @specs:	FILE[,ro][,cache=...][,io=...] for each; they are cut up
- * @n:		how many, at most DISKS_MOST; without any there is no bus
+ * @n:		how many, at most DISKS_MOST
  *
  * Return: 0, or -1 with the reason reported.
  */
@@ -495,11 +481,6 @@ int disks_init(struct vm *vm, char * const *specs, unsigned int n)
 {
 	unsigned int i;
 
-	if (!n)
-		return 0;
-	if (check_driver(vm))
-		return -1;
-	pci_init(vm);
 	for (i = 0; i < n; i++)
 		if (add_disk(&disks[i], vm, specs[i]))
 			return -1;
@@ -508,47 +489,16 @@ int disks_init(struct vm *vm, char * const *specs, unsigned int n)
 }
 
 /**
- * disks_start() - let the disks serve requests
- *
- * Context: signals are blocked. Return: 0, or -1 with the reason reported.
- */
-int disks_start(void)
-{
-	unsigned int i;
-
-	for (i = 0; i < nr_disks; i++)
-		if (virtio_start(&disks[i].virtio)) {
-			report("--disk %s: %s", disks[i].path, strerror(errno));
-			return -1;
-		}
-	return 0;
-}
-
-/**
- * disks_stop() - let the disks finish what they have begun
- *
- * Context: no vCPU runs any more.
- */
-void disks_stop(void)
-{
-	unsigned int i;
-
-	for (i = 0; i < nr_disks; i++)
-		virtio_stop(&disks[i].virtio);
-}
-
-/**
- * disks_settle() - stop the disks, and write what the guest has written
+ * disks_settle() - write what the guest has written
  *
  * A saved guest takes for written what the host's page cache has.
  *
- * Context: no vCPU runs. Return: 0, or -1 with the reason reported; disks_start() undoes it.
+ * Context: after virtio_stop(). Return: 0, or -1 with the reason reported.
  */
 int disks_settle(void)
 {
 	struct disk *d;
 
-	disks_stop();
 	for (d = disks; d < disks + nr_disks; d++)
 		if (!d->read_only && !d->unsafe && fdatasync(d->io.fd)) {
 			d->lost = true;

@@ -66,6 +66,20 @@ static bool follow(const struct virtqueue *vq, struct chain *c)
 }
 
 /**
+ * virtqueue_waits() - is there a request, good or not?
+ * @vq:		the queue, enabled
+ *
+ * Return: whether there is one; the guest may take it back.
+ */
+bool virtqueue_waits(const struct virtqueue *vq)
+{
+	const u16 *avail = ram_at(vq->ram, vq->avail, 4);
+
+	return !avail || vq->avail % sizeof(*avail) ||
+	       __atomic_load_n(&avail[1], __ATOMIC_ACQUIRE) != vq->next;
+}
+
+/**
  * virtqueue_take() - take the next request
  * @vq:		the queue, enabled
  * @chain:	filled in

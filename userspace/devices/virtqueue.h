@@ -37,6 +37,7 @@ struct chain {
 	struct iovec iov[VIRTQUEUE_SIZE];
 };
 
+bool virtqueue_waits(const struct virtqueue *vq);
 int virtqueue_take(struct virtqueue *vq, struct chain *chain);
 int virtqueue_give(struct virtqueue *vq, u16 head, u32 written);
 bool virtqueue_wants_interrupt(const struct virtqueue *vq);
