@@ -42,8 +42,9 @@ static void running_guest(void)
 {
 	enter();
 	asm volatile("sti");
+	/* A PAUSE may exit, too. */
 	for (ready = 1; !go; )
-		asm volatile("pause");
+		asm volatile("nop");
 	asm volatile("cli");
 	guest_sync(2);
 }
