@@ -34,7 +34,10 @@ static struct {
 	atomic_bool abandoned;		/* so is what nobody takes at once */
 } con = { .timer = -1, .lock = PTHREAD_MUTEX_INITIALIZER };
 
-static void restore(void)
+/**
+ * console_restore() - give the terminal back; once is enough
+ */
+void console_restore(void)
 {
 	if (con.tty)
 		tcsetattr(STDIN_FILENO, TCSANOW, &con.saved);
@@ -43,7 +46,7 @@ static void restore(void)
 
 static void fatal(int sig)
 {
-	restore();
+	console_restore();
 	raise(sig);		/* SA_RESETHAND: this time it is deadly */
 }
 
@@ -56,7 +59,7 @@ static void make_raw(void)
 
 	for (i = 0; i < ARRAY_SIZE(deadly); i++)
 		sigaction(deadly[i], &action, NULL);
-	atexit(restore);
+	atexit(console_restore);
 	cfmakeraw(&raw);
 	tcsetattr(STDIN_FILENO, TCSANOW, &raw);
 	report_set_raw(1);
@@ -188,7 +191,7 @@ void console_abandon(void)
  */
 int console_close(void)
 {
-	restore();
+	console_restore();
 	send_locked();
 	close(con.timer);
 	return -con.error;

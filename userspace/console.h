@@ -8,6 +8,7 @@
 #include "include/portable.h"
 
 int console_open(void);
+void console_restore(void);
 int console_close(void);
 int console_timer(void);
 void console_put(u8 byte);

@@ -647,9 +647,11 @@ static int run(struct vm *vm, struct options *o)
 		vm_end(vm, RUN_CANNOT);
 	else
 		run_guest(&r);
+	/* A device may wait for who reads the output, too. */
+	console_restore();
+	close_signals(r.signals);
 	virtio_stop();
 	trace_close();
-	close_signals(r.signals);
 	if (r.after >= 0)
 		close(r.after);
 	err = console_close();

@@ -62,6 +62,13 @@ GUEST(feeds_itself,
       ".org feeds_itself + 0x2000; .word 0, 1, 0, 0; .fill 16, 1, 0;"
       ".org feeds_itself + 0x5000; .fill 63, 1, 'x'; .byte 10; .org feeds_itself + 0x6000;");
 
+/* Ends with more on its way than a pipe holds. */
+GUEST(says_much,
+      QUEUE(1, 3) DRIVER_OK NOTIFY(1) UNTIL_USED(1, 0x4000)
+      "mov $4000000, %ecx; 1: dec %ecx; jnz 1b;" OUTB(0xf4, 5) "1: hlt; jmp 1b;"
+      ".org says_much + 0x3000;" DESC(0x5000, 50000, 0, 0) DESC(0x5000, 50000, 0, 0)
+      ".org says_much + 0x3800; .word 0, 2, 0, 1; .org says_much + 0x12000;");
+
 /* Starts a guest, with something typed ahead. */
 static void begin(const char *typed, const char *option)
 {
@@ -113,6 +120,24 @@ static void is_hostile(void)
 	       "nobody reads");
 }
 
+static void nobody_reads(void)
+{
+	siginfo_t info = { 0 };
+	unsigned int i;
+
+	WRITE_GUEST(says_much);
+	TAP_EQ(BOOT("--console"), 5, "a guest ends when all that it has said is read");
+	begin("", NULL);
+	usleep(500000);
+	kill(one.pid, SIGTERM);
+	for (i = 0; i < 200 && !info.si_pid; i++) {
+		usleep(5000);
+		waitid(P_PID, one.pid, &info, WEXITED | WNOHANG | WNOWAIT);
+	}
+	tap_ok(info.si_pid, "or when a signal ends the runner");
+	runner_end(&one);
+}
+
 static void saves(void)
 {
 	WRITE_GUEST(is_saved);
@@ -141,6 +166,7 @@ int main(int argc, char **argv)
 	       "standard input comes, as there is room, what was typed ahead when it has spoken");
 	input_waits();
 	is_hostile();
+	nobody_reads();
 	saves();
 	return tap_end();
 }
