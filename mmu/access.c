@@ -288,33 +288,122 @@ int mmu_cmpxchg(struct mmu *mmu, u8 as_id, gpa_t gpa, void *old, const void *new
 	return r;
 }
 
+/*
+ * Under mmu->lock, which keeps the slots, too. What is found while they change is not for later.
+ */
+static noinline bool find_spot(struct mmu *mmu, struct mmu_spot *spot)
+{
+	u64 generation = READ_ONCE(mmu->generation);
+
+	spot->slot = gpa_to_hva(mmu, 0, spot->gpa, true, &spot->hva);
+	spot->generation = spot->slot && generation & 1 ? generation : 0;
+	return spot->slot;
+}
+
+/*
+ * Where nothing may sleep. If true, mmu->lock is held and page faults are off. That all slots lie
+ * in user space's half was seen when they were made: access_ok() need not be asked again.
+ */
+static __always_inline bool hold_spot(struct mmu *mmu, struct mmu_spot *spot)
+{
+	if (IS_ENABLED(CONFIG_PREEMPT_RT) || current->mm != mmu->mm || !read_trylock(&mmu->lock))
+		return false;
+	/* Who changes the slots says so before he takes the lock. */
+	if (unlikely(spot->generation != READ_ONCE(mmu->generation)) && !find_spot(mmu, spot)) {
+		read_unlock(&mmu->lock);
+		return false;
+	}
+	pagefault_disable();
+	return true;
+}
+
+/* @written: perhaps. */
+static __always_inline void release_spot(struct mmu *mmu, const struct mmu_spot *spot,
+					 bool written)
+{
+	pagefault_enable();
+	if (written)
+		mmu_mark_dirty(mmu, spot->slot, (spot->hva - spot->slot->hva) >> PAGE_SHIFT);
+	read_unlock(&mmu->lock);
+}
+
+static noinline int replace_slowly(struct mmu *mmu, gpa_t gpa, u64 *word, u64 first, u64 second)
+{
+	u64 new[] = { first, second };
+	int r = cmpxchg_split(mmu, 0, gpa, word, new, sizeof(new));
+
+	if (r > 0)
+		memcpy(word, new, sizeof(new));
+	return r;
+}
+
+/**
+ * mmu_replace() - write a record that only this caller writes, if it still is as it was
+ * @mmu: guest memory
+ * @spot: where, aligned to 16 bytes
+ * @word: two words, as the record was; they receive what it is now
+ * @first: the first to write; somebody else sees each of them whole
+ * @second: the other
+ *
+ * Not atomic, as mmu_cmpxchg() is, but cheap where the host has the page mapped.
+ *
+ * Context and return: as mmu_cmpxchg().
+ */
+int mmu_replace(struct mmu *mmu, struct mmu_spot *spot, u64 *word, u64 first, u64 second)
+{
+	u64 now[2], __user *at;
+	int r = -EAGAIN;
+
+	if (!hold_spot(mmu, spot))
+		return replace_slowly(mmu, spot->gpa, word, first, second);
+	at = (u64 __user *)spot->hva;
+	__uaccess_begin_nospec();
+	unsafe_get_user(now[0], at, out);
+	unsafe_get_user(now[1], at + 1, out);
+	if (now[0] == word[0] && now[1] == word[1]) {
+		/* If the page goes away in between, the first is as it was. */
+		unsafe_put_user(second, at + 1, out);
+		unsafe_put_user(first, at, out);
+		word[0] = first;
+		word[1] = second;
+		r = 1;
+	} else {
+		word[0] = now[0];
+		word[1] = now[1];
+		r = 0;
+	}
+out:
+	__uaccess_end();
+	release_spot(mmu, spot, r);
+	return likely(r >= 0) ? r : replace_slowly(mmu, spot->gpa, word, first, second);
+}
+
 /**
  * mmu_swap_byte() - write a byte of guest memory where nothing may sleep
  * @mmu: guest memory
- * @as_id: address space
- * @gpa: guest-physical address
- * @value: to write; nobody else writes meanwhile
+ * @spot: where
+ * @value: to write, unless it is there already; nobody else writes meanwhile
  *
  * Context: the process that created the VM, also in the scheduler: no lock may be waited for, nor
  * may giving it back wake anybody, as slots_lock and all locks of PREEMPT_RT do.
  * Return: what was there; -EAGAIN: no slot, or not now.
  */
-int mmu_swap_byte(struct mmu *mmu, u8 as_id, gpa_t gpa, u8 value)
+int mmu_swap_byte(struct mmu *mmu, struct mmu_spot *spot, u8 value)
 {
-	unsigned long hva;
-	struct slot *slot;
+	u8 old, __user *byte;
 	int r = -EAGAIN;
-	u8 old;
 
-	if (IS_ENABLED(CONFIG_PREEMPT_RT) || current->mm != mmu->mm || !read_trylock(&mmu->lock))
+	if (!hold_spot(mmu, spot))
 		return r;
-	slot = gpa_to_hva(mmu, as_id, gpa, true, &hva);
-	if (slot && !copy_from_user_nofault(&old, (void __user *)hva, sizeof(old)) &&
-	    !copy_to_user_nofault((void __user *)hva, &value, sizeof(value))) {
-		mmu_mark_dirty(mmu, slot, (hva - slot->hva) >> PAGE_SHIFT);
-		r = old;
-	}
-	read_unlock(&mmu->lock);
+	byte = (u8 __user *)spot->hva;
+	__uaccess_begin_nospec();
+	unsafe_get_user(old, byte, out);
+	if (old != value)
+		unsafe_put_user(value, byte, out);
+	r = old;
+out:
+	__uaccess_end();
+	release_spot(mmu, spot, r != value);
 	return r;
 }
 

@@ -75,7 +75,7 @@ struct mmu {
 	 */
 	struct rw_semaphore slots_lock;
 	struct slot_set slots[MMU_ADDRESS_SPACES];	/* (sm) by guest address */
-	u64 generation;					/* (s) counts changes; anybody reads it */
+	u64 generation;			/* (s) of slots, even while they change; anybody reads it */
 	struct xarray slot_by_id;			/* (s) */
 	u64 log_mode;				/* (s) KVM_DIRTY_LOG_* */
 	bool log_by_rings;			/* (sm) no bitmaps: see push_dirty */
@@ -126,8 +126,27 @@ int mmu_read(struct mmu *mmu, u8 as_id, gpa_t gpa, void *buf, size_t len);
 int mmu_write(struct mmu *mmu, u8 as_id, gpa_t gpa, const void *buf, size_t len);
 /* Exchange if equal; @len 1, 2, 4, 8 or 16, not across a page. 1: done, 0: differed. */
 int mmu_cmpxchg(struct mmu *mmu, u8 as_id, gpa_t gpa, void *old, const void *new, size_t len);
+/*
+ * A place in address space 0 that is written again and again: mmu_spot_set(), then these functions.
+ * Where it lies is right as long as the slots are of @generation; 0: never.
+ */
+struct mmu_spot {
+	gpa_t gpa;
+	u64 generation;
+	unsigned long hva;
+	struct slot *slot;
+};
+
+static inline void mmu_spot_set(struct mmu_spot *spot, gpa_t gpa)
+{
+	spot->gpa = gpa;
+	spot->generation = 0;
+}
+
+/* For a record of two words that nobody else writes; 1: done, 0: differed. May sleep. */
+int mmu_replace(struct mmu *mmu, struct mmu_spot *spot, u64 *word, u64 first, u64 second);
 /* For where nothing may sleep: what was there, negative if it cannot be done now. */
-int mmu_swap_byte(struct mmu *mmu, u8 as_id, gpa_t gpa, u8 value);
+int mmu_swap_byte(struct mmu *mmu, struct mmu_spot *spot, u8 value);
 /* True where a slot backs @gpa (and may be written if @write). */
 bool mmu_is_ram(struct mmu *mmu, u8 as_id, gpa_t gpa, bool write);
 

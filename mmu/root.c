@@ -204,6 +204,7 @@ void mmu_root_put(struct mmu *mmu, struct mmu_root *root)
 int mmu_init(struct mmu *mmu, const struct mmu_ops *ops, const struct mmu_format *format)
 {
 	mmu->ops = ops;
+	mmu->generation = 1;
 	mmu->format = *format;
 	mmu->mm = current->mm;
 	init_rwsem(&mmu->slots_lock);

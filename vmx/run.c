@@ -58,7 +58,7 @@ static bool request_waits(struct vcpu *vcpu)
 
 static bool startup_waits(struct vcpu *vcpu)
 {
-	return vcpu->lapic && lapic_startup(vcpu);
+	return unlikely(READ_ONCE(vcpu->startup)) && lapic_startup(vcpu);
 }
 
 static bool must_not_enter(struct vcpu *vcpu)
@@ -206,8 +206,8 @@ static void serve_clocks(struct vcpu *vcpu)
 		tsc_load_offset(vcpu);
 }
 
-/* Return: 1 to go on, 0 to user space, or a negative errno. */
-static noinline int handle_requests(struct vcpu *vcpu)
+/* Those that are not made all the time. As handle_requests(). */
+static noinline int handle_rare(struct vcpu *vcpu)
 {
 	int r;
 
@@ -236,6 +236,19 @@ static noinline int handle_requests(struct vcpu *vcpu)
 		pml_update(vcpu);
 	if (vcpu_test_request(vcpu, REQ_PV_EOI))
 		lapic_settle_eoi(vcpu);
+	return 1;
+}
+
+#define REQS_OFTEN	(BIT(REQ_EVENT) | BIT(REQ_TLB_FLUSH) | BIT(REQ_CLOCK) | BIT(REQ_STEAL) |	\
+			 BIT(REQ_CATCH_UP) | BIT(REQ_UNHALT))
+
+/* Return: 1 to go on, 0 to user space, or a negative errno. */
+static noinline int handle_requests(struct vcpu *vcpu)
+{
+	int r = READ_ONCE(vcpu->requests) & ~REQS_OFTEN ? handle_rare(vcpu) : 1;
+
+	if (r <= 0)
+		return r;
 	serve_clocks(vcpu);
 	if (vcpu_test_request(vcpu, REQ_TLB_FLUSH)) {
 		stats_add(vcpu, tlb_flush);

@@ -378,6 +378,7 @@ static int publish(struct vm *vm, struct vcpu *vcpu)
 	vm->vcpus[vcpu->index] = vcpu;
 	/* Pairs with vm_nr_vcpus(). */
 	smp_store_release(&vm->nr_vcpus, vcpu->index + 1);
+	deliver_changed(vm);
 	/* Whoever has not seen it yet has said before that writes are to be logged. */
 	vcpu_request(vcpu, REQ_PML);
 	pvclock_refresh_master(vm, false);

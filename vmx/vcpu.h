@@ -127,8 +127,10 @@ struct vcpu {
 	struct vcpu_xstate fpu;			/* (v) */
 	struct vcpu_clock clock;		/* (v) */
 	struct lapic *lapic;			/* (c) NULL with IRQCHIP_NONE */
+	unsigned long startup;			/* (-) INIT and SIPI that wait: lapic_startup.c */
 	u8 eoi_vector;				/* valid with REQ_EOI */
 	bool eoi_offered;			/* (i) by its word, see lapic_settle_eoi() */
+	struct mmu_spot eoi_spot;		/* (i) where that is */
 	struct mmio_state mmio;			/* (v) an access being finished in user space */
 	struct linear_fetch fetch[LINEAR_FETCHES];	/* (v) of instructions emulated lately */
 

@@ -354,6 +354,8 @@ static struct vm *vm_new(void)
 	if (err)
 		goto err_disable;
 	clock_vm_init(vm);
+	/* 0 is what nothing was known at. */
+	atomic64_set(&vm->lapic_changes, 1);
 	return vm;
 
 err_disable:

@@ -52,6 +52,7 @@ struct vm {
 	struct pit *pit;			/* (-) set once; NULL: none */
 	bool has_ports;				/* (-) a port may be answered here; never falls */
 	struct irq_routes __rcu *routes;	/* (L) */
+	atomic64_t lapic_changes;		/* (-) see deliver_changed() */
 	u32 split_pins;				/* (L) GSIs of user space's IO-APIC, from 0 on */
 	bool x2apic_ids;			/* (-) user space sees ids of 32 bits; stays */
 	bool x2apic_strict;			/* (-) a device's 0xff is one x2APIC's id; stays */

@@ -284,6 +284,84 @@ static void edges(const char *path)
 	close(event);
 }
 
+/* --- whom a message reaches, as the LAPIC changes --------------------------------------------- */
+
+#define APIC_LDR	0x0d0
+#define APIC_DFR	0x0e0
+
+static const struct {
+	uint32_t reg, value;
+	unsigned int arrives;
+	const char *what;
+} moves[] = {
+	{ APIC_LDR, 2u << 24, 1, "a message arrives by a logical id" },
+	{ APIC_LDR, 4u << 24, 0, "not when the guest has changed that" },
+	{ APIC_LDR, 2u << 24, 1, "again when it has changed it back" },
+	{ APIC_SPIV, 0xff, 0, "not when software has disabled the LAPIC" },
+	{ APIC_SPIV, 0x1ff, 1, "again when it has enabled it" },
+	{ APIC_DFR, 0x0fffffff, 1, "in a cluster of one" },
+	{ APIC_LDR, 0x12u << 24, 0, "not in another cluster" },
+	{ APIC_LDR, 2u << 24, 1, "again in its own" },
+};
+
+#define MOVES	(sizeof(moves) / sizeof(moves[0]))
+
+static void moving_guest(void)
+{
+	unsigned int i;
+
+	enable_controllers();
+	for (i = 0; i < MOVES; i++) {
+		apic_write(moves[i].reg, moves[i].value);
+		guest_sync(i + 1);
+		guest_open();
+	}
+	guest_sync(MOVES + 1);
+	for (;;) {
+		guest_open();
+		guest_sync(MOVES + 2);
+	}
+}
+
+static void moving(const char *path)
+{
+	static struct {
+		struct kvm_irq_routing head;
+		struct kvm_irq_routing_entry entry;
+	} table = { .head = { .nr = 1 }, .entry = {
+		.gsi = MSI_GSI, .type = KVM_IRQ_ROUTING_MSI,
+		.u.msi = { .address_lo = 0xfee00004 | 2 << 12, .data = MSI },
+	} };
+	struct kvm_lapic_state lapic;
+	int event = new_event();
+	unsigned int i, before;
+
+	machine(&vm, &vcpu, path, true, moving_guest);
+	call(vm.fd, KVM_SET_GSI_ROUTING, &table);
+	irqfd(&vm, event, MSI_GSI, 0, 0);
+	vcpu_sync(&vcpu);
+	for (i = 0; i < MOVES; i++) {
+		before = irqs[MSI];
+		signal_event(event);
+		vcpu_sync(&vcpu);
+		TAP_EQ(irqs[MSI] - before, moves[i].arrives, "%s", moves[i].what);
+	}
+	call(vcpu.fd, KVM_GET_LAPIC, &lapic);
+	lapic.regs[APIC_LDR + 3] = 4;
+	call(vcpu.fd, KVM_SET_LAPIC, &lapic);
+	before = irqs[MSI];
+	signal_event(event);
+	vcpu_sync(&vcpu);
+	TAP_EQ(irqs[MSI] - before, 0, "not when user space has changed the id");
+	table.entry.u.msi.address_lo = 0xfee00004 | 4 << 12;
+	call(vm.fd, KVM_SET_GSI_ROUTING, &table);
+	signal_event(event);
+	vcpu_sync(&vcpu);
+	TAP_EQ(irqs[MSI] - before, 1, "again when the route says the same");
+	machine_close(&vm, &vcpu);
+	close(event);
+}
+
 static void levels(const char *path)
 {
 	int a = new_event(), b = new_event(), ended_a = new_event(), ended_b = new_event();
@@ -563,6 +641,7 @@ int main(int argc, char **argv)
 	memory(path, false);
 	memory(path, true);
 	edges(path);
+	moving(path);
 	levels(path);
 	again(path);
 	elsewhere(path);

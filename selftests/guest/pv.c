@@ -148,6 +148,37 @@ static void steal_guest(void)
 		guest_sync(6);
 }
 
+/* Where the record lies changes after it was written there. */
+static void steal_moves(void)
+{
+	struct steal *other = mmap(NULL, AREA_SIZE, PROT_READ | PROT_WRITE,
+				   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	unsigned int version;
+
+	vm_slot(&vm, SLOT, 0, RECORD, 0, NULL);
+	vm_slot(&vm, SLOT, KVM_MEM_LOG_DIRTY_PAGES, RECORD, AREA_SIZE, area);
+	vcpu_sync(&vcpu);
+	version = area[0].version;
+	tap_ok(version != 100, "with memory that can be written it is written again");
+	written();
+	madvise(area, AREA_SIZE, MADV_DONTNEED);
+	vcpu_sync(&vcpu);
+	tap_ok(area[0].version != version, "so is a page that the host has unmapped");
+	TAP_EQ(written(), 1, "the dirty log has it");
+	version = area[0].version;
+	TAP_EQ(vm_slot(&vm, SLOT, KVM_MEM_LOG_DIRTY_PAGES, RECORD + 0x100000, AREA_SIZE, area), 0,
+	       "its slot moves");
+	vcpu_sync(&vcpu);
+	TAP_EQ(area[0].version, version, "then nothing is written");
+	TAP_EQ(vm_slot(&vm, SLOT + 1, 0, RECORD, AREA_SIZE, other), 0, "other memory comes there");
+	vcpu_sync(&vcpu);
+	tap_ok(other->version && !(other->version & 1), "which gets the record");
+	TAP_EQ(area[0].version, version, "and the first does not");
+	munmap(other, AREA_SIZE);
+	TAP_EQ(vcpu_sync(&vcpu), 6, "without a page behind the slot the guest goes on");
+	vm_slot(&vm, SLOT + 1, 0, RECORD, 0, NULL);
+}
+
 static void steal_msr(void)
 {
 	unsigned int version;
@@ -186,6 +217,7 @@ static void steal_msr(void)
 	       "it comes back, read-only");
 	TAP_EQ(vcpu_sync(&vcpu), 6, "the guest goes on");
 	TAP_EQ(area[0].version, 100, "and nothing is written");
+	steal_moves();
 	end();
 }
 

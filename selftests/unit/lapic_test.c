@@ -20,10 +20,11 @@ static void test_top(void)
 	memset(set, 0xff, sizeof(set));
 	for (i = 0; i < 8; i++)
 		set[i * LAPIC_STRIDE / sizeof(u32)] = 0;
-	TAP_EQ(lapic_top_vector(set), -1, "an empty set has no vector");
+	TAP_EQ(lapic_top_vector(set, 255), -1, "an empty set has no vector");
 	for (i = 0; i < 256; i++) {
 		set_vector(i);
-		wrong += lapic_top_vector(set) != (int)i;
+		wrong += lapic_top_vector(set, 255) != (int)i;
+		wrong += lapic_top_vector(set, i) != (int)i;
 	}
 	TAP_EQ(wrong, 0, "each vector is found above all lower ones");
 }

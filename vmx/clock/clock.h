@@ -12,6 +12,7 @@
 #include <linux/math64.h>
 #include <linux/seqlock.h>
 #include <linux/spinlock.h>
+#include "mmu/mmu.h"
 
 struct vcpu;
 struct vm;
@@ -66,6 +67,9 @@ struct vm_clock {
  * @system_msr:	last value written to MSR_KVM_SYSTEM_TIME: address and enable bit
  * @flagged:	the record of stolen time may say that the vCPU is preempted
  * @waited:	how long its thread had waited for a processor at the last look, ns
+ * @record:	the time and the version in the record of stolen time, as it was left
+ * @spot:	where that is
+ * @flags_spot:	and its flag that says that the vCPU is preempted
  * @stopped:	tell the guest at the next update that it was stopped (KVM_KVMCLOCK_CTRL)
  */
 struct vcpu_clock {
@@ -76,6 +80,8 @@ struct vcpu_clock {
 	u32 tsc_khz, true_khz;
 	bool stopped, flagged;
 	u64 waited;
+	u64 record[2];
+	struct mmu_spot spot, flags_spot;
 	u64 system_msr;
 };
 

@@ -23,20 +23,18 @@
 int steal_write_msr(struct vcpu *vcpu, u64 value)
 {
 	vcpu->msr.steal_time = value;
+	mmu_spot_set(&vcpu->clock.spot, value & ~(u64)KVM_MSR_ENABLED);
+	mmu_spot_set(&vcpu->clock.flags_spot, vcpu->clock.spot.gpa +
+		     offsetof(struct kvm_steal_time, preempted));
 	vcpu->clock.flagged = true;
 	vcpu_request(vcpu, REQ_STEAL);
 	return 0;
 }
 
-static gpa_t field(const struct vcpu *vcpu, size_t at)
-{
-	return (vcpu->msr.steal_time & ~(u64)KVM_MSR_ENABLED) + at;
-}
-
 /* The guest runs: it is preempted no more. Others may have left it to us to flush its TLB. */
-static void take_flags(struct vcpu *vcpu)
+static noinline void take_flags(struct vcpu *vcpu)
 {
-	gpa_t gpa = field(vcpu, offsetof(struct kvm_steal_time, preempted));
+	gpa_t gpa = vcpu->clock.flags_spot.gpa;
 	u8 flags = KVM_VCPU_PREEMPTED, none = 0;
 	int i, r = 0;
 
@@ -49,26 +47,37 @@ static void take_flags(struct vcpu *vcpu)
 	}
 }
 
+/* The lower half is the version, even again. */
+static u64 next_version(u64 word)
+{
+	return (word & ~(u64)U32_MAX) | (u32)(((u32)word | 1) + 1);
+}
+
 /**
  * steal_update() - bring the vCPU's record up to date
  * @vcpu: about to enter, on REQ_STEAL; may sleep
  */
 void steal_update(struct vcpu *vcpu)
 {
-	struct { u64 steal; u32 version, flags; } record;
+	/* Of another thread than last time it may have waited less. */
 	u64 waited = current->sched_info.run_delay;
+	u64 more = max_t(s64, waited - vcpu->clock.waited, 0);
+	u64 *record = vcpu->clock.record;
+	int i, r = 0;
 
-	if (!(vcpu->msr.steal_time & KVM_MSR_ENABLED) ||
-	    mmu_read(&vcpu->vm->mmu, 0, field(vcpu, 0), &record, sizeof(record)))
+	if (!(vcpu->msr.steal_time & KVM_MSR_ENABLED))
 		return;
-	if (vcpu->clock.flagged)
-		take_flags(vcpu);
-	/* Of another thread than last time it may be less. */
-	record.steal += max_t(s64, waited - vcpu->clock.waited, 0);
-	/* Even again. The time is one word, of which no 64-bit reader sees a half. */
-	record.version = (record.version | 1) + 1;
-	if (!mmu_write(&vcpu->vm->mmu, 0, field(vcpu, 0), &record, sizeof(record)))
+	/*
+	 * It is as it was left, or once more: the guest, or who restores it, may write there. The
+	 * time is one word, of which no 64-bit reader sees a half.
+	 */
+	for (i = 0; i < TRIES && !r; i++)
+		r = mmu_replace(&vcpu->vm->mmu, &vcpu->clock.spot, record, record[0] + more,
+				next_version(record[1]));
+	if (r > 0)
 		vcpu->clock.waited = waited;
+	if (r >= 0 && vcpu->clock.flagged)
+		take_flags(vcpu);
 }
 
 /**
@@ -82,7 +91,6 @@ void steal_update(struct vcpu *vcpu)
 void steal_preempted(struct vcpu *vcpu)
 {
 	if (vcpu->msr.steal_time & KVM_MSR_ENABLED && !vcpu->clock.flagged)
-		vcpu->clock.flagged = mmu_swap_byte(&vcpu->vm->mmu, 0,
-			field(vcpu, offsetof(struct kvm_steal_time, preempted)),
-			KVM_VCPU_PREEMPTED) >= 0;
+		vcpu->clock.flagged = mmu_swap_byte(&vcpu->vm->mmu, &vcpu->clock.flags_spot,
+						    KVM_VCPU_PREEMPTED) >= 0;
 }

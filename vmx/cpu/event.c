@@ -366,10 +366,15 @@ static bool reinject(struct vcpu *vcpu)
 	return true;
 }
 
-static void set_window(struct vcpu *vcpu, u32 control, bool on)
+static void set_windows(struct vcpu *vcpu, bool nmi, bool interrupt)
 {
-	u32 proc = on ? vcpu->vmcs->proc | control : vcpu->vmcs->proc & ~control;
+	u32 proc = vcpu->vmcs->proc & ~(CPU_BASED_NMI_WINDOW_EXITING |
+					CPU_BASED_INTR_WINDOW_EXITING);
 
+	if (nmi)
+		proc |= CPU_BASED_NMI_WINDOW_EXITING;
+	if (interrupt)
+		proc |= CPU_BASED_INTR_WINDOW_EXITING;
 	if (proc == vcpu->vmcs->proc)
 		return;
 	vcpu->vmcs->proc = proc;
@@ -389,7 +394,7 @@ static bool start_interrupt(struct vcpu *vcpu)
 {
 	int vector;
 
-	if (!event_interrupt_waiting(vcpu) || !event_interrupt_allowed(vcpu))
+	if (!event_interrupt_allowed(vcpu))
 		return false;
 	vector = vcpu->lapic ? irqchip_ack(vcpu) : event_take_user(vcpu);
 	if (vector < 0)
@@ -433,11 +438,16 @@ bool event_wire_free(const struct vcpu *vcpu)
  */
 void event_prepare(struct vcpu *vcpu)
 {
-	bool held = vcpu->debugger.control & KVM_GUESTDBG_BLOCKIRQ ||
-		    (unlikely(vcpu->eoi_offered) && !lapic_settle_eoi(vcpu));
+	bool held = vcpu->debugger.control & KVM_GUESTDBG_BLOCKIRQ;
 	bool smi = READ_ONCE(vcpu->ev.smi_pending) && !vcpu->smm;
 	bool delivers = vcpu->vmcs->proc2 & SECONDARY_EXEC_VIRTUAL_INTR_DELIVERY;
 
+	if (unlikely(vcpu->eoi_offered) && !held) {
+		held = !lapic_settle_eoi(vcpu);
+		/* What has ended lets pass what is looked at now, not after the next exit again. */
+		if (!held)
+			vcpu_test_request(vcpu, REQ_EVENT);
+	}
 	/* It waits for the delivery of another event: there is no better window for it. */
 	if (smi)
 		vcpu_request(vcpu, REQ_SMI);
@@ -447,12 +457,10 @@ void event_prepare(struct vcpu *vcpu)
 		else if (!held && !start_nmi(vcpu))
 			start_interrupt(vcpu);
 	}
-	set_window(vcpu, CPU_BASED_NMI_WINDOW_EXITING,
-		   !held && (smi || atomic_read(&vcpu->ev.nmi.pending)));
-	set_window(vcpu, CPU_BASED_INTR_WINDOW_EXITING,
-		   (!held && (delivers ? irqchip_extint(vcpu) : event_interrupt_waiting(vcpu))) ||
-		   /* Else it would end each entry at once. */
-		   (vcpu->run->request_interrupt_window && event_wire_free(vcpu)));
+	set_windows(vcpu, !held && (smi || atomic_read(&vcpu->ev.nmi.pending)),
+		    (!held && (delivers ? irqchip_extint(vcpu) : event_interrupt_waiting(vcpu))) ||
+		    /* Else it would end each entry at once. */
+		    (vcpu->run->request_interrupt_window && event_wire_free(vcpu)));
 	if (delivers)
 		lapic_let_deliver(vcpu, held);
 	else if (vcpu->vmcs->proc & CPU_BASED_TPR_SHADOW)

@@ -171,6 +171,11 @@ void switch_to_guest(struct vcpu *vcpu)
 	sw->guest = true;
 }
 
+static noinline void reload_tss_limit(void)
+{
+	invalidate_tss_limit();
+}
+
 /**
  * switch_to_host() - put the host's values back
  * @vcpu: its VMCS is current
@@ -188,7 +193,10 @@ void switch_to_host(struct vcpu *vcpu)
 	if (sw->switched)
 		write_switched(sw->switched, host->msr);
 	/* An exit leaves the limits of GDT and TSS at 64 KiB and 0x67. */
-	invalidate_tss_limit();
+	if (unlikely(test_thread_flag(TIF_IO_BITMAP)))
+		reload_tss_limit();
+	else
+		this_cpu_write(__tss_limit_invalid, true);
 	native_load_gdt(&host->gdt);
 	restore_host_segments(sw);
 	/* Loading a selector into GS may have changed it. */

@@ -5,6 +5,7 @@
  *
  * vm->lock guards creation; each controller has its own lock.
  */
+#include <linux/mm.h>
 #include <linux/slab.h>
 #include "vmx/irqchip/internal.h"
 
@@ -127,9 +128,16 @@ bool irqchip_pio(struct vcpu *vcpu, u16 port, unsigned int len, void *data, bool
 static noinline bool controllers_mmio(struct vcpu *vcpu, gpa_t gpa, unsigned int len, void *data,
 				      bool write)
 {
-	return lapic_mmio(vcpu->lapic, gpa, len, data, write) ||
-	       (vcpu->vm->ioapic && ioapic_mmio(vcpu, gpa, len, data, write)) ||
-	       (write && post_write(vcpu->vm, IO_MEMORY, gpa, len, data));
+	const struct ioapic *ioapic = vcpu->vm->ioapic;
+	u64 offset = ioapic ? gpa - READ_ONCE(ioapic->base) : IOAPIC_LENGTH;
+
+	if (((gpa ^ vcpu->apic_base) & PAGE_MASK) == 0)
+		lapic_mmio(vcpu->lapic, offset_in_page(gpa), len, data, write);
+	else if (offset < IOAPIC_LENGTH)
+		ioapic_mmio(vcpu, offset, len, data, write);
+	else
+		return write && post_write(vcpu->vm, IO_MEMORY, gpa, len, data);
+	return true;
 }
 
 /**

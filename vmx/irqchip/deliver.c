@@ -50,6 +50,7 @@ static bool accept(struct vcpu *vcpu, const struct apic_msg *msg, struct kicks *
 	case APIC_DM_LOWEST:
 		if (!lapic_software_enabled(lapic))
 			return false;
+		kicks->last = vcpu->index;
 		if (lapic_post(lapic, msg->vector, msg->level, lapic == msg->source))
 			__set_bit(vcpu->index, kicks->vcpus);
 		return true;
@@ -207,15 +208,8 @@ long irqchip_send_ipis(struct vcpu *vcpu, const unsigned long *ids, u32 first, u
 	return n;
 }
 
-/**
- * deliver_msi() - a device's message
- * @vm: with LAPICs here
- * @address: any; the destination's bits 31:8 are in the upper half if ids have 32 bits
- * @data: any
- *
- * Return: how many vCPUs accepted it. Context: any.
- */
-int deliver_msi(struct vm *vm, u64 address, u32 data)
+/* The destination's bits 31:8 are in the upper half of @address if ids have 32 bits. */
+static int deliver_msi(struct vm *vm, u64 address, u32 data, struct kicks *kicks)
 {
 	struct apic_msg msg = {
 		.dest	= {
@@ -227,15 +221,58 @@ int deliver_msi(struct vm *vm, u64 address, u32 data)
 		.vector	= data & APIC_VECTOR_MASK,
 		.level	= data & MSI_LEVEL,
 	};
-	struct kicks kicks = { };
 	int r;
 
 	if (READ_ONCE(vm->x2apic_ids))
 		msg.dest.id |= MSI_DEST_HIGH(address);
 	msg.lowest = msg.mode == APIC_DM_LOWEST || (address & MSI_HINT);
-	r = deliver(vm, &msg, &kicks);
-	deliver_kick(vm, &kicks, NULL);
+	r = deliver(vm, &msg, kicks);
+	deliver_kick(vm, kicks, NULL);
 	return r;
+}
+
+/**
+ * deliver_changed() - which vCPUs a message reaches may have changed
+ * @vm: any; ids, modes, destination registers or software's enabling of a LAPIC, or their number
+ *
+ * Comes after the change. Context: any.
+ */
+void deliver_changed(struct vm *vm)
+{
+	atomic64_inc(&vm->lapic_changes);
+}
+
+static noinline int note_msi(struct vm *vm, struct known_msi *msi, u64 changes)
+{
+	struct kicks kicks = { };
+	int r = deliver_msi(vm, msi->address, msi->data, &kicks);
+
+	if (r == 1 && !(msi->data & APIC_DM_FIXED_MASK) && !(msi->address & MSI_HINT))
+		WRITE_ONCE(msi->known, changes * VM_MAX_VCPUS + kicks.last);
+	return r;
+}
+
+/**
+ * deliver_known_msi() - a device's message that may have been sent before
+ * @vm: with LAPICs here
+ * @msi: the message, of any contents
+ *
+ * A fixed interrupt that one vCPU got is that one's again, as long as nothing has changed.
+ * Return: how many vCPUs accepted it. Context: any.
+ */
+int deliver_known_msi(struct vm *vm, struct known_msi *msi)
+{
+	/* Read before the LAPICs are looked at: who changes them says so afterwards. */
+	u64 changes = atomic64_read_acquire(&vm->lapic_changes);
+	u64 known = READ_ONCE(msi->known);
+	struct vcpu *vcpu;
+
+	if (unlikely(known / VM_MAX_VCPUS != changes))
+		return note_msi(vm, msi, changes);
+	vcpu = vm->vcpus[known % VM_MAX_VCPUS];
+	if (lapic_post(vcpu->lapic, msi->data, msi->data & MSI_LEVEL, false))
+		vcpu_kick(vcpu);
+	return 1;
 }
 
 /**
@@ -248,8 +285,10 @@ int deliver_msi(struct vm *vm, u64 address, u32 data)
  */
 int irqchip_signal_msi(struct vm *vm, const struct kvm_msi *msi)
 {
+	struct kicks kicks = { };
+
 	if (vm->irqchip == IRQCHIP_NONE || (msi->flags & ~KVM_MSI_VALID_DEVID) ||
 	    !msi_allowed(vm, msi->address_hi))
 		return -EINVAL;
-	return deliver_msi(vm, (u64)msi->address_hi << 32 | msi->address_lo, msi->data);
+	return deliver_msi(vm, (u64)msi->address_hi << 32 | msi->address_lo, msi->data, &kicks);
 }

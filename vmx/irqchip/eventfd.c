@@ -40,7 +40,7 @@ struct ioeventfd {
 };
 
 /**
- * struct irqfd - constant but for @dead and @gone
+ * struct irqfd - constant but for @count, @dead and @gone
  * @link:	in vm_eventfds.irq
  * @vm:	whose interrupt it raises
  * @ctx:	its signal raises @gsi
@@ -48,6 +48,7 @@ struct ioeventfd {
  * @gsi:	see route.c
  * @wait:	in @ctx's wait queue
  * @poll:	puts it there
+ * @count:	what was signalled, under that queue's lock
  * @dead:	the descriptor was closed: taken out at the next occasion
  * @gone:	the next one that is about to be freed
  */
@@ -58,6 +59,7 @@ struct irqfd {
 	u32 gsi;
 	wait_queue_entry_t wait;
 	poll_table poll;
+	u64 count;
 	bool dead;
 	struct irqfd *gone;
 };
@@ -224,14 +226,12 @@ bool post_write(struct vm *vm, u32 space, u64 addr, unsigned int len, const void
 
 /* --- irqfd ---------------------------------------------------------------------------------- */
 
-static void raise(const struct irqfd *f)
+static __always_inline void raise(const struct irqfd *f)
 {
-	if (f->resample) {
+	if (f->resample)
 		irqchip_set_line(f->vm, LINE_RESAMPLED, f->gsi, true);
-		return;
-	}
-	irqchip_set_line(f->vm, LINE_USER, f->gsi, true);
-	irqchip_set_line(f->vm, LINE_USER, f->gsi, false);
+	else
+		irqchip_pulse(f->vm, f->gsi);
 }
 
 /* An irqfd's end: its line falls, unless others hold it. */
@@ -256,7 +256,6 @@ static int signalled(wait_queue_entry_t *wait, unsigned int mode, int sync, void
 {
 	struct irqfd *f = container_of(wait, struct irqfd, wait);
 	__poll_t events = key_to_poll(key);
-	u64 count;
 
 	if (events & EPOLLHUP) {
 		WRITE_ONCE(f->dead, true);
@@ -264,7 +263,7 @@ static int signalled(wait_queue_entry_t *wait, unsigned int mode, int sync, void
 	}
 	if (!(events & EPOLLIN) || f->dead)
 		return 0;
-	eventfd_ctx_do_read(f->ctx, &count);
+	eventfd_ctx_do_read(f->ctx, &f->count);
 	raise(f);
 	return 1;
 }

@@ -30,7 +30,7 @@ enum lapic_mode { LAPIC_DISABLED, LAPIC_XAPIC, LAPIC_X2APIC };
 
 #define UNJOINED_PIR	(256 / 32)	/* of lapic->unjoined: @pir may have some */
 
-/* Bits of lapic->startup. */
+/* Bits of vcpu->startup. */
 enum { STARTUP_INIT, STARTUP_SIPI };
 
 /**
@@ -50,7 +50,6 @@ enum { STARTUP_INIT, STARTUP_SIPI };
  * @irr_top:	highest vector of IRR, or -1; with @delivers after lapic_join() (v)
  * @isr_top:	highest vector in service, as well (v)
  * @errors:	for ESR, since its last write (a)
- * @startup:	INIT and SIPI that wait (a)
  * @sipi_vector: of the SIPI; written before its bit (a)
  * @deliveries:	how many lowest-priority interrupts it got, to take turns (a, losses allowed)
  * @timer:	its callback posts the interrupt; started and cancelled by (v)
@@ -71,7 +70,6 @@ struct lapic {
 	bool ends_known, all_ends;
 	int irr_top, isr_top;
 	atomic_t errors;
-	unsigned long startup;
 	u8 sipi_vector;
 	u32 deliveries;
 	struct hrtimer timer;
@@ -119,6 +117,7 @@ struct pit {
 #define PIT_GSI		0
 
 #define IOAPIC_PINS	KVM_IOAPIC_NUM_PINS
+#define IOAPIC_LENGTH	0x100	/* bytes of its registers */
 
 /**
  * struct ioapic - the IO-APIC, (o) all but @lock
@@ -156,9 +155,20 @@ static inline bool msi_allowed(const struct vm *vm, u32 address_hi)
 	return !READ_ONCE(vm->x2apic_ids) || !(u8)address_hi;
 }
 
-/* vCPUs to be kicked as soon as no lock is held. */
+/* vCPUs to be kicked as soon as no lock is held, and the index of the last that got an interrupt. */
 struct kicks {
 	DECLARE_BITMAP(vcpus, VM_MAX_VCPUS);
+	unsigned int last;
+};
+
+/*
+ * A device's message that is sent again and again: @known is whom it reached, if that was one vCPU,
+ * with vm->lapic_changes of then; 0: not known. See deliver_known_msi().
+ */
+struct known_msi {
+	u64 address;
+	u32 data;
+	u64 known;
 };
 
 /* An interrupt message on its way to LAPICs. */
@@ -205,7 +215,7 @@ static inline u8 lapic_get_ppr(const struct lapic *lapic)
 }
 
 /* lapic.c */
-bool lapic_mmio(struct lapic *lapic, gpa_t gpa, unsigned int len, void *data, bool write);
+void lapic_mmio(struct lapic *lapic, unsigned int offset, unsigned int len, void *data, bool write);
 
 /* lapic_irq.c */
 void lapic_error(struct lapic *lapic, u32 error);
@@ -231,7 +241,7 @@ void lapic_timer_restore(struct lapic *lapic, u32 count);
 /* deliver.c */
 int deliver(struct vm *vm, const struct apic_msg *msg, struct kicks *kicks);
 void deliver_kick(struct vm *vm, const struct kicks *kicks, const struct vcpu *self);
-int deliver_msi(struct vm *vm, u64 address, u32 data);
+int deliver_known_msi(struct vm *vm, struct known_msi *msi);
 void deliver_ipi(struct lapic *lapic, u32 icr, u32 dest);
 
 /* pic_chip.c */
@@ -250,12 +260,13 @@ bool pit_io(struct pit *pit, u16 port, unsigned int len, u8 *data, bool write);
 struct ioapic *ioapic_create(void);
 int ioapic_line(struct vm *vm, unsigned int pin, enum line_source source, bool level);
 void ioapic_eoi(struct vcpu *vcpu, u8 vector, bool level);
-bool ioapic_mmio(struct vcpu *vcpu, gpa_t gpa, unsigned int len, void *data, bool write);
+void ioapic_mmio(struct vcpu *vcpu, u64 offset, unsigned int len, void *data, bool write);
 void ioapic_get(struct vm *vm, struct kvm_ioapic_state *state);
 void ioapic_set(struct vm *vm, const struct kvm_ioapic_state *state);
 
 /* route.c */
 struct irq_routes *routes_create(bool wired);
+void irqchip_pulse(struct vm *vm, u32 gsi);
 bool irqchip_leads_to(struct vm *vm, u32 gsi, bool ioapic, unsigned int pin);
 bool irqchip_split_pin(struct vm *vm, u8 vector);
 

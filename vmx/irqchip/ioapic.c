@@ -8,7 +8,6 @@
 #include <linux/slab.h>
 #include "vmx/irqchip/internal.h"
 
-#define IOAPIC_LENGTH		0x100
 #define IOAPIC_SELECT		0x00
 #define IOAPIC_WINDOW		0x10
 #define IOAPIC_EOI		0x40		/* from version 0x20 on */
@@ -222,29 +221,25 @@ static void write_window(struct vm *vm, u32 value, struct kicks *kicks)
 }
 
 /**
- * ioapic_mmio() - a guest accesses physical memory
+ * ioapic_mmio() - a guest accesses the IO-APIC
  * @vcpu: this thread's
- * @gpa: address
+ * @offset: from its base
  * @len: 1 to 8 bytes
  * @data: read or written
  * @write: a store
- *
- * Return: false if the address is not the IO-APIC's.
  */
-bool ioapic_mmio(struct vcpu *vcpu, gpa_t gpa, unsigned int len, void *data, bool write)
+void ioapic_mmio(struct vcpu *vcpu, u64 offset, unsigned int len, void *data, bool write)
 {
 	struct ioapic *io = vcpu->vm->ioapic;
-	u64 offset = gpa - READ_ONCE(io->base), value = 0;
+	u64 value = 0;
 	struct kicks kicks = { };
 	unsigned long flags;
 
-	if (offset >= IOAPIC_LENGTH)
-		return false;
 	if (write)
 		memcpy(&value, data, len);
 	if (write && offset == IOAPIC_EOI && READ_ONCE(vcpu->vm->directed_eoi)) {
 		ioapic_eoi(vcpu, value, true);
-		return true;
+		return;
 	}
 	raw_spin_lock_irqsave(&io->lock, flags);
 	if (offset == IOAPIC_SELECT && write)
@@ -259,7 +254,6 @@ bool ioapic_mmio(struct vcpu *vcpu, gpa_t gpa, unsigned int len, void *data, boo
 	if (!write)
 		memcpy(data, &value, len);
 	deliver_kick(vcpu->vm, &kicks, vcpu);
-	return true;
 }
 
 /**

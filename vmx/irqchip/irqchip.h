@@ -35,6 +35,9 @@ int irqchip_set_line(struct vm *vm, enum line_source source, u32 gsi, bool level
 int irqchip_set_routes(struct vm *vm, struct kvm_irq_routing __user *user);
 int irqchip_signal_msi(struct vm *vm, const struct kvm_msi *msi);
 
+/* Messages may reach others, or another number of vCPUs, from now on (deliver.c). */
+void deliver_changed(struct vm *vm);
+
 /* The 8254 (pit_chip.c). */
 int pit_create(struct vm *vm, u32 flags);
 int pit_state(struct vm *vm, struct kvm_pit_channel_state *channels, u32 *pit_flags, bool set);

@@ -124,6 +124,7 @@ int lapic_set_api(struct vm *vm, u64 flags)
 		WRITE_ONCE(vm->x2apic_ids, true);
 	if (flags & KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK)
 		WRITE_ONCE(vm->x2apic_strict, true);
+	deliver_changed(vm);
 	if (flags & KVM_X2APIC_ENABLE_SUPPRESS_EOI_BROADCAST) {
 		WRITE_ONCE(vm->directed_eoi, true);
 		vm_for_each_vcpu(i, vcpu, vm)
@@ -232,6 +233,7 @@ int lapic_set_base(struct vcpu *vcpu, u64 value, bool host)
 		set_id(lapic);
 	else if (lapic && !host)
 		reset_registers(lapic);
+	deliver_changed(vcpu->vm);
 	cpuid_update_dynamic(vcpu);
 	vcpu_request(vcpu, REQ_EVENT);
 	return 0;
@@ -257,6 +259,7 @@ static void write_svr(struct lapic *lapic, u32 value)
 	lapic_put(lapic, APIC_SPIV, lapic_svr(lapic, value));
 	if (!(value & APIC_SPIV_APIC_ENABLED))
 		mask_lvt(lapic);
+	deliver_changed(lapic->vcpu->vm);
 }
 
 static void write_lvt(struct lapic *lapic, unsigned int offset, u32 value)
@@ -303,6 +306,12 @@ static void write_reg(struct lapic *lapic, unsigned int offset, u32 value)
 		break;
 	case APIC_LVTT ... APIC_LVTERR:
 		write_lvt(lapic, offset, value);
+		break;
+	case APIC_ID:
+	case APIC_LDR:
+	case APIC_DFR:
+		lapic_put(lapic, offset, value);
+		deliver_changed(lapic->vcpu->vm);
 		break;
 	default:
 		lapic_put(lapic, offset, value);
@@ -351,29 +360,23 @@ static void mmio_write(struct lapic *lapic, unsigned int offset, unsigned int le
 }
 
 /**
- * lapic_mmio() - a guest accesses physical memory
+ * lapic_mmio() - a guest accesses the LAPIC's page
  * @lapic: this thread's
- * @gpa: address
+ * @offset: in the page
  * @len: 1 to 8 bytes
  * @data: read or written
  * @write: a store
  *
  * Outside xAPIC mode there is a hole in memory here: it reads as ones.
- * Return: false if the address is not in the LAPIC's page.
  */
-bool lapic_mmio(struct lapic *lapic, gpa_t gpa, unsigned int len, void *data, bool write)
+void lapic_mmio(struct lapic *lapic, unsigned int offset, unsigned int len, void *data, bool write)
 {
-	u64 offset = gpa - (lapic->vcpu->apic_base & PAGE_MASK);
-
-	if (offset >= PAGE_SIZE)
-		return false;
 	if (lapic->mode == LAPIC_XAPIC && write)
 		mmio_write(lapic, offset, len, data);
 	else if (lapic->mode == LAPIC_XAPIC)
 		mmio_read(lapic, offset, len, data);
 	else if (!write)
 		memset(data, 0xff, len);
-	return true;
 }
 
 /**

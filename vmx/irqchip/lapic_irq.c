@@ -113,8 +113,8 @@ void lapic_post_lvt(struct lapic *lapic, unsigned int offset)
 
 static void find_tops(struct lapic *lapic)
 {
-	lapic->irr_top = lapic_top_vector(lapic->page + APIC_IRR);
-	lapic->isr_top = lapic_top_vector(lapic->page + APIC_ISR);
+	lapic->irr_top = lapic_top_vector(lapic->page + APIC_IRR, 255);
+	lapic->isr_top = lapic_top_vector(lapic->page + APIC_ISR, 255);
 	lapic->vcpu->vmcs->cached |= VMCS_CACHED_VECTORS;
 }
 
@@ -123,7 +123,8 @@ static void join_words(struct lapic *lapic, u32 *posted, unsigned long words)
 	unsigned int i, irr;
 	u32 bits;
 
-	for_each_set_bit(i, &words, 256 / 32) {
+	for (words &= BIT(UNJOINED_PIR) - 1; words; words &= words - 1) {
+		i = __ffs(words);
 		bits = xchg(&posted[i], 0);
 		irr = APIC_IRR + i * LAPIC_STRIDE;
 		lapic_put(lapic, irr, lapic_get(lapic, irr) | bits);
@@ -143,6 +144,14 @@ static noinline void join_posted(struct lapic *lapic)
 		join_words(lapic, lapic->pir, ~0UL);
 }
 
+static __always_inline void join(struct lapic *lapic)
+{
+	if (lapic->delivers && !(lapic->vcpu->vmcs->cached & VMCS_CACHED_VECTORS))
+		find_tops(lapic);
+	if (READ_ONCE(lapic->unjoined))
+		join_posted(lapic);
+}
+
 /**
  * lapic_join() - see what others have posted, and what the processor has done with IRR and ISR
  * @lapic: this thread's
@@ -151,10 +160,7 @@ static noinline void join_posted(struct lapic *lapic)
  */
 void lapic_join(struct lapic *lapic)
 {
-	if (lapic->delivers && !(lapic->vcpu->vmcs->cached & VMCS_CACHED_VECTORS))
-		find_tops(lapic);
-	if (READ_ONCE(lapic->unjoined))
-		join_posted(lapic);
+	join(lapic);
 }
 
 static void set_eoi_exits(struct lapic *lapic, bool all)
@@ -193,6 +199,14 @@ void lapic_let_deliver(struct vcpu *vcpu, bool held)
 		set_eoi_exits(lapic, all);
 }
 
+static __always_inline int pending(struct lapic *lapic)
+{
+	join(lapic);
+	if (lapic->irr_top < 0 || lapic->mode == LAPIC_DISABLED)
+		return -1;
+	return lapic_passes(lapic->irr_top, lapic_get_ppr(lapic)) ? lapic->irr_top : -1;
+}
+
 /**
  * lapic_pending() - the interrupt that would be delivered now
  * @lapic: this thread's
@@ -201,10 +215,7 @@ void lapic_let_deliver(struct vcpu *vcpu, bool held)
  */
 int lapic_pending(struct lapic *lapic)
 {
-	lapic_join(lapic);
-	if (lapic->irr_top < 0 || lapic->mode == LAPIC_DISABLED)
-		return -1;
-	return lapic_passes(lapic->irr_top, lapic_get_ppr(lapic)) ? lapic->irr_top : -1;
+	return pending(lapic);
 }
 
 /**
@@ -218,16 +229,11 @@ u32 lapic_tpr_threshold(struct vcpu *vcpu)
 	struct lapic *lapic = vcpu->lapic;
 	u32 class;
 
-	lapic_join(lapic);
+	join(lapic);
 	if (likely(lapic->irr_top < 0))
 		return 0;
 	class = lapic->irr_top >> 4;
 	return lapic_get(lapic, APIC_TASKPRI) >> 4 < class ? 0 : class;
-}
-
-static gpa_t eoi_word(const struct vcpu *vcpu)
-{
-	return vcpu->msr.pv_eoi & ~(u64)KVM_MSR_ENABLED;
 }
 
 /* Not if somebody else needs to hear of the end, or another interrupt waits for that. */
@@ -237,7 +243,7 @@ static noinline void offer_eoi(struct lapic *lapic, u8 vector)
 
 	if (lapic->isr_top < 0 && lapic->irr_top < 0 && !READ_ONCE(lapic->unjoined) &&
 	    !vector_test(lapic, APIC_TMR, vector) && !irqfd_resamples(vcpu->vm))
-		vcpu->eoi_offered = mmu_swap_byte(&vcpu->vm->mmu, 0, eoi_word(vcpu),
+		vcpu->eoi_offered = mmu_swap_byte(&vcpu->vm->mmu, &vcpu->eoi_spot,
 						  KVM_PV_EOI_ENABLED) >= 0;
 }
 
@@ -249,12 +255,12 @@ static noinline void offer_eoi(struct lapic *lapic, u8 vector)
  */
 int lapic_take(struct lapic *lapic)
 {
-	int vector = lapic_pending(lapic);
+	int vector = pending(lapic);
 
 	if (vector < 0)
 		return -1;
 	__clear_bit(vector & 31, word_of(lapic->page + APIC_IRR, vector));
-	lapic->irr_top = lapic_top_vector(lapic->page + APIC_IRR);
+	lapic->irr_top = lapic_top_vector(lapic->page + APIC_IRR, vector);
 	__set_bit(vector & 31, word_of(lapic->page + APIC_ISR, vector));
 	/* The guest may end it by its word of memory, if that can be written now. */
 	if (unlikely(lapic->vcpu->msr.pv_eoi & KVM_MSR_ENABLED) && !lapic->delivers)
@@ -309,14 +315,25 @@ void lapic_eoi(struct lapic *lapic)
 {
 	int vector;
 
-	lapic_join(lapic);
+	join(lapic);
 	vector = lapic->isr_top;
 	if (vector < 0)
 		return;
 	__clear_bit(vector & 31, word_of(lapic->page + APIC_ISR, vector));
-	lapic->isr_top = lapic_top_vector(lapic->page + APIC_ISR);
+	lapic->isr_top = lapic_top_vector(lapic->page + APIC_ISR, vector);
 	lapic_ended(lapic->vcpu, vector);
 	look_again(lapic);
+}
+
+/* Memory that is gone has no word: the guest cannot keep its interrupt for ever. */
+static noinline u8 take_word(struct vcpu *vcpu)
+{
+	struct mmu *mmu = &vcpu->vm->mmu;
+	u8 word = 0, none = 0;
+
+	if (!mmu_read(mmu, 0, vcpu->eoi_spot.gpa, &word, sizeof(word)))
+		mmu_write(mmu, 0, vcpu->eoi_spot.gpa, &none, sizeof(none));
+	return word;
 }
 
 /**
@@ -331,24 +348,21 @@ void lapic_eoi(struct lapic *lapic)
  */
 bool lapic_settle_eoi(struct vcpu *vcpu)
 {
-	struct mmu *mmu = &vcpu->vm->mmu;
-	u8 word = 0, none = 0;
 	int r;
 
 	if (!vcpu->eoi_offered)
 		return true;
-	r = mmu_swap_byte(mmu, 0, eoi_word(vcpu), none);
+	r = mmu_swap_byte(&vcpu->vm->mmu, &vcpu->eoi_spot, 0);
 	if (r < 0 && irqs_disabled()) {
 		vcpu_request(vcpu, REQ_PV_EOI);
 		vcpu_request(vcpu, REQ_EVENT);
 		smp_send_reschedule(smp_processor_id());
 		return false;
 	}
-	/* Memory that is gone has no word: the guest cannot keep its interrupt for ever. */
-	if (r < 0 && !mmu_read(mmu, 0, eoi_word(vcpu), &word, sizeof(word)))
-		mmu_write(mmu, 0, eoi_word(vcpu), &none, sizeof(none));
+	if (unlikely(r < 0))
+		r = take_word(vcpu);
 	vcpu->eoi_offered = false;
-	if (!((r < 0 ? word : r) & KVM_PV_EOI_ENABLED))
+	if (!(r & KVM_PV_EOI_ENABLED))
 		lapic_eoi(vcpu->lapic);
 	return true;
 }
@@ -367,6 +381,7 @@ int lapic_set_pv_eoi(struct vcpu *vcpu, u64 value)
 		return 1;
 	lapic_settle_eoi(vcpu);
 	vcpu->msr.pv_eoi = value;
+	mmu_spot_set(&vcpu->eoi_spot, value & ~(u64)KVM_MSR_ENABLED);
 	return 0;
 }
 
@@ -422,6 +437,7 @@ bool lapic_accepts_extint(const struct lapic *lapic)
  */
 void lapic_sync_irq(struct lapic *lapic)
 {
+	deliver_changed(lapic->vcpu->vm);
 	find_tops(lapic);
 	WRITE_ONCE(lapic->ends_known, false);
 	lapic_timer_sync(lapic);

@@ -34,12 +34,12 @@ struct lapic_reg {
 
 extern const struct lapic_reg lapic_regs[LAPIC_REGS];
 
-/* The highest vector of a set of 256 in the registers' layout; -1 if it is empty. */
-static inline int lapic_top_vector(const void *set)
+/* Of a set of vectors in the registers' layout that has none above @last the highest, or -1. */
+static inline int lapic_top_vector(const void *set, int last)
 {
 	int word;
 
-	for (word = 7; word >= 0; word--) {
+	for (word = last / 32; word >= 0; word--) {
 		u32 bits = READ_ONCE(*(const u32 *)((const u8 *)set + word * LAPIC_STRIDE));
 
 		if (bits)

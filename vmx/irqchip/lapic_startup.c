@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * INIT and SIPI: how one vCPU starts another. Anybody posts them, the vCPU's thread takes them;
- * the bits of lapic->startup are atomic and need no lock.
+ * the bits of vcpu->startup are atomic and need no lock.
  * SDM vol. 3A, 8.4.2 and 8.4.3; vol. 3C, 25.2 (a processor ignores SIPIs unless it waits).
  */
 #include "vmx/irqchip/internal.h"
@@ -14,7 +14,7 @@
  */
 void lapic_post_init(struct lapic *lapic)
 {
-	xchg(&lapic->startup, BIT(STARTUP_INIT));
+	xchg(&lapic->vcpu->startup, BIT(STARTUP_INIT));
 	vcpu_request(lapic->vcpu, REQ_EVENT);
 }
 
@@ -40,7 +40,7 @@ void lapic_post_sipi(struct vcpu *vcpu)
 {
 	/* The vector must be there with the bit; pairs with lapic_take_sipi(). */
 	smp_mb__before_atomic();
-	set_bit(STARTUP_SIPI, &vcpu->lapic->startup);
+	set_bit(STARTUP_SIPI, &vcpu->startup);
 	vcpu_request(vcpu, REQ_EVENT);
 }
 
@@ -52,7 +52,7 @@ void lapic_post_sipi(struct vcpu *vcpu)
  */
 bool lapic_startup(struct vcpu *vcpu)
 {
-	unsigned long *startup = &vcpu->lapic->startup;
+	unsigned long *startup = &vcpu->startup;
 
 	if (likely(!READ_ONCE(*startup)))
 		return false;
@@ -74,8 +74,8 @@ bool lapic_startup(struct vcpu *vcpu)
  */
 bool lapic_take_init(struct vcpu *vcpu)
 {
-	return READ_ONCE(vcpu->lapic->startup) &&
-	       test_and_clear_bit(STARTUP_INIT, &vcpu->lapic->startup);
+	return READ_ONCE(vcpu->startup) &&
+	       test_and_clear_bit(STARTUP_INIT, &vcpu->startup);
 }
 
 /**
@@ -84,7 +84,7 @@ bool lapic_take_init(struct vcpu *vcpu)
  */
 bool lapic_init_waits(const struct vcpu *vcpu)
 {
-	return test_bit(STARTUP_INIT, &vcpu->lapic->startup);
+	return test_bit(STARTUP_INIT, &vcpu->startup);
 }
 
 /**
@@ -96,7 +96,7 @@ bool lapic_init_waits(const struct vcpu *vcpu)
  */
 bool lapic_take_sipi(struct vcpu *vcpu, u8 *vector)
 {
-	unsigned long *startup = &vcpu->lapic->startup;
+	unsigned long *startup = &vcpu->startup;
 
 	/* An INIT in front of it is taken first. */
 	if (cmpxchg(startup, BIT(STARTUP_SIPI), 0) != BIT(STARTUP_SIPI))

@@ -13,7 +13,7 @@
  * struct irq_routes - all routes of a VM, constant once published
  * @rcu:	frees them when nobody reads them any more
  * @nr:		number of GSIs
- * @row:	per GSI a message (@is_msi), or its @nr targets: KVM_IRQCHIP_IOAPIC with a pin
+ * @row:	per GSI a message (@is_msi, and whom it reached), or its @nr targets: KVM_IRQCHIP_IOAPIC with a pin
  *		from 0 to 23, or one of the 8259s with the pair's line, from 0 to 15
  */
 struct irq_routes {
@@ -26,9 +26,7 @@ struct irq_routes {
 			struct irq_target {
 				u8 chip, pin;
 			} target[TARGETS_MOST];
-			struct {
-				u32 address_lo, address_hi, data;
-			} msi;
+			struct known_msi msi;
 		};
 	} row[];
 };
@@ -62,8 +60,7 @@ static int add_route(const struct vm *vm, struct irq_row *row,
 		    !msi_allowed(vm, entry->u.msi.address_hi))
 			return -EINVAL;
 		row->is_msi = true;
-		row->msi.address_lo = entry->u.msi.address_lo;
-		row->msi.address_hi = entry->u.msi.address_hi;
+		row->msi.address = (u64)entry->u.msi.address_hi << 32 | entry->u.msi.address_lo;
 		row->msi.data = entry->u.msi.data;
 		return 0;
 	}
@@ -153,9 +150,9 @@ int irqchip_set_routes(struct vm *vm, struct kvm_irq_routing __user *user)
 }
 
 /* A GSI's row, NULL if there is no such GSI. Under RCU. */
-static const struct irq_row *find_row(struct vm *vm, u32 gsi)
+static struct irq_row *find_row(struct vm *vm, u32 gsi)
 {
-	const struct irq_routes *routes = rcu_dereference(vm->routes);
+	struct irq_routes *routes = rcu_dereference(vm->routes);
 
 	return gsi < routes->nr ? &routes->row[array_index_nospec(gsi, routes->nr)] : NULL;
 }
@@ -172,15 +169,14 @@ static const struct irq_row *find_row(struct vm *vm, u32 gsi)
  */
 int irqchip_set_line(struct vm *vm, enum line_source source, u32 gsi, bool level)
 {
-	const struct irq_row *row;
+	struct irq_row *row;
 	unsigned int i;
 	int status = -1;
 
 	rcu_read_lock();
 	row = find_row(vm, gsi);
 	if (row && row->is_msi && level)
-		status = deliver_msi(vm, (u64)row->msi.address_hi << 32 | row->msi.address_lo,
-				     row->msi.data);
+		status = deliver_known_msi(vm, &row->msi);
 	for (i = 0; row && i < row->nr; i++) {
 		const struct irq_target *to = &row->target[i];
 		int r = to->chip == KVM_IRQCHIP_IOAPIC ?
@@ -192,6 +188,28 @@ int irqchip_set_line(struct vm *vm, enum line_source source, u32 gsi, bool level
 	}
 	rcu_read_unlock();
 	return status;
+}
+
+/**
+ * irqchip_pulse() - a wire is raised and lowered at once
+ * @vm: with LAPICs here
+ * @gsi: any number
+ *
+ * Context: any.
+ */
+void irqchip_pulse(struct vm *vm, u32 gsi)
+{
+	struct irq_row *row;
+
+	rcu_read_lock();
+	row = find_row(vm, gsi);
+	if (likely(row && row->is_msi)) {
+		deliver_known_msi(vm, &row->msi);
+	} else {
+		irqchip_set_line(vm, LINE_USER, gsi, true);
+		irqchip_set_line(vm, LINE_USER, gsi, false);
+	}
+	rcu_read_unlock();
 }
 
 /**
