@@ -127,8 +127,8 @@ int mmu_write(struct mmu *mmu, u8 as_id, gpa_t gpa, const void *buf, size_t len)
 /* Exchange if equal; @len 1, 2, 4, 8 or 16, not across a page. 1: done, 0: differed. */
 int mmu_cmpxchg(struct mmu *mmu, u8 as_id, gpa_t gpa, void *old, const void *new, size_t len);
 /*
- * A place in address space 0 that is written again and again: mmu_spot_set(), then these functions.
- * Where it lies is right as long as the slots are of @generation; 0: never.
+ * A place in address space 0 that is written again and again. Begins with nothing but @gpa, then is
+ * these functions' own: where it lies is right as long as the slots are of @generation; 0: never.
  */
 struct mmu_spot {
 	gpa_t gpa;
@@ -136,12 +136,6 @@ struct mmu_spot {
 	unsigned long hva;
 	struct slot *slot;
 };
-
-static inline void mmu_spot_set(struct mmu_spot *spot, gpa_t gpa)
-{
-	spot->gpa = gpa;
-	spot->generation = 0;
-}
 
 /* For a record of two words that nobody else writes; 1: done, 0: differed. May sleep. */
 int mmu_replace(struct mmu *mmu, struct mmu_spot *spot, u64 *word, u64 first, u64 second);

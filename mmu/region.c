@@ -198,6 +198,7 @@ int mmu_set_region(struct mmu *mmu, const struct kvm_userspace_memory_region *re
 	WRITE_ONCE(mmu->generation, mmu->generation + 1);
 	smp_wmb();	/* pairs with mmu_unchanged() */
 	r = region_change(mmu, &new);
+	/* After the change, before other slots can be seen without a lock. */
 	smp_store_release(&mmu->generation, mmu->generation + 1);
 	up_write(&mmu->slots_lock);
 	return r;

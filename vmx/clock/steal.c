@@ -23,9 +23,9 @@
 int steal_write_msr(struct vcpu *vcpu, u64 value)
 {
 	vcpu->msr.steal_time = value;
-	mmu_spot_set(&vcpu->clock.spot, value & ~(u64)KVM_MSR_ENABLED);
-	mmu_spot_set(&vcpu->clock.flags_spot, vcpu->clock.spot.gpa +
-		     offsetof(struct kvm_steal_time, preempted));
+	vcpu->clock.spot = (struct mmu_spot) { .gpa = value & ~(u64)KVM_MSR_ENABLED };
+	vcpu->clock.flags_spot = vcpu->clock.spot;
+	vcpu->clock.flags_spot.gpa += offsetof(struct kvm_steal_time, preempted);
 	vcpu->clock.flagged = true;
 	vcpu_request(vcpu, REQ_STEAL);
 	return 0;

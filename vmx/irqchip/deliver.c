@@ -208,26 +208,32 @@ long irqchip_send_ipis(struct vcpu *vcpu, const unsigned long *ids, u32 first, u
 	return n;
 }
 
-/* The destination's bits 31:8 are in the upper half of @address if ids have 32 bits. */
-static int deliver_msi(struct vm *vm, u64 address, u32 data, struct kicks *kicks)
+/*
+ * The destination's bits 31:8 are in the upper half of the address if ids have 32 bits. @changes:
+ * vm->lapic_changes before.
+ */
+static noinline int deliver_msi(struct vm *vm, struct known_msi *msi, u64 changes)
 {
 	struct apic_msg msg = {
 		.dest	= {
-			.id		= MSI_DEST(address),
-			.logical	= address & MSI_LOGICAL,
+			.id		= MSI_DEST(msi->address),
+			.logical	= msi->address & MSI_LOGICAL,
 			.device		= !READ_ONCE(vm->x2apic_strict),
 		},
-		.mode	= data & APIC_DM_FIXED_MASK,
-		.vector	= data & APIC_VECTOR_MASK,
-		.level	= data & MSI_LEVEL,
+		.mode	= msi->data & APIC_DM_FIXED_MASK,
+		.vector	= msi->data & APIC_VECTOR_MASK,
+		.level	= msi->data & MSI_LEVEL,
 	};
+	struct kicks kicks = { };
 	int r;
 
 	if (READ_ONCE(vm->x2apic_ids))
-		msg.dest.id |= MSI_DEST_HIGH(address);
-	msg.lowest = msg.mode == APIC_DM_LOWEST || (address & MSI_HINT);
-	r = deliver(vm, &msg, kicks);
-	deliver_kick(vm, kicks, NULL);
+		msg.dest.id |= MSI_DEST_HIGH(msi->address);
+	msg.lowest = msg.mode == APIC_DM_LOWEST || (msi->address & MSI_HINT);
+	r = deliver(vm, &msg, &kicks);
+	deliver_kick(vm, &kicks, NULL);
+	if (r == 1 && msg.mode == APIC_DM_FIXED && !msg.lowest)
+		WRITE_ONCE(msi->known, changes * VM_MAX_VCPUS + kicks.last);
 	return r;
 }
 
@@ -240,16 +246,6 @@ static int deliver_msi(struct vm *vm, u64 address, u32 data, struct kicks *kicks
 void deliver_changed(struct vm *vm)
 {
 	atomic64_inc(&vm->lapic_changes);
-}
-
-static noinline int note_msi(struct vm *vm, struct known_msi *msi, u64 changes)
-{
-	struct kicks kicks = { };
-	int r = deliver_msi(vm, msi->address, msi->data, &kicks);
-
-	if (r == 1 && !(msi->data & APIC_DM_FIXED_MASK) && !(msi->address & MSI_HINT))
-		WRITE_ONCE(msi->known, changes * VM_MAX_VCPUS + kicks.last);
-	return r;
 }
 
 /**
@@ -268,7 +264,7 @@ int deliver_known_msi(struct vm *vm, struct known_msi *msi)
 	struct vcpu *vcpu;
 
 	if (unlikely(known / VM_MAX_VCPUS != changes))
-		return note_msi(vm, msi, changes);
+		return deliver_msi(vm, msi, changes);
 	vcpu = vm->vcpus[known % VM_MAX_VCPUS];
 	if (lapic_post(vcpu->lapic, msi->data, msi->data & MSI_LEVEL, false))
 		vcpu_kick(vcpu);
@@ -280,15 +276,17 @@ int deliver_known_msi(struct vm *vm, struct known_msi *msi)
  * @vm: any
  * @msi: address and data; KVM_MSI_VALID_DEVID says nothing here
  *
- * Return: as deliver_msi(); -EINVAL for another flag, an address that cannot be, or without LAPICs.
+ * Return: how many vCPUs accepted it; -EINVAL for another flag, an address that cannot be, or without LAPICs.
  * Context: any.
  */
 int irqchip_signal_msi(struct vm *vm, const struct kvm_msi *msi)
 {
-	struct kicks kicks = { };
+	struct known_msi own = {
+		.address = (u64)msi->address_hi << 32 | msi->address_lo, .data = msi->data,
+	};
 
 	if (vm->irqchip == IRQCHIP_NONE || (msi->flags & ~KVM_MSI_VALID_DEVID) ||
 	    !msi_allowed(vm, msi->address_hi))
 		return -EINVAL;
-	return deliver_msi(vm, (u64)msi->address_hi << 32 | msi->address_lo, msi->data, &kicks);
+	return deliver_msi(vm, &own, 0);
 }

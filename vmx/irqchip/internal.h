@@ -155,7 +155,7 @@ static inline bool msi_allowed(const struct vm *vm, u32 address_hi)
 	return !READ_ONCE(vm->x2apic_ids) || !(u8)address_hi;
 }
 
-/* vCPUs to be kicked as soon as no lock is held, and the index of the last that got an interrupt. */
+/* vCPUs to be kicked when no lock is held, and the index of the last that got an interrupt. */
 struct kicks {
 	DECLARE_BITMAP(vcpus, VM_MAX_VCPUS);
 	unsigned int last;
@@ -215,7 +215,8 @@ static inline u8 lapic_get_ppr(const struct lapic *lapic)
 }
 
 /* lapic.c */
-void lapic_mmio(struct lapic *lapic, unsigned int offset, unsigned int len, void *data, bool write);
+void lapic_mmio(struct lapic *lapic, unsigned int offset, unsigned int len, void *data,
+		bool write);
 
 /* lapic_irq.c */
 void lapic_error(struct lapic *lapic, u32 error);

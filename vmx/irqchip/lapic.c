@@ -369,7 +369,8 @@ static void mmio_write(struct lapic *lapic, unsigned int offset, unsigned int le
  *
  * Outside xAPIC mode there is a hole in memory here: it reads as ones.
  */
-void lapic_mmio(struct lapic *lapic, unsigned int offset, unsigned int len, void *data, bool write)
+void lapic_mmio(struct lapic *lapic, unsigned int offset, unsigned int len, void *data,
+		bool write)
 {
 	if (lapic->mode == LAPIC_XAPIC && write)
 		mmio_write(lapic, offset, len, data);

@@ -381,7 +381,7 @@ int lapic_set_pv_eoi(struct vcpu *vcpu, u64 value)
 		return 1;
 	lapic_settle_eoi(vcpu);
 	vcpu->msr.pv_eoi = value;
-	mmu_spot_set(&vcpu->eoi_spot, value & ~(u64)KVM_MSR_ENABLED);
+	vcpu->eoi_spot = (struct mmu_spot) { .gpa = value & ~(u64)KVM_MSR_ENABLED };
 	return 0;
 }
 

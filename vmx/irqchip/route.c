@@ -10,10 +10,10 @@
 #define TARGETS_MOST	3		/* one a chip */
 
 /**
- * struct irq_routes - all routes of a VM, constant once published
+ * struct irq_routes - all routes of a VM, constant once published but for known_msi.known
  * @rcu:	frees them when nobody reads them any more
  * @nr:		number of GSIs
- * @row:	per GSI a message (@is_msi, and whom it reached), or its @nr targets: KVM_IRQCHIP_IOAPIC with a pin
+ * @row:	per GSI a message (@is_msi), or its @nr targets: KVM_IRQCHIP_IOAPIC with a pin
  *		from 0 to 23, or one of the 8259s with the pair's line, from 0 to 15
  */
 struct irq_routes {
