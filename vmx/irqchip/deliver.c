@@ -276,7 +276,8 @@ int deliver_known_msi(struct vm *vm, struct known_msi *msi)
  * @vm: any
  * @msi: address and data; KVM_MSI_VALID_DEVID says nothing here
  *
- * Return: how many vCPUs accepted it; -EINVAL for another flag, an address that cannot be, or without LAPICs.
+ * Return: how many vCPUs accepted it; -EINVAL for another flag, an address that cannot be, or
+ * without LAPICs.
  * Context: any.
  */
 int irqchip_signal_msi(struct vm *vm, const struct kvm_msi *msi)
