@@ -239,8 +239,8 @@ static noinline int handle_rare(struct vcpu *vcpu)
 	return 1;
 }
 
-#define REQS_OFTEN	(BIT(REQ_EVENT) | BIT(REQ_TLB_FLUSH) | BIT(REQ_CLOCK) | BIT(REQ_STEAL) |	\
-			 BIT(REQ_CATCH_UP) | BIT(REQ_UNHALT))
+#define REQS_OFTEN	(BIT(REQ_EVENT) | BIT(REQ_TLB_FLUSH) | BIT(REQ_CLOCK) |		\
+			 BIT(REQ_STEAL) | BIT(REQ_CATCH_UP) | BIT(REQ_UNHALT))
 
 /* Return: 1 to go on, 0 to user space, or a negative errno. */
 static noinline int handle_requests(struct vcpu *vcpu)

@@ -116,7 +116,9 @@ static void machine_with(void (*guest)(void))
 {
 	machine(&vm, &vcpu, path, true, guest);
 	memset((void *)irqs, 0, sizeof(irqs));
-	go = ready = logged = 0;
+	go = 0;
+	ready = 0;
+	logged = 0;
 	vcpu_sync(&vcpu);
 }
 

@@ -155,6 +155,13 @@ static void steal_moves(void)
 				   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	unsigned int version;
 
+	area[0].version = 100;
+	vcpu_sync(&vcpu);
+	TAP_EQ(area[0].version, 100, "what was its memory is user space's own");
+	TAP_EQ(vm_slot(&vm, SLOT, KVM_MEM_READONLY, RECORD, AREA_SIZE, area), 0,
+	       "it comes back, read-only");
+	TAP_EQ(vcpu_sync(&vcpu), 6, "the guest goes on");
+	TAP_EQ(area[0].version, 100, "and nothing is written");
 	vm_slot(&vm, SLOT, 0, RECORD, 0, NULL);
 	vm_slot(&vm, SLOT, KVM_MEM_LOG_DIRTY_PAGES, RECORD, AREA_SIZE, area);
 	vcpu_sync(&vcpu);
@@ -210,13 +217,6 @@ static void steal_msr(void)
 	TAP_EQ(written(), 1, "the dirty log has what was written to it");
 	vm_slot(&vm, SLOT, 0, RECORD, 0, NULL);
 	TAP_EQ(vcpu_sync(&vcpu), 6, "a record whose slot is deleted is no more");
-	area[0].version = 100;
-	vcpu_sync(&vcpu);
-	TAP_EQ(area[0].version, 100, "what was its memory is user space's own");
-	TAP_EQ(vm_slot(&vm, SLOT, KVM_MEM_READONLY, RECORD, AREA_SIZE, area), 0,
-	       "it comes back, read-only");
-	TAP_EQ(vcpu_sync(&vcpu), 6, "the guest goes on");
-	TAP_EQ(area[0].version, 100, "and nothing is written");
 	steal_moves();
 	end();
 }
