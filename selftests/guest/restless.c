@@ -78,7 +78,9 @@ int main(int argc, char **argv)
 	TAP_EQ(stores, STORES, "user space hears of each store, once");
 	TAP_EQ(strange, 0, "and of nothing else");
 	/* Upstream's emulator sets the bits without a look at what has changed. */
-	if (strstr(path, "kvmlet"))
+	if (strstr(path, "kvmlet") && on_debug_host())
+		tap_skip("the tables were in the way", "a debug host is too slow to meet them");
+	else if (strstr(path, "kvmlet"))
 		tap_ok(emulated > STORES, "the tables were in the way: %ld times",
 		       emulated - STORES);
 	machine_close(&vm, &vcpu);
