@@ -234,8 +234,8 @@ static noinline int handle_rare(struct vcpu *vcpu)
 		controls_set_msr_bitmap(vcpu);
 	if (vcpu_test_request(vcpu, REQ_PML))
 		pml_update(vcpu);
-	if (vcpu_test_request(vcpu, REQ_PV_EOI))
-		lapic_settle_eoi(vcpu);
+	if (vcpu_test_request(vcpu, REQ_SETTLE))
+		lapic_settle(vcpu);
 	return 1;
 }
 
@@ -362,8 +362,8 @@ static void block(struct vcpu *vcpu)
 	u64 limit = vcpu->mp_state == KVM_MP_STATE_HALTED ? poll_limit(vcpu) : 0, start = 0;
 
 	/* Else an interrupt that waits for the end of another would not wake it. */
-	if (unlikely(vcpu->eoi_offered))
-		lapic_settle_eoi(vcpu);
+	if (unlikely(vcpu->in_memory))
+		lapic_settle(vcpu);
 	if (limit && !must_wake(vcpu))
 		start = poll(vcpu, limit);
 	WRITE_ONCE(vcpu->stats.blocking, true);
@@ -440,8 +440,8 @@ static int run_loop(struct vcpu *vcpu)
 	if (unlikely(vcpu->msr.steal_time))
 		vcpu_request(vcpu, REQ_STEAL);
 	/* User space is to find the LAPIC and the word as one. */
-	if (unlikely(vcpu->eoi_offered))
-		lapic_settle_eoi(vcpu);
+	if (unlikely(vcpu->in_memory))
+		lapic_settle(vcpu);
 	xstate_put_fpu(vcpu);
 	return r;
 }

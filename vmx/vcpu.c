@@ -146,33 +146,6 @@ bool vcpu_notify(struct vcpu *vcpu)
 }
 
 /**
- * vcpu_cr8() - the guest's CR8, bits 7:4 of the TPR
- * @vcpu: loaded
- */
-unsigned long vcpu_cr8(struct vcpu *vcpu)
-{
-	return vcpu->lapic ? lapic_get_tpr(vcpu) : vcpu->cr8;
-}
-
-/**
- * vcpu_set_cr8() - write the guest's CR8
- * @vcpu: loaded
- * @cr8: new value
- *
- * Return: 0, or 1 for #GP(0): reserved bits.
- */
-int vcpu_set_cr8(struct vcpu *vcpu, unsigned long cr8)
-{
-	if (cr8 & ~15UL)
-		return 1;
-	if (vcpu->lapic)
-		lapic_set_tpr(vcpu, cr8);
-	else
-		vcpu->cr8 = cr8;
-	return 0;
-}
-
-/**
  * vcpu_release() - a descriptor that keeps a vCPU is closed
  * @inode: unused
  * @file: its private_data is the vCPU

@@ -49,7 +49,7 @@ enum vcpu_request {
 	REQ_TLB_FLUSH,		/* EPT entries were removed: INVEPT before the next entry */
 	REQ_CLOCK,		/* rewrite this vCPU's kvm-clock page */
 	REQ_STEAL,		/* and its record of stolen time */
-	REQ_PV_EOI,		/* read its EOI word where one may sleep */
+	REQ_SETTLE,		/* lapic_settle() where one may sleep */
 	REQ_UNHALT,		/* KVM_HC_KICK_CPU: stays, until it ends a HLT */
 	REQ_CATCH_UP,		/* its TSC is faster than the host's: stays, for each entry */
 	REQ_MSR_FILTER,		/* the VM's MSR filter has changed */
@@ -129,8 +129,11 @@ struct vcpu {
 	struct lapic *lapic;			/* (c) NULL with IRQCHIP_NONE */
 	unsigned long startup;			/* (-) INIT and SIPI that wait: lapic_startup.c */
 	u8 eoi_vector;				/* valid with REQ_EOI */
-	bool eoi_offered;			/* (i) by its word, see lapic_settle_eoi() */
-	struct mmu_spot eoi_spot;		/* (i) where that is */
+	bool in_memory;				/* (i) an offered EOI, or the TPR: lapic_settle() */
+	struct mmu_spot eoi_spot;		/* (i) where the word for EOIs is */
+	gpa_t tpr_gpa;				/* (i) of the word that is the TPR, 0: none; it */
+	bool tpr_known;				/* (i) was read after the guest ran, */
+	u8 tpr_settled;				/* (i) was this when the TPR was the same */
 	struct mmio_state mmio;			/* (v) an access being finished in user space */
 	struct linear_fetch fetch[LINEAR_FETCHES];	/* (v) of instructions emulated lately */
 
@@ -154,7 +157,7 @@ void vcpu_load(struct vcpu *vcpu);
 void vcpu_put(struct vcpu *vcpu);
 int vcpu_run(struct vcpu *vcpu);
 void vcpu_settle(struct vcpu *vcpu);
-unsigned long vcpu_cr8(struct vcpu *vcpu);
+unsigned long vcpu_cr8(struct vcpu *vcpu);		/* both in irqchip/lapic_irq.c */
 int vcpu_set_cr8(struct vcpu *vcpu, unsigned long cr8);
 
 /* Others' way in, from any context; it also wakes it from HLT. */

@@ -24,17 +24,6 @@ static void translate(struct vcpu *vcpu, struct kvm_translation *t)
 	t->usermode = 0;
 }
 
-static bool has_lapic(const struct vcpu *vcpu)
-{
-	return vcpu->lapic;
-}
-
-/* TPR accesses are never reported, so that no monitor has a guest whose TPR is in memory. */
-static int set_vapic_addr(struct vcpu *vcpu, const struct kvm_vapic_addr *vapic)
-{
-	return has_lapic(vcpu) && !vapic->vapic_addr ? 0 : -EINVAL;
-}
-
 static void get_mp_state(struct vcpu *vcpu, struct kvm_mp_state *mp)
 {
 	/* A wake-up that nobody has seen yet counts. */
@@ -57,11 +46,10 @@ static int set_mp_state(struct vcpu *vcpu, const struct kvm_mp_state *mp)
 	     mp->mp_state == KVM_MP_STATE_SIPI_RECEIVED) &&
 	    (vcpu->smm || READ_ONCE(vcpu->ev.smi_pending)))
 		return -EINVAL;
+	vcpu->mp_state = mp->mp_state;
 	if (mp->mp_state == KVM_MP_STATE_SIPI_RECEIVED) {
 		vcpu->mp_state = KVM_MP_STATE_INIT_RECEIVED;
 		lapic_post_sipi(vcpu);
-	} else {
-		vcpu->mp_state = mp->mp_state;
 	}
 	vcpu_request(vcpu, REQ_EVENT);
 	return 0;
@@ -185,10 +173,9 @@ static const struct ioctl_op set_tsc_khz = IOCTL_TWIN(KVM_SET_TSC_KHZ);
 	FN(KVM_GET_DEBUGREGS, (debug_get(object, data), 0))				\
 	FN(KVM_SET_DEBUGREGS, debug_set(object, data), .twin = &set_tsc_khz)		\
 	FN(KVM_SET_GUEST_DEBUG, debugger_set(object, data))				\
-	LIST(KVM_GET_LAPIC, has_lapic(object) ? lapic_get_state(object, arg) : -EINVAL,	\
-	     .parked = true)								\
-	FN(KVM_SET_LAPIC, has_lapic(object) ? lapic_set_state(object, data) : -EINVAL)	\
-	FN(KVM_SET_VAPIC_ADDR, set_vapic_addr(object, data), .parked = true)		\
+	LIST(KVM_GET_LAPIC, lapic_get_state(object, arg), .parked = true)		\
+	FN(KVM_SET_LAPIC, lapic_set_state(object, data))				\
+	FN(KVM_SET_VAPIC_ADDR, lapic_set_tpr_word(object, *(u64 *)data))		\
 	LIST(KVM_SET_CPUID2, list_set_cpuid2(object, arg))				\
 	LIST(KVM_GET_CPUID2, list_cpuid(object, arg, cpuid_get))			\
 	LIST(KVM_SET_SIGNAL_MASK, set_signal_mask(object, arg))				\

@@ -159,12 +159,6 @@ static int set_boot_cpu_id(struct vm *vm, u32 id)
 	return 0;
 }
 
-static bool has_irqchip(struct vm *vm)
-{
-	/* Pairs with irqchip_create(): the controllers are there when the mode says so. */
-	return smp_load_acquire(&vm->irqchip) == IRQCHIP_KERNEL;
-}
-
 static int set_line(struct vm *vm, struct kvm_irq_level *line)
 {
 	/* Pairs with irqchip_create() and irqchip_split(). */
@@ -213,14 +207,7 @@ static int enable(struct vm *vm, u32 cap, u64 arg)
 
 static int enable_cap(struct vm *vm, const struct kvm_enable_cap *cap)
 {
-	int r;
-
-	if (cap->flags)
-		return -EINVAL;
-	mutex_lock(&vm->lock);
-	r = enable(vm, cap->cap, cap->args[0]);
-	mutex_unlock(&vm->lock);
-	return r;
+	return cap->flags ? -EINVAL : enable(vm, cap->cap, cap->args[0]);
 }
 
 IOCTL_FN(do_KVM_GET_TSC_KHZ, READ_ONCE(((struct vm *)object)->clock.tsc_khz))
@@ -259,9 +246,8 @@ static const struct ioctl_op add_zone = IOCTL_TWIN(KVM_REGISTER_COALESCED_MMIO);
 	FN(KVM_CHECK_EXTENSION, cap_check((unsigned long)data))				\
 	FN(KVM_CREATE_VCPU, vcpu_create(object, (unsigned long)data), .locked = true)	\
 	FN(KVM_CREATE_IRQCHIP, irqchip_create(object), .locked = true)			\
-	FN(KVM_GET_IRQCHIP, has_irqchip(object) ? irqchip_state(object, data, false) : -ENXIO) \
-	FN(KVM_SET_IRQCHIP, has_irqchip(object) ? irqchip_state(object, data, true) : -ENXIO, \
-	   .takes = true)								\
+	FN(KVM_GET_IRQCHIP, irqchip_state(object, data, false))				\
+	FN(KVM_SET_IRQCHIP, irqchip_state(object, data, true), .takes = true)		\
 	FN(KVM_SET_TSS_ADDR, (unsigned long)data > UINT_MAX - 3 * PAGE_SIZE ? -EINVAL : 0) \
 	FN(KVM_SET_IDENTITY_MAP_ADDR, vm_nr_vcpus(object) ? -EINVAL : 0)		\
 	FN(KVM_SET_BOOT_CPU_ID, set_boot_cpu_id(object, (unsigned long)data), .locked = true) \
@@ -269,7 +255,7 @@ static const struct ioctl_op add_zone = IOCTL_TWIN(KVM_REGISTER_COALESCED_MMIO);
 	FN(KVM_SET_CLOCK, pvclock_set(object, data))					\
 	FN(KVM_SET_TSC_KHZ, tsc_set_vm_khz(object, (unsigned long)data))		\
 	FN(KVM_X86_SET_MSR_FILTER, msr_filter_set(object, data))			\
-	FN(KVM_ENABLE_CAP, enable_cap(object, data), .twin = &get_tsc_khz)		\
+	FN(KVM_ENABLE_CAP, enable_cap(object, data), .twin = &get_tsc_khz, .locked = true) \
 	FN(KVM_GET_STATS_FD, stats_fd(object, NULL))
 
 VM_IOCTLS(IOCTL_DEFINE_FN, IOCTL_DEFINE_LIST)

@@ -123,11 +123,6 @@ static void machine_with(void (*guest)(void))
 	vcpu_sync(&vcpu);
 }
 
-static long exits(const char *reason)
-{
-	return vcpu_exits(&vcpu, reason);
-}
-
 /* The guest runs on the other processor meanwhile. */
 static void while_it_runs(void (*guest)(void), const char *name, void (*act)(void))
 {
@@ -161,7 +156,7 @@ static void running(void)
 	long ends;
 
 	while_it_runs(running_guest, "a guest runs", one_after_the_other);
-	ends = exits("EXTERNAL_INTERRUPT");
+	ends = vcpu_exits(&vcpu, "EXTERNAL_INTERRUPT");
 	if (posted)
 		tap_ok(ends < rounds / 2, "without an exit: %ld in %u", ends, rounds);
 	else if (on_kvmlet)
@@ -211,7 +206,7 @@ static void levels(void)
 	long ends;
 
 	while_it_runs(running_guest, "a guest runs on", both_kinds);
-	ends = exits("EOI_INDUCED");
+	ends = vcpu_exits(&vcpu, "EOI_INDUCED");
 	if (on_kvmlet && host_delivers())
 		tap_ok(ends >= rounds, "each level-triggered one's end is heard: %ld", ends);
 	machine_close(&vm, &vcpu);

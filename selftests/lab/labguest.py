@@ -3,12 +3,16 @@
 and a disk.
 """
 import os
+import re
 import shutil
+import subprocess
 import tempfile
 
 import labinitrd
 import labkernel
 
+HERE = os.path.dirname(os.path.abspath(__file__))
+RUNNER = os.path.join(os.path.dirname(os.path.dirname(HERE)), "build", "userspace", "kvmlet")
 SBIN = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
 MKE2FS = ("-q", "-t", "ext4", "-b", "1024", "-E",
           "root_owner=0:0,lazy_itable_init=0,lazy_journal_init=0")
@@ -49,6 +53,25 @@ def files(folder, contents):
         with open(folder + name, "wb") as f:
             f.write(content)
     return {folder + name: name for name in contents}
+
+
+def run_host(driver, script, initrd, runs, options=()):
+    """Boot a lab whose shell script runs guests, and says `host: run WORD` before each: one for each
+    word of @runs. Returns the lab's status, what was said, and {word: what was said in its run}.
+    """
+    with tempfile.TemporaryDirectory(prefix="kvmlet-guest.") as folder:
+        added = {RUNNER: "/bin/kvmlet", kernel(labkernel.release_of(None)): "/vmlinux",
+                 script: "/host.sh",
+                 **files(folder, {"/guest.cpio": initrd, "/cmdline": cmdline().encode()})}
+        words = [os.path.join(HERE, "lab"), "run", "--driver", driver, "--mem", "768", "--cpu",
+                 "broadwell_ult", "--limit", "900", *options,
+                 *(word for path, there in added.items() for word in ("--add", f"{path}:{there}")),
+                 "--", "sh", "/host.sh", f"/dev/{driver}", *runs]
+        done = subprocess.run(words, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              stdin=subprocess.DEVNULL, text=True, errors="replace")
+    said = done.stdout.replace("\r", "")
+    parts = re.split(r"^host: run (\S+)\n", said, flags=re.M)
+    return done.returncode, said, dict(zip(parts[1::2], parts[2::2]))
 
 
 def program(name):

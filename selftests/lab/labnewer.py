@@ -9,7 +9,7 @@ import re
 import shutil
 import tempfile
 
-from labkernel import LabError, cache_dir, tool
+from labkernel import LabError, apt_options, cache_dir, tool
 
 SUITE = "trixie"
 KEYS = "/usr/share/keyrings/debian-archive-keyring.gpg"
@@ -46,7 +46,7 @@ def archive():
     return found.group(1)
 
 
-def apt_options(temp):
+def suite_options(temp):
     """Of an apt with lists of its own and no package installed, so that it names all it needs."""
     for name in ("lists/partial", "archives/partial", "parts"):
         os.makedirs(os.path.join(temp, name))
@@ -59,15 +59,15 @@ def apt_options(temp):
         "Dir::Etc::PreferencesParts": "parts", "Dir::State::Lists": "lists",
         "Dir::State::status": "status", "Dir::Cache": "", "Dir::Cache::archives": "archives",
     }
-    options = ["-qq", "-o", "APT::Install-Recommends=0", "-o", "Debug::NoLocking=1"]
+    options = ["-o", "APT::Install-Recommends=0", "-o", "Debug::NoLocking=1"]
     for name, value in settings.items():
         options += ["-o", f"{name}={os.path.join(temp, value)}"]
-    return options + (["-o", "APT::Sandbox::User=root"] if os.geteuid() == 0 else [])
+    return apt_options(False) + options
 
 
 def download(temp):
     """Unpack the emulator and all that it depends on; returns the tree."""
-    options, tree = apt_options(temp), os.path.join(temp, "tree")
+    options, tree = suite_options(temp), os.path.join(temp, "tree")
     tool("apt-get", *options, "update")
     tool("apt-get", *options, "-y", "install", "--download-only", "bochs-term")
     archives = os.path.join(temp, "archives")

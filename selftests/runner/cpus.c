@@ -196,12 +196,10 @@ static void test_end(void)
 		return;
 	RUN(&one, "--kernel", KERNEL, "--cpus", "4", "--append", words(4, 'h', '0'), "--trace");
 	usleep(200000);
-	kill(one.pid, SIGTERM);
-	TAP_EQ(runner_end(&one), 128 + SIGTERM, "a signal ends four halted processors");
+	runner_stops(&one, "a signal ends four halted processors");
 	RUN(&one, "--kernel", KERNEL, "--cpus", "64", "--append", words(1, 'h', '0'));
 	usleep(200000);
-	kill(one.pid, SIGTERM);
-	TAP_EQ(runner_end(&one), 128 + SIGTERM, "and 64 of which 63 were never started");
+	runner_stops(&one, "and 64 of which 63 were never started");
 }
 
 /* --- leaving ---------------------------------------------------------------------------------- */

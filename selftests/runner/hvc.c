@@ -102,8 +102,7 @@ static void input_waits(void)
 	if (!tap_ok(taken < 70000, "what a guest does not take waits in the pipe"))
 		printf("# %u bytes are taken\n", taken);
 	is_idle("and costs nothing");
-	kill(one.pid, SIGTERM);
-	TAP_EQ(runner_end(&one), 128 + SIGTERM, "a signal ends it");
+	runner_stops(&one, "a signal ends it");
 }
 
 static void is_hostile(void)
@@ -115,9 +114,7 @@ static void is_hostile(void)
 	begin("", NULL);
 	tap_ok(runner_read(&one, "xxx\n"), "a queue that feeds itself keeps its device busy");
 	usleep(100000);
-	kill(one.pid, SIGTERM);
-	TAP_EQ(runner_end(&one), 128 + SIGTERM, "a signal ends the machine all the same, though "
-	       "nobody reads");
+	runner_stops(&one, "a signal ends the machine all the same, though nobody reads");
 }
 
 static void nobody_reads(void)

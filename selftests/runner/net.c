@@ -209,13 +209,11 @@ static void are_hostile(void)
 	WRITE_GUEST(feeds_what_goes);
 	tap_ok(begin(), "a queue that feeds itself keeps its device busy");
 	usleep(100000);
-	kill(one.pid, SIGTERM);
-	TAP_EQ(runner_end(&one), 128 + SIGTERM, "a signal ends the machine all the same");
+	runner_stops(&one, "a signal ends the machine all the same");
 	WRITE_GUEST(feeds_what_comes);
 	begin();
 	put_frames(MANY);
-	kill(one.pid, SIGTERM);
-	TAP_EQ(runner_end(&one), 128 + SIGTERM, "so it does if that is the queue of what comes");
+	runner_stops(&one, "so it does if that is the queue of what comes");
 	while (recv(wire, one.text, sizeof(one.text), MSG_DONTWAIT) >= 0)
 		;
 }
@@ -226,8 +224,7 @@ static void is_slow(void)
 	begin();
 	put_frames(MANY);
 	is_idle("a guest that takes no more frames costs nothing, however many there are");
-	kill(one.pid, SIGTERM);
-	TAP_EQ(runner_end(&one), 128 + SIGTERM, "and ends as others do");
+	runner_stops(&one, "and ends as others do");
 	begin();
 	if (system("ip link del " TAP))
 		printf("# %s is not removed\n", TAP);

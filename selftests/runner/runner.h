@@ -87,6 +87,13 @@ static inline int runner_end(struct runner *r)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
+/* A signal ends it, as it does any other program. */
+static inline void runner_stops(struct runner *r, const char *name)
+{
+	kill(r->pid, SIGTERM);
+	TAP_EQ(runner_end(r), 128 + SIGTERM, "%s", name);
+}
+
 static inline void runner_said(const struct runner *r, const char *words, const char *name)
 {
 	if (!tap_ok(strstr(r->text, words), "%s", name))

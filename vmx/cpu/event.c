@@ -442,8 +442,8 @@ void event_prepare(struct vcpu *vcpu)
 	bool smi = READ_ONCE(vcpu->ev.smi_pending) && !vcpu->smm;
 	bool delivers = vcpu->vmcs->proc2 & SECONDARY_EXEC_VIRTUAL_INTR_DELIVERY;
 
-	if (unlikely(vcpu->eoi_offered) && !held) {
-		held = !lapic_settle_eoi(vcpu);
+	if (unlikely(vcpu->in_memory) && !held) {
+		held = !lapic_settle(vcpu);
 		/* What has ended lets pass what is looked at now, not after the next exit again. */
 		if (!held)
 			vcpu_test_request(vcpu, REQ_EVENT);

@@ -69,6 +69,7 @@ void reset_vcpu(struct vcpu *vcpu, bool init)
 	/* Memory that the guest shares ends with INIT, too. */
 	vcpu->msr.steal_time = 0;
 	lapic_set_pv_eoi(vcpu, 0);
+	lapic_set_tpr_word(vcpu, 0);
 	if (vcpu->lapic)
 		lapic_reset(vcpu, init);
 	if (!init) {

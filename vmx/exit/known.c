@@ -94,7 +94,7 @@ static bool is_known(struct vcpu *vcpu, const struct known_access *k,
 	       (vmcs_readl(EXIT_QUALIFICATION) & QUAL_KIND) == k->qual &&
 	       !(vcpu->armed_dr7 & DR7_ARMED) && !vcpu->dr_lent &&
 	       /* A load of ISR is to see the end that waits in memory: that may sleep. */
-	       (stores(k) || !vcpu->eoi_offered) &&
+	       (stores(k) || !vcpu->in_memory) &&
 	       (f->rip >> 32 || segment_cs_long(vcpu)) &&
 	       linear_code_stands(vcpu, f);
 }

@@ -122,8 +122,10 @@ static bool may_call(const struct vcpu *vcpu, enum cpuid_feature feature)
 
 static long hypercall(struct vcpu *vcpu, unsigned long nr, unsigned long mask)
 {
-	if (nr == KVM_HC_VAPIC_POLL_IRQ)
+	if (nr == KVM_HC_VAPIC_POLL_IRQ) {
+		vcpu_request(vcpu, REQ_SETTLE);
 		return 0;
+	}
 	if (nr == KVM_HC_KICK_CPU && may_call(vcpu, CPUID_PV_UNHALT))
 		return yield_to_id(vcpu, (u32)vcpu->gpr[GPR_RCX], true);
 	if (nr == KVM_HC_SEND_IPI && may_call(vcpu, CPUID_PV_SEND_IPI))

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The controllers as one: creation, user space's access to their state, the guest's by port and
- * address, and which interrupt a vCPU takes next.
+ * address. Which interrupt a vCPU takes next is in lapic_irq.c.
  *
  * vm->lock guards creation; each controller has its own lock.
  */
@@ -82,14 +82,17 @@ void irqchip_destroy(struct vm *vm)
 
 /**
  * irqchip_state() - KVM_GET_IRQCHIP and KVM_SET_IRQCHIP
- * @vm: with IRQCHIP_KERNEL
+ * @vm: any
  * @chip: chip_id says which; its state is filled in, all of it, or may be anything
  * @set: it is set
  *
- * Return: 0, or -EINVAL for an unknown chip.
+ * Return: 0; -ENXIO: no controllers here; -EINVAL: an unknown chip.
  */
 int irqchip_state(struct vm *vm, struct kvm_irqchip *chip, bool set)
 {
+	/* Pairs with irqchip_create(): they are there when the mode says so. */
+	if (smp_load_acquire(&vm->irqchip) != IRQCHIP_KERNEL)
+		return -ENXIO;
 	if (chip->chip_id > KVM_IRQCHIP_IOAPIC)
 		return -EINVAL;
 	if (!set)
@@ -155,43 +158,4 @@ bool irqchip_mmio(struct vcpu *vcpu, gpa_t gpa, unsigned int len, void *data, bo
 	if (vcpu->lapic)
 		return controllers_mmio(vcpu, gpa, len, data, write);
 	return write && post_write(vcpu->vm, IO_MEMORY, gpa, len, data);
-}
-
-/**
- * irqchip_extint() - does an interrupt wait that comes past the LAPIC, from 8259s?
- * @vcpu: this thread's
- */
-bool irqchip_extint(struct vcpu *vcpu)
-{
-	const struct pic *pic = vcpu->vm->pic;
-
-	return unlikely(pic ? READ_ONCE(pic->pair.output) : vcpu->ev.user_vector >= 0) &&
-	       lapic_accepts_extint(vcpu->lapic);
-}
-
-/**
- * irqchip_pending() - does an interrupt wait that the vCPU's controllers let pass now?
- * @vcpu: this thread's
- *
- * Return: -1 if not; else 0 or more, the vector if it is the LAPIC's (the 8259s tell theirs only
- * when it is taken). Context: the vCPU's thread; takes no lock.
- */
-int irqchip_pending(struct vcpu *vcpu)
-{
-	return irqchip_extint(vcpu) ? 0 : lapic_pending(vcpu->lapic);
-}
-
-/**
- * irqchip_ack() - take the interrupt that goes first; the vCPU delivers it
- * @vcpu: this thread's
- *
- * Return: vector, or -1 if there is none (any more). Context: interrupts may be off.
- */
-int irqchip_ack(struct vcpu *vcpu)
-{
-	int vector = -1;
-
-	if (irqchip_extint(vcpu))
-		vector = vcpu->vm->pic ? pic_take(vcpu) : event_take_user(vcpu);
-	return vector >= 0 ? vector : lapic_take(vcpu->lapic);
 }

@@ -222,16 +222,13 @@ void lapic_mmio(struct lapic *lapic, unsigned int offset, unsigned int len, void
 void lapic_error(struct lapic *lapic, u32 error);
 bool lapic_post(struct lapic *lapic, u8 vector, bool level, bool own);
 void lapic_post_lvt(struct lapic *lapic, unsigned int offset);
-int lapic_pending(struct lapic *lapic);
 void lapic_join(struct lapic *lapic);
-int lapic_take(struct lapic *lapic);
 void lapic_eoi(struct lapic *lapic);
 void lapic_write_tpr(struct lapic *lapic, u8 tpr);
 void lapic_sync_irq(struct lapic *lapic);
 
 /* lapic_timer.c */
 void lapic_timer_create(struct lapic *lapic);
-void lapic_timer_stop(struct lapic *lapic);
 void lapic_timer_set_mode(struct lapic *lapic, u32 lvtt);
 void lapic_timer_set_count(struct lapic *lapic, u32 count);
 void lapic_timer_set_divisor(struct lapic *lapic, u32 tdcr);

@@ -269,7 +269,6 @@ void ioapic_get(struct vm *vm, struct kvm_ioapic_state *state)
 	unsigned long flags;
 	unsigned int pin;
 
-	memset(state, 0, sizeof(*state));
 	raw_spin_lock_irqsave(&io->lock, flags);
 	state->base_address = io->base;
 	state->ioregsel = io->select;
@@ -300,8 +299,7 @@ void ioapic_set(struct vm *vm, const struct kvm_ioapic_state *state)
 	io->sent = 0;
 	for (pin = 0; pin < IOAPIC_PINS; pin++) {
 		io->entry[pin] = state->redirtbl[pin].bits & (ENTRY_WRITABLE | ENTRY_REMOTE_IRR);
-		if (!(io->entry[pin] & ENTRY_LEVEL))
-			io->entry[pin] &= ~ENTRY_REMOTE_IRR;
+		settle(vm, pin, &kicks);
 		if (state->irr & BIT(pin))
 			rise(vm, pin, &kicks);
 	}

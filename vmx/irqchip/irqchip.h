@@ -51,7 +51,7 @@ long irqchip_send_ipis(struct vcpu *vcpu, const unsigned long *ids, u32 first, u
 bool irqchip_pio(struct vcpu *vcpu, u16 port, unsigned int len, void *data, bool write);
 bool irqchip_mmio(struct vcpu *vcpu, gpa_t gpa, unsigned int len, void *data, bool write);
 
-/* Interrupts on their way into a vCPU (chip.c); interrupts may be off. */
+/* Interrupts on their way into a vCPU (lapic_irq.c); interrupts may be off. */
 int irqchip_pending(struct vcpu *vcpu);
 bool irqchip_extint(struct vcpu *vcpu);
 int irqchip_ack(struct vcpu *vcpu);
@@ -67,11 +67,10 @@ int lapic_set_base(struct vcpu *vcpu, u64 value, bool host);
 u64 lapic_page(struct vcpu *vcpu);
 u64 lapic_posts(struct vcpu *vcpu);
 u32 lapic_tpr_threshold(struct vcpu *vcpu);
-void lapic_set_tpr(struct vcpu *vcpu, u8 cr8);
-u8 lapic_get_tpr(struct vcpu *vcpu);
 bool lapic_accepts_extint(const struct lapic *lapic);
-bool lapic_settle_eoi(struct vcpu *vcpu);
+bool lapic_settle(struct vcpu *vcpu);
 int lapic_set_pv_eoi(struct vcpu *vcpu, u64 value);
+int lapic_set_tpr_word(struct vcpu *vcpu, gpa_t gpa);
 
 /* MSRs 0x800 to 0x8ff. 0, or 1 for #GP(0). IA32_TSC_DEADLINE has no invalid value. */
 int lapic_x2apic_read(struct vcpu *vcpu, u32 msr, u64 *value);

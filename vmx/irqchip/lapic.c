@@ -38,7 +38,7 @@ static void reset_registers(struct lapic *lapic)
 	u32 id = lapic_get(lapic, APIC_ID), ldr = lapic_get(lapic, APIC_LDR);
 	unsigned int i;
 
-	lapic_timer_stop(lapic);
+	hrtimer_cancel(&lapic->timer);
 	lapic_join(lapic);
 	for (i = 0; i < LAPIC_REGS; i++)
 		lapic_put(lapic, i * LAPIC_STRIDE, lapic_regs[i].ones);
@@ -87,15 +87,11 @@ static void make_access_page(struct mmu *mmu)
  */
 int lapic_create(struct vcpu *vcpu)
 {
-	struct lapic *lapic = (struct lapic *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	struct lapic *lapic = (void *)__get_free_pages(GFP_KERNEL_ACCOUNT | __GFP_ZERO, 1);
 
 	if (!lapic)
 		return -ENOMEM;
-	lapic->page = (u8 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
-	if (!lapic->page) {
-		free_page((unsigned long)lapic);
-		return -ENOMEM;
-	}
+	lapic->page = (u8 *)lapic + PAGE_SIZE;
 	lapic->vcpu = vcpu;
 	make_access_page(&vcpu->vm->mmu);
 	lapic->delivers = controls_help(VMX_CAP_VIRT_INTR_DELIVERY);
@@ -162,9 +158,8 @@ u64 lapic_posts(struct vcpu *vcpu)
  */
 void lapic_destroy(struct vcpu *vcpu)
 {
-	lapic_timer_stop(vcpu->lapic);
-	free_page((unsigned long)vcpu->lapic->page);
-	free_page((unsigned long)vcpu->lapic);
+	hrtimer_cancel(&vcpu->lapic->timer);
+	free_pages((unsigned long)vcpu->lapic, 1);
 	vcpu->lapic = NULL;
 }
 
@@ -244,9 +239,10 @@ static u32 read_reg(struct lapic *lapic, unsigned int offset)
 	switch (offset) {
 	case APIC_TMCCT:
 		return lapic_timer_count(lapic);
+	case APIC_TASKPRI:
 	case APIC_PROCPRI:
 	case APIC_ISR ... APIC_IRR + 7 * LAPIC_STRIDE:
-		lapic_settle_eoi(lapic->vcpu);
+		lapic_settle(lapic->vcpu);
 		lapic_join(lapic);
 		return offset == APIC_PROCPRI ? lapic_get_ppr(lapic) : lapic_get(lapic, offset);
 	default:

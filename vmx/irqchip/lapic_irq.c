@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Interrupts inside a LAPIC: from the request (IRR) into service (ISR) to their end (EOI),
- * priorities, and errors.
+ * priorities, and errors; and which one a vCPU takes next, the LAPIC's or one from 8259s.
  *
  * No lock. Anybody sets bits of what is posted and of TMR, atomically; only the vCPU's thread,
  * and its processor while the guest runs, touch IRR, ISR and TPR. Who posts sets the bit of its
@@ -208,17 +208,6 @@ static __always_inline int pending(struct lapic *lapic)
 }
 
 /**
- * lapic_pending() - the interrupt that would be delivered now
- * @lapic: this thread's
- *
- * Return: vector, or -1.
- */
-int lapic_pending(struct lapic *lapic)
-{
-	return pending(lapic);
-}
-
-/**
  * lapic_tpr_threshold() - below which task priority an interrupt passes that waits for it
  * @vcpu: this thread's
  *
@@ -242,18 +231,14 @@ static noinline void offer_eoi(struct lapic *lapic, u8 vector)
 	struct vcpu *vcpu = lapic->vcpu;
 
 	if (lapic->isr_top < 0 && lapic->irr_top < 0 && !READ_ONCE(lapic->unjoined) &&
-	    !vector_test(lapic, APIC_TMR, vector) && !irqfd_resamples(vcpu->vm))
-		vcpu->eoi_offered = mmu_swap_byte(&vcpu->vm->mmu, &vcpu->eoi_spot,
-						  KVM_PV_EOI_ENABLED) >= 0;
+	    !vcpu->in_memory && !vector_test(lapic, APIC_TMR, vector) &&
+	    !irqfd_resamples(vcpu->vm))
+		vcpu->in_memory = mmu_swap_byte(&vcpu->vm->mmu, &vcpu->eoi_spot,
+						KVM_PV_EOI_ENABLED) >= 0;
 }
 
-/**
- * lapic_take() - put the interrupt that is delivered now into service
- * @lapic: this thread's
- *
- * Return: vector, or -1.
- */
-int lapic_take(struct lapic *lapic)
+/* Puts the interrupt that is delivered now into service. Return: its vector, or -1. */
+static __always_inline int take(struct lapic *lapic)
 {
 	int vector = pending(lapic);
 
@@ -291,6 +276,12 @@ static noinline void end_level(struct vcpu *vcpu, u8 vector)
 	}
 }
 
+static __always_inline void ended(struct vcpu *vcpu, u8 vector)
+{
+	if (unlikely(vector_test(vcpu->lapic, APIC_TMR, vector) || irqfd_resamples(vcpu->vm)))
+		end_level(vcpu, vector);
+}
+
 /**
  * lapic_ended() - an interrupt has left ISR
  * @vcpu: this thread's
@@ -301,8 +292,7 @@ static noinline void end_level(struct vcpu *vcpu, u8 vector)
  */
 void lapic_ended(struct vcpu *vcpu, u8 vector)
 {
-	if (unlikely(vector_test(vcpu->lapic, APIC_TMR, vector) || irqfd_resamples(vcpu->vm)))
-		end_level(vcpu, vector);
+	ended(vcpu, vector);
 }
 
 /**
@@ -321,7 +311,7 @@ void lapic_eoi(struct lapic *lapic)
 		return;
 	__clear_bit(vector & 31, word_of(lapic->page + APIC_ISR, vector));
 	lapic->isr_top = lapic_top_vector(lapic->page + APIC_ISR, vector);
-	lapic_ended(lapic->vcpu, vector);
+	ended(lapic->vcpu, vector);
 	look_again(lapic);
 }
 
@@ -336,32 +326,66 @@ static noinline u8 take_word(struct vcpu *vcpu)
 	return word;
 }
 
-/**
- * lapic_settle_eoi() - take the offer of an EOI by memory back; if the guest did that, it is one
- * @vcpu: this thread's, with eoi_offered or not
- *
- * Comes before anything that puts another interrupt into service. A guest that writes to its
- * LAPIC all the same has emptied ISR by then: one more EOI does nothing.
- *
- * Context: any. Return: false if the word cannot be read with interrupts off: it will be soon, by
- * REQ_PV_EOI, and an interrupt of our own ends the next stay in the guest at once.
+/*
+ * What the word's first byte says is the TPR, unless that was written itself; the others tell a guest
+ * that lowers it whether to make an exit. Memory that is gone leaves the TPR as it is. Return:
+ * false: not with interrupts off.
  */
-bool lapic_settle_eoi(struct vcpu *vcpu)
+static noinline bool settle_tpr(struct vcpu *vcpu)
+{
+	struct lapic *lapic = vcpu->lapic;
+	struct mmu *mmu = &vcpu->vm->mmu;
+	gpa_t gpa = vcpu->tpr_gpa;
+	u32 word;
+
+	if (irqs_disabled())
+		return xchg(&vcpu->tpr_known, false);
+	join(lapic);
+	if (lapic_get(lapic, APIC_TASKPRI) == vcpu->tpr_settled && !mmu_read(mmu, 0, gpa, &word, 1))
+		lapic_put(lapic, APIC_TASKPRI, (u8)word);
+	vcpu->tpr_settled = lapic_get(lapic, APIC_TASKPRI);
+	word = vcpu->tpr_settled | (max(lapic->isr_top, 0) & 0xf0) << 8 |
+	       max(lapic->irr_top, 0) << 24;
+	mmu_write(mmu, 0, gpa, &word, sizeof(word));
+	vcpu->tpr_known = true;
+	/* event_prepare() forgets that it is known, before the guest can change it. */
+	vcpu_request(vcpu, REQ_EVENT);
+	return true;
+}
+
+static noinline bool settle_later(struct vcpu *vcpu)
+{
+	vcpu_request(vcpu, REQ_SETTLE);
+	vcpu_request(vcpu, REQ_EVENT);
+	smp_send_reschedule(smp_processor_id());
+	return false;
+}
+
+/**
+ * lapic_settle() - take over what the guest has done to its LAPIC by words of its memory
+ * @vcpu: this thread's, with @in_memory or not
+ *
+ * The offer of an EOI is taken back; if the guest did that, it is one. That comes before anything
+ * that puts another interrupt into service. A guest that writes to its LAPIC all the same has emptied
+ * ISR by then: one more EOI does nothing. The TPR's word is read where one may sleep alone.
+ *
+ * Context: any. Return: false if a word cannot be read with interrupts off: it will be soon, by
+ * REQ_SETTLE, and an interrupt of our own ends the next stay in the guest at once.
+ */
+bool lapic_settle(struct vcpu *vcpu)
 {
 	int r;
 
-	if (!vcpu->eoi_offered)
+	if (!vcpu->in_memory)
 		return true;
+	if (unlikely(vcpu->tpr_gpa))
+		return settle_tpr(vcpu) || settle_later(vcpu);
 	r = mmu_swap_byte(&vcpu->vm->mmu, &vcpu->eoi_spot, 0);
-	if (r < 0 && irqs_disabled()) {
-		vcpu_request(vcpu, REQ_PV_EOI);
-		vcpu_request(vcpu, REQ_EVENT);
-		smp_send_reschedule(smp_processor_id());
-		return false;
-	}
+	if (r < 0 && irqs_disabled())
+		return settle_later(vcpu);
 	if (unlikely(r < 0))
 		r = take_word(vcpu);
-	vcpu->eoi_offered = false;
+	vcpu->in_memory = false;
 	if (!(r & KVM_PV_EOI_ENABLED))
 		lapic_eoi(vcpu->lapic);
 	return true;
@@ -379,9 +403,31 @@ int lapic_set_pv_eoi(struct vcpu *vcpu, u64 value)
 	if (value & KVM_MSR_ENABLED &&
 	    !mmu_is_ram(&vcpu->vm->mmu, 0, value & ~(u64)KVM_MSR_ENABLED, true))
 		return 1;
-	lapic_settle_eoi(vcpu);
+	lapic_settle(vcpu);
 	vcpu->msr.pv_eoi = value;
 	vcpu->eoi_spot = (struct mmu_spot) { .gpa = value & ~(u64)KVM_MSR_ENABLED };
+	return 0;
+}
+
+/**
+ * lapic_set_tpr_word() - KVM_SET_VAPIC_ADDR: a word of guest memory stands for the TPR
+ * @vcpu: not running
+ * @gpa: of the word, which gets the TPR; 0: none does
+ *
+ * Return: 0, or -EINVAL: no LAPIC here, or no memory there.
+ */
+int lapic_set_tpr_word(struct vcpu *vcpu, gpa_t gpa)
+{
+	struct mmu *mmu = &vcpu->vm->mmu;
+
+	if (!vcpu->lapic || (gpa && (!mmu_is_ram(mmu, 0, gpa, true) ||
+				     !mmu_is_ram(mmu, 0, gpa + sizeof(u32) - 1, true))))
+		return -EINVAL;
+	/* No EOI is offered beside it. */
+	lapic_settle(vcpu);
+	vcpu->tpr_gpa = gpa;
+	vcpu->in_memory = gpa;
+	lapic_write_tpr(vcpu->lapic, lapic_get(vcpu->lapic, APIC_TASKPRI));
 	return 0;
 }
 
@@ -392,29 +438,41 @@ int lapic_set_pv_eoi(struct vcpu *vcpu, u64 value)
  */
 void lapic_write_tpr(struct lapic *lapic, u8 tpr)
 {
+	struct vcpu *vcpu = lapic->vcpu;
+
 	lapic_put(lapic, APIC_TASKPRI, tpr);
+	/* It is newer than the word, even if it is what it was when that was read. */
+	vcpu->tpr_settled = ~tpr;
+	if (unlikely(vcpu->tpr_gpa))
+		vcpu_request(vcpu, REQ_SETTLE);
 	look_again(lapic);
 }
 
 /**
- * lapic_set_tpr() - write CR8
- * @vcpu: loaded
- * @cr8: 0 to 15
+ * vcpu_cr8() - the guest's CR8, bits 7:4 of the TPR
+ * @vcpu: loaded, with or without a LAPIC here
  */
-void lapic_set_tpr(struct vcpu *vcpu, u8 cr8)
+unsigned long vcpu_cr8(struct vcpu *vcpu)
 {
-	lapic_write_tpr(vcpu->lapic, cr8 << 4);
+	return vcpu->lapic ? lapic_get(vcpu->lapic, APIC_TASKPRI) >> 4 & 15 : vcpu->cr8;
 }
 
 /**
- * lapic_get_tpr() - read CR8
- * @vcpu: loaded
+ * vcpu_set_cr8() - write the guest's CR8
+ * @vcpu: loaded, with or without a LAPIC here
+ * @cr8: new value
  *
- * Return: 0 to 15.
+ * Return: 0, or 1 for #GP(0): reserved bits.
  */
-u8 lapic_get_tpr(struct vcpu *vcpu)
+int vcpu_set_cr8(struct vcpu *vcpu, unsigned long cr8)
 {
-	return lapic_get(vcpu->lapic, APIC_TASKPRI) >> 4 & 15;
+	if (cr8 & ~15UL)
+		return 1;
+	if (vcpu->lapic)
+		lapic_write_tpr(vcpu->lapic, cr8 << 4);
+	else
+		vcpu->cr8 = cr8;
+	return 0;
 }
 
 /**
@@ -429,6 +487,45 @@ bool lapic_accepts_extint(const struct lapic *lapic)
 		return true;
 	return (lapic_get(lapic, APIC_LVT0) & (APIC_LVT_MASKED | APIC_MODE_MASK)) ==
 	       APIC_DM_EXTINT;
+}
+
+/**
+ * irqchip_extint() - does an interrupt wait that comes past the LAPIC, from 8259s?
+ * @vcpu: this thread's
+ */
+bool irqchip_extint(struct vcpu *vcpu)
+{
+	const struct pic *pic = vcpu->vm->pic;
+
+	return unlikely(pic ? READ_ONCE(pic->pair.output) : vcpu->ev.user_vector >= 0) &&
+	       lapic_accepts_extint(vcpu->lapic);
+}
+
+/**
+ * irqchip_pending() - does an interrupt wait that the vCPU's controllers let pass now?
+ * @vcpu: this thread's
+ *
+ * Return: -1 if not; else 0 or more, the vector if it is the LAPIC's (the 8259s tell theirs only
+ * when it is taken). Context: the vCPU's thread; takes no lock.
+ */
+int irqchip_pending(struct vcpu *vcpu)
+{
+	return irqchip_extint(vcpu) ? 0 : pending(vcpu->lapic);
+}
+
+/**
+ * irqchip_ack() - take the interrupt that goes first; the vCPU delivers it
+ * @vcpu: this thread's
+ *
+ * Return: vector, or -1 if there is none (any more). Context: interrupts may be off.
+ */
+int irqchip_ack(struct vcpu *vcpu)
+{
+	int vector = -1;
+
+	if (irqchip_extint(vcpu))
+		vector = vcpu->vm->pic ? pic_take(vcpu) : event_take_user(vcpu);
+	return vector >= 0 ? vector : take(vcpu->lapic);
 }
 
 /**

@@ -24,18 +24,20 @@ static u32 get(const struct kvm_lapic_state *state, unsigned int offset)
 
 /**
  * lapic_get_state() - KVM_GET_LAPIC
- * @vcpu: loaded
+ * @vcpu: any
  * @state: filled in, all of it
  *
- * Return: 0 or -EFAULT.
+ * Return: 0 or -EFAULT; -EINVAL: it has none here.
  */
 int lapic_get_state(struct vcpu *vcpu, struct kvm_lapic_state __user *state)
 {
 	struct lapic *lapic = vcpu->lapic;
-	/* First: if the timer fires after this, its interrupt is in IRR, once or twice. */
-	u32 count = lapic_timer_count(lapic);
-	u32 ppr;
+	u32 count, ppr;
 
+	if (!lapic)
+		return -EINVAL;
+	/* First: if the timer fires after this, its interrupt is in IRR, once or twice. */
+	count = lapic_timer_count(lapic);
 	lapic_join(lapic);
 	ppr = lapic_get_ppr(lapic);
 	if (copy_to_user(state->regs, lapic->page, sizeof(state->regs)) ||
@@ -77,20 +79,22 @@ static void set_registers(struct lapic *lapic, const struct kvm_lapic_state *sta
  * @vcpu: loaded
  * @state: any
  *
- * The timer goes on from its current count. Return: 0; -EINVAL for another one's id of 32 bits.
+ * The timer goes on from its current count. Return: 0; -EINVAL for another one's id of 32 bits, or if
+ * there is none here.
  */
 int lapic_set_state(struct vcpu *vcpu, const struct kvm_lapic_state *state)
 {
 	struct lapic *lapic = vcpu->lapic;
 
-	if (lapic->mode == LAPIC_X2APIC && READ_ONCE(vcpu->vm->x2apic_ids) &&
-	    get(state, APIC_ID) != lapic_get(lapic, APIC_ID))
+	if (!lapic || (lapic->mode == LAPIC_X2APIC && READ_ONCE(vcpu->vm->x2apic_ids) &&
+		       get(state, APIC_ID) != lapic_get(lapic, APIC_ID)))
 		return -EINVAL;
-	lapic_timer_stop(lapic);
+	hrtimer_cancel(&lapic->timer);
 	lapic_join(lapic);
 	set_registers(lapic, state);
 	atomic_set(&lapic->errors, 0);
 	lapic_sync_irq(lapic);
+	lapic_write_tpr(lapic, get(state, APIC_TASKPRI));
 	lapic_timer_restore(lapic, get(state, APIC_TMCCT));
 	return 0;
 }

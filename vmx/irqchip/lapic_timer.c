@@ -70,15 +70,6 @@ void lapic_timer_create(struct lapic *lapic)
 	compat_hrtimer_setup(&lapic->timer, on_timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_HARD);
 }
 
-/**
- * lapic_timer_stop() - no interrupt comes from the timer after this
- * @lapic: this thread's
- */
-void lapic_timer_stop(struct lapic *lapic)
-{
-	hrtimer_cancel(&lapic->timer);
-}
-
 static void start(struct lapic *lapic, u64 ns)
 {
 	hrtimer_start(&lapic->timer, ns_to_ktime(min_t(u64, ns, KTIME_MAX)),

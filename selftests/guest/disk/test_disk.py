@@ -9,17 +9,15 @@ driver.
 """
 import os
 import re
-import subprocess
 import sys
-import tempfile
 
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
-REPO = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
-LAB = os.path.join(REPO, "selftests", "lab")
-sys.path.insert(0, LAB)
+SELFTESTS = os.path.dirname(os.path.dirname(HERE))
+sys.path[:0] = [SELFTESTS, os.path.join(SELFTESTS, "lab")]
 import labguest                                                         # noqa: E402
 import labkernel                                                        # noqa: E402
+import tap                                                              # noqa: E402
 
 WHAT = {"modern": "virtio 1.x, MSI-X, io_uring", "legacy": "before 1.0, MSI-X, io=thread",
         "pci=nomsi": "1.x, INTx, io_uring"}
@@ -31,44 +29,19 @@ WAY = (r" disk0: a write of [1-9]\d* bytes to sector \d+;", r" driver  exit: vcp
        r" kvmlet  status and used ring are written", r" kvmlet  write\(2\) of MSI-X's irqfd",
        r" driver  entry: vcpu 0 rip ")
 RUNS = {"kvmlet": list(WHAT), "kvm": ["modern"]}
-LIMIT = "900"
+SHOWN = 25                      # lines of what was said, with a case that failed
 LAB_OPTIONS = {"kvmlet": ["--ftrace"], "kvm": []}       # upstream's module costs 5 s more with it
-
-
-class Cases:
-    def __init__(self):
-        self.count = self.failed = 0
-
-    def check(self, good, name, text):
-        self.count += 1
-        self.failed += not good
-        print(f"{'ok' if good else 'not ok'} {self.count} - {name}", flush=True)
-        if not good:
-            for line in text.splitlines()[-25:]:
-                print(f"# {line}")
-
-
-def boot(driver, folder):
-    """Every run of one driver; returns the lab's status and what was said."""
-    kernel = labguest.kernel(labkernel.release_of(None))
-    words = [os.path.join(LAB, "lab"), "run", "--driver", driver, "--mem", "768", "--cpu",
-             "broadwell_ult", "--limit", LIMIT, *LAB_OPTIONS[driver],
-             "--add", os.path.join(REPO, "build", "userspace", "kvmlet") + ":/bin/kvmlet",
-             "--add", kernel + ":/vmlinux", "--add", f"{folder}/guest.cpio:/guest.cpio",
-             "--add", f"{folder}/cmdline:/cmdline",
-             "--add", os.path.join(HERE, "host.sh") + ":/host.sh",
-             "--", "sh", "/host.sh", f"/dev/{driver}", *RUNS[driver]]
-    done = subprocess.run(words, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          stdin=subprocess.DEVNULL, text=True, errors="replace")
-    return done.returncode, done.stdout.replace("\r", "")
 
 
 def judge(cases, driver, word, text):
     """The cases of one run, by what guest and host have said."""
     what = f"{driver}: {WHAT[word]}"
 
+    def case(good, name):
+        cases.ok(good, f"{what}: {name}", text.splitlines()[-SHOWN:])
+
     def says(pattern, name):
-        cases.check(re.search(pattern, text, re.M) is not None, f"{what}: {name}", text)
+        case(re.search(pattern, text, re.M), name)
 
     says(r"^guest: sectors 4096 read-only 1$", "the disks have their size, one is read-only")
     says(r"^guest: serial kvmlet0 cache write back$", "a name, and a cache that is flushed")
@@ -78,25 +51,25 @@ def judge(cases, driver, word, text):
     says(r"^host: saved, status 106$", "the guest is saved while it writes")
     says(r"^guest: restored +1$", "and restored")
     blocks = re.findall(r"^(?:guest|host): block (\w+)", text, re.M)
-    cases.check(len(blocks) == 3 and len(set(blocks)) == 1 and "guest: wrong" not in text,
-                f"{what}: what it wrote meanwhile is there, for guest and host", text)
+    case(len(blocks) == 3 and len(set(blocks)) == 1 and "guest: wrong" not in text,
+         "what it wrote meanwhile is there, for guest and host")
     says(r"^guest: synced$", "the guest writes and syncs")
     says(r"^host: status 0$", "it powers off")
     says(r"^host: hello written by the guest$", "the host finds the file")
     noise = re.findall(r"^(?:guest|host): noise (\w+)", text, re.M)
-    cases.check(len(noise) == 2 and noise[0] == noise[1], f"{what}: and a large one, the same",
-                text)
+    case(len(noise) == 2 and noise[0] == noise[1], "and a large one, the same")
     says(r"^host: discarded 0$", "what was discarded is empty")
     says(r"^host: kept 0$", "what lies behind it is not touched")
     says(r"^host: second second disk$", "nor is the disk that is read-only")
     if (driver, word) == ("kvmlet", "modern"):
         way = "\n".join(line for line in text.splitlines() if line.startswith("trace:"))
-        cases.check(re.search(".*?".join(WAY), way, re.S) is not None,
-                    f"{what}: the trace shows the way of a write, through the driver and back", way)
+        cases.ok(re.search(".*?".join(WAY), way, re.S),
+                 f"{what}: the trace shows the way of a write, through the driver and back",
+                 way.splitlines()[-SHOWN:])
 
 
 def main():
-    cases = Cases()
+    cases = tap.Writer()
     print("TAP version 13")
     try:
         initrd = labguest.tree(os.path.join(HERE, "init"), labkernel.release_of(None),
@@ -105,18 +78,13 @@ def main():
         print(f"Bail out! {e}")
         return 1
     for driver in sys.argv[1:] or ("kvmlet", "kvm"):
-        with tempfile.TemporaryDirectory(prefix="kvmlet-disk.") as folder:
-            for name, data in (("guest.cpio", initrd), ("cmdline", labguest.cmdline().encode())):
-                with open(os.path.join(folder, name), "wb") as f:
-                    f.write(data)
-            status, said = boot(driver, folder)
-        parts = re.split(r"^host: run (\S+)\n", said, flags=re.M)
-        runs = dict(zip(parts[1::2], parts[2::2]))
+        status, said, runs = labguest.run_host(driver, os.path.join(HERE, "host.sh"), initrd,
+                                               RUNS[driver], LAB_OPTIONS[driver])
         for word in RUNS[driver]:
             judge(cases, driver, word, runs.get(word, said))
-        cases.check(status == 0, f"{driver}: the host has nothing to complain about", said)
-    print(f"1..{cases.count}")
-    return 1 if cases.failed else 0
+        cases.ok(status == 0, f"{driver}: the host has nothing to complain about",
+                 said.splitlines()[-SHOWN:])
+    return cases.end()
 
 
 if __name__ == "__main__":

@@ -9,60 +9,33 @@ booted once for each driver.
 """
 import os
 import re
-import subprocess
 import sys
-import tempfile
 
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
-REPO = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
-LAB = os.path.join(REPO, "selftests", "lab")
-sys.path.insert(0, LAB)
+SELFTESTS = os.path.dirname(os.path.dirname(HERE))
+sys.path[:0] = [SELFTESTS, os.path.join(SELFTESTS, "lab")]
 import labguest                                                         # noqa: E402
 import labkernel                                                        # noqa: E402
+import tap                                                              # noqa: E402
 
 WHAT = {"modern": "virtio 1.x, MSI-X", "legacy": "before 1.0, MSI-X", "pci=nomsi": "1.x, INTx"}
-LIMIT = "900"
-
-
-class Cases:
-    def __init__(self):
-        self.count = self.failed = 0
-
-    def check(self, good, name, text):
-        self.count += 1
-        self.failed += not good
-        print(f"{'ok' if good else 'not ok'} {self.count} - {name}", flush=True)
-        if not good:
-            for line in text.splitlines()[-25:]:
-                print(f"# {line}")
-
-
-def boot(driver, runs, folder):
-    """Every run of one driver; returns the lab's status and what was said."""
-    kernel = labguest.kernel(labkernel.release_of(None))
-    words = [os.path.join(LAB, "lab"), "run", "--driver", driver, "--mem", "768", "--cpu",
-             "broadwell_ult", "--limit", LIMIT,
-             "--add", os.path.join(REPO, "build", "userspace", "kvmlet") + ":/bin/kvmlet",
-             "--add", kernel + ":/vmlinux", "--add", f"{folder}/guest.cpio:/guest.cpio",
-             "--add", f"{folder}/cmdline:/cmdline",
-             "--add", os.path.join(HERE, "host.sh") + ":/host.sh",
-             "--", "sh", "/host.sh", f"/dev/{driver}", *runs]
-    done = subprocess.run(words, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          stdin=subprocess.DEVNULL, text=True, errors="replace")
-    return done.returncode, done.stdout.replace("\r", "")
+SHOWN = 25                      # lines of what was said, with a case that failed
 
 
 def judge(cases, driver, word, text):
     """The cases of one run, by what guest and host have said."""
     what = f"{driver}: {WHAT[word]}"
 
+    def case(good, name):
+        cases.ok(good, f"{what}: {name}", text.splitlines()[-SHOWN:])
+
     def says(pattern, name):
-        cases.check(re.search(pattern, text, re.M) is not None, f"{what}: {name}", text)
+        case(re.search(pattern, text, re.M), name)
 
     def same(names, name):
         found = re.findall(rf"^(?:guest|host): (?:{names}) (\w+)", text, re.M)
-        cases.check(len(found) == 2 and found[0] == found[1], f"{what}: {name}", text)
+        case(len(found) == 2 and found[0] == found[1], name)
 
     says(r"^guest: address 02:00:00:00:00:02$", "the guest has the address that it was given")
     says(r"^guest: random virtio_rng\S* 64$", "and random numbers")
@@ -79,7 +52,7 @@ def judge(cases, driver, word, text):
     says(r"^guest: random after 64$", "and its random numbers")
     same("sent|received", "so does one to the host")
     says(r"^guest: answers after down and up 2$", "down and up again, it is answered")
-    cases.check("guest: wrong" not in text, f"{what}: but not while it is down", text)
+    case("guest: wrong" not in text, "but not while it is down")
     says(r"^guest: link of a TAP that is down 0$", "its link goes down with the TAP")
     says(r"^guest: link of one that is up again 1$", "and up")
     says(r"^guest: answers after that 2$", "and it is answered")
@@ -90,7 +63,7 @@ def judge(cases, driver, word, text):
 
 
 def main():
-    cases = Cases()
+    cases = tap.Writer()
     runs = list(WHAT) if "--all" in sys.argv else ["modern"]
     print("TAP version 13")
     try:
@@ -100,21 +73,15 @@ def main():
         print(f"1..0 # SKIP {e}" if "no module" in str(e) else f"Bail out! {e}")
         return 0 if "no module" in str(e) else 1
     for driver in [d for d in sys.argv[1:] if d != "--all"] or ["kvmlet"]:
-        with tempfile.TemporaryDirectory(prefix="kvmlet-net.") as folder:
-            for name, data in (("guest.cpio", initrd), ("cmdline", labguest.cmdline().encode())):
-                with open(os.path.join(folder, name), "wb") as f:
-                    f.write(data)
-            status, said = boot(driver, runs, folder)
+        status, said, found = labguest.run_host(driver, os.path.join(HERE, "host.sh"), initrd, runs)
         if "host: no tun" in said:
             print("1..0 # SKIP the lab has no tun module: `lab fetch' (needs a network)")
             return 0
-        parts = re.split(r"^host: run (\S+)\n", said, flags=re.M)
-        found = dict(zip(parts[1::2], parts[2::2]))
         for word in runs:
             judge(cases, driver, word, found.get(word, said))
-        cases.check(status == 0, f"{driver}: the host has nothing to complain about", said)
-    print(f"1..{cases.count}")
-    return 1 if cases.failed else 0
+        cases.ok(status == 0, f"{driver}: the host has nothing to complain about",
+                 said.splitlines()[-SHOWN:])
+    return cases.end()
 
 
 if __name__ == "__main__":
