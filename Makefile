@@ -90,6 +90,7 @@ bench:
 	@$(MAKE) --no-print-directory -s module-lab
 	@$(MAKE) --no-print-directory -s $(JOBS) -C $(ROOT)/selftests
 	@$(ROOT)/selftests/bench/bench
+	@$(ROOT)/selftests/bench/bench --model corei7_skylake_x --mitigations off --param apicv=0
 
 # SEED and N: N random programs from SEED on, instead of the list.
 compare:
