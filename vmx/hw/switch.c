@@ -48,7 +48,6 @@ static void read_host_values(struct host_values *host, int cpu)
  */
 void switch_setup(struct vcpu *vcpu)
 {
-	struct vmcs_state *vmcs = vcpu->vmcs;
 	struct desc_ptr idt;
 
 	vmcs_writel(HOST_CR0, read_cr0() & ~X86_CR0_TS);
@@ -65,12 +64,9 @@ void switch_setup(struct vcpu *vcpu)
 	vmcs_write32(HOST_IA32_SYSENTER_CS, __rdmsr(MSR_IA32_SYSENTER_CS));
 	vmcs_writel(HOST_IA32_SYSENTER_EIP, __rdmsr(MSR_IA32_SYSENTER_EIP));
 	vmcs_write64(HOST_IA32_EFER, __rdmsr(MSR_EFER));
-	if (vmcs->exit & VM_EXIT_LOAD_IA32_PAT)
+	if (vcpu->vmcs->exit & VM_EXIT_LOAD_IA32_PAT)
 		vmcs_write64(HOST_IA32_PAT, __rdmsr(MSR_IA32_CR_PAT));
-	vmcs->host_cr3 = 0;
-	vmcs->host_cr4 = 0;
-	vmcs->host_rsp = 0;
-	vmcs->host_fs_base = 0;
+	/* As the copy of a new VMCS has it. */
 	vmcs_writel(HOST_FS_BASE, 0);
 }
 
