@@ -47,7 +47,6 @@ int vmcs_alloc(struct vmcs_state *vmcs)
 		return -ENOMEM;
 	vmcs->region->revision = vmx_caps.revision;
 	vmcs->cpu = -1;
-	INIT_LIST_HEAD(&vmcs->link);
 	return 0;
 }
 
