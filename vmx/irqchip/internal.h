@@ -80,20 +80,15 @@ struct lapic {
 	s64 due;
 };
 
-/* Whose wires are high, by input. */
-struct line_levels {
-	u32 high[LINE_SOURCES];
-};
-
 /**
  * struct pic - the pair of 8259s
  * @lock:	(p)
- * @wires:	(p)
+ * @wires:	that are high, by whose and by input (p)
  * @pair:	its state; @pair.output is also read without the lock
  */
 struct pic {
 	raw_spinlock_t lock;
-	struct line_levels wires;
+	u32 wires[LINE_SOURCES];
 	struct pic_pair pair;
 };
 
@@ -121,7 +116,7 @@ struct pit {
 
 /**
  * struct ioapic - the IO-APIC, (o) all but @lock
- * @wires:	to its inputs
+ * @wires:	to its inputs, those that are high, by whose
  * @base:	address of its page; read without the lock
  * @select:	index of the register in the window
  * @id:		bits 27:24 of its id register
@@ -131,7 +126,7 @@ struct pit {
  */
 struct ioapic {
 	raw_spinlock_t lock;
-	struct line_levels wires;
+	u32 wires[LINE_SOURCES];
 	u64 base;
 	u32 select, id, irr, sent;
 	u64 entry[IOAPIC_PINS];
@@ -140,13 +135,10 @@ struct ioapic {
 #define MSI_LEVEL	BIT(15)		/* of an MSI's data */
 
 /* One wire changes; is the input high? */
-static inline bool line_level(struct line_levels *wires, unsigned int pin,
-			      enum line_source source, bool level)
+static inline bool line_level(u32 *wires, unsigned int pin, enum line_source source, bool level)
 {
-	u32 *high = &wires->high[source];
-
-	*high = level ? *high | BIT(pin) : *high & ~BIT(pin);
-	return (wires->high[LINE_USER] | wires->high[LINE_RESAMPLED]) & BIT(pin);
+	wires[source] = level ? wires[source] | BIT(pin) : wires[source] & ~BIT(pin);
+	return (wires[LINE_USER] | wires[LINE_RESAMPLED]) & BIT(pin);
 }
 
 /* The upper half of an MSI's address has nothing in bits 7:0, where it has anything at all. */

@@ -100,7 +100,7 @@ static noinline int change_line(struct vm *vm, unsigned int pin, enum line_sourc
 	int r = 1;
 
 	raw_spin_lock_irqsave(&io->lock, flags);
-	if (line_level(&io->wires, pin, source, level))
+	if (line_level(io->wires, pin, source, level))
 		r = rise(vm, pin, &kicks);
 	else
 		io->irr &= ~BIT(pin);
@@ -124,7 +124,7 @@ int ioapic_line(struct vm *vm, unsigned int pin, enum line_source source, bool l
 	const struct ioapic *io = vm->ioapic;
 
 	/* User space often lowers what is low. */
-	if (!level && !((READ_ONCE(io->wires.high[source]) | READ_ONCE(io->irr)) & BIT(pin)))
+	if (!level && !((READ_ONCE(io->wires[source]) | READ_ONCE(io->irr)) & BIT(pin)))
 		return 1;
 	return change_line(vm, pin, source, level);
 }

@@ -56,7 +56,7 @@ int pic_line(struct vm *vm, unsigned int line, enum line_source source, bool lev
 
 	raw_spin_lock_irqsave(&pic->lock, flags);
 	rises = !pic->pair.output;
-	r = pic_set_line(&pic->pair, line, line_level(&pic->wires, line, source, level));
+	r = pic_set_line(&pic->pair, line, line_level(pic->wires, line, source, level));
 	rises &= pic->pair.output;
 	raw_spin_unlock_irqrestore(&pic->lock, flags);
 	if (rises)
