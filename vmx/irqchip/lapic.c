@@ -397,16 +397,6 @@ int lapic_x2apic_read(struct vcpu *vcpu, u32 msr, u64 *value)
 	return 0;
 }
 
-/* The one register of 64 bits. Reserved bits are no fault; programs rely on KVM's leniency. */
-static void write_x2apic_icr(struct lapic *lapic, u64 value)
-{
-	u32 icr = value & lapic_regs[APIC_ICR / LAPIC_STRIDE].mask;
-
-	lapic_put(lapic, APIC_ICR, icr);
-	lapic_put(lapic, APIC_ICR2, value >> 32);
-	deliver_ipi(lapic, icr, value >> 32);
-}
-
 /**
  * lapic_x2apic_write() - WRMSR to one of the LAPIC's
  * @vcpu: loaded
@@ -424,8 +414,11 @@ int lapic_x2apic_write(struct vcpu *vcpu, u32 msr, u64 value)
 
 	if (lapic->mode != LAPIC_X2APIC || !reg)
 		return 1;
+	/* The one register of 64 bits. Reserved bits are no fault: programs rely on that. */
 	if (offset == APIC_ICR) {
-		write_x2apic_icr(lapic, value);
+		lapic_put(lapic, APIC_ICR, value & reg->mask);
+		lapic_put(lapic, APIC_ICR2, value >> 32);
+		deliver_ipi(lapic, value & reg->mask, value >> 32);
 		return 0;
 	}
 	if (value >> 32 || ((offset == APIC_EOI || offset == APIC_ESR) && value) ||
