@@ -111,7 +111,7 @@ int deliver(struct vm *vm, const struct apic_msg *msg, struct kicks *kicks)
 	unsigned int i;
 	int n = 0;
 
-	if (msg->lowest) {
+	if (msg->lowest || msg->mode == APIC_DM_LOWEST) {
 		vcpu = choose(vm, msg);
 		if (!vcpu)
 			return 0;
@@ -155,7 +155,6 @@ void deliver_ipi(struct lapic *lapic, u32 icr, u32 dest)
 		.shorthand	= icr & APIC_DEST_ALLBUT,
 		.mode		= icr & APIC_DM_FIXED_MASK,
 		.vector		= icr & APIC_VECTOR_MASK,
-		.lowest		= (icr & APIC_DM_FIXED_MASK) == APIC_DM_LOWEST,
 	};
 	struct kicks kicks = { };
 
@@ -223,13 +222,13 @@ static noinline int deliver_msi(struct vm *vm, struct known_msi *msi, u64 change
 		.mode	= msi->data & APIC_DM_FIXED_MASK,
 		.vector	= msi->data & APIC_VECTOR_MASK,
 		.level	= msi->data & MSI_LEVEL,
+		.lowest	= msi->address & MSI_HINT,
 	};
 	struct kicks kicks = { };
 	int r;
 
 	if (READ_ONCE(vm->x2apic_ids))
 		msg.dest.id |= MSI_DEST_HIGH(msi->address);
-	msg.lowest = msg.mode == APIC_DM_LOWEST || (msi->address & MSI_HINT);
 	r = deliver(vm, &msg, &kicks);
 	deliver_kick(vm, &kicks, NULL);
 	if (r == 1 && msg.mode == APIC_DM_FIXED && !msg.lowest)

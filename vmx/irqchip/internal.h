@@ -171,7 +171,7 @@ struct apic_msg {
 	u32 mode;			/* APIC_DM_* */
 	u8 vector;
 	bool level;			/* level-triggered */
-	bool lowest;			/* to one of those that match */
+	bool lowest;			/* to one of those that match, as APIC_DM_LOWEST is */
 };
 
 static inline u32 lapic_get(const struct lapic *lapic, unsigned int offset)

@@ -62,7 +62,6 @@ static int send(struct vm *vm, unsigned int pin, struct kicks *kicks)
 		.mode	= ENTRY_MODE(e),
 		.vector	= ENTRY_VECTOR(e),
 		.level	= e & ENTRY_LEVEL,
-		.lowest	= ENTRY_MODE(e) == APIC_DM_LOWEST,
 	};
 	int r;
 
