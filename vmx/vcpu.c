@@ -163,7 +163,7 @@ int vcpu_release(struct inode *inode, struct file *file)
 static vm_fault_t vcpu_page_fault(struct vm_fault *vmf)
 {
 	struct vcpu *vcpu = vmf->vma->vm_file->private_data;
-	struct page *page;
+	struct page *page = NULL;
 
 	if (vmf->pgoff == 0)
 		page = virt_to_page(vcpu->run);
@@ -173,8 +173,6 @@ static vm_fault_t vcpu_page_fault(struct vm_fault *vmf)
 		page = virt_to_page(vcpu->vm->ring);
 	else if (vmf->pgoff >= KVM_DIRTY_LOG_PAGE_OFFSET)
 		page = dirty_ring_page(vcpu, vmf->pgoff - KVM_DIRTY_LOG_PAGE_OFFSET);
-	else
-		page = NULL;
 	if (!page)
 		return VM_FAULT_SIGBUS;
 	get_page(page);
@@ -268,25 +266,22 @@ static int alloc_parts(struct vcpu *vcpu)
 	return vcpu->vm->irqchip == IRQCHIP_NONE ? 0 : lapic_create(vcpu);
 }
 
-static bool is_boot_cpu(const struct vcpu *vcpu)
-{
-	return vcpu->id == vcpu->vm->boot_cpu_id;
-}
-
 static void first_state(struct vcpu *vcpu)
 {
+	bool boot = vcpu->id == vcpu->vm->boot_cpu_id;
+
 	vcpu_load(vcpu);
 	controls_setup(vcpu);
 	cpuid_create(vcpu);
 	/* The first one's TSC begins with 0. */
 	tsc_set_khz(vcpu, READ_ONCE(vcpu->vm->clock.tsc_khz));
 	vcpu->apic_base = APIC_DEFAULT_PHYS_BASE | MSR_IA32_APICBASE_ENABLE |
-			  (is_boot_cpu(vcpu) ? MSR_IA32_APICBASE_BSP : 0);
+			  (boot ? MSR_IA32_APICBASE_BSP : 0);
 	reset_vcpu(vcpu, false);
 	vcpu_put(vcpu);
 	/* Without a LAPIC here user space starts each vCPU itself. */
-	vcpu->mp_state = is_boot_cpu(vcpu) || !vcpu->lapic ? KVM_MP_STATE_RUNNABLE :
-							     KVM_MP_STATE_UNINITIALIZED;
+	vcpu->mp_state = boot || !vcpu->lapic ? KVM_MP_STATE_RUNNABLE :
+						KVM_MP_STATE_UNINITIALIZED;
 }
 
 /**
