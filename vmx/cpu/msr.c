@@ -40,6 +40,7 @@ static const struct {
 	{ ARCH_CAP_RDCL_NO,	X86_BUG_CPU_MELTDOWN },
 	{ ARCH_CAP_SSB_NO,	X86_BUG_SPEC_STORE_BYPASS },
 	{ ARCH_CAP_MDS_NO,	X86_BUG_MDS },
+	{ ARCH_CAP_TAA_NO,	X86_BUG_TAA },
 	{ ARCH_CAP_GDS_NO,	X86_BUG_GDS },
 	{ ARCH_CAP_RFDS_NO,	X86_BUG_RFDS },
 	{ ARCH_CAP_ITS_NO,	X86_BUG_ITS },
@@ -61,8 +62,6 @@ static u64 make_arch_capabilities(void)
 	/* Without TSX the bit would have a guest look for a register to switch TSX off. */
 	if (!boot_cpu_has(X86_FEATURE_RTM))
 		value &= ~ARCH_CAP_TAA_NO;
-	else if (!boot_cpu_has_bug(X86_BUG_TAA))
-		value |= ARCH_CAP_TAA_NO;
 	return value;
 }
 
