@@ -71,9 +71,12 @@ int debugger_set(struct vcpu *vcpu, const struct kvm_guest_debug *debug)
 
 static unsigned long linear_rip(struct vcpu *vcpu)
 {
+	struct kvm_segment cs;
+
 	if (segment_cs_long(vcpu))
 		return vcpu_rip(vcpu);
-	return (u32)(segment_base(vcpu, SEG_CS) + vcpu_rip(vcpu));
+	segment_get(vcpu, SEG_CS, &cs);
+	return (u32)(cs.base + vcpu_rip(vcpu));
 }
 
 static void leave(struct vcpu *vcpu, u8 vector, unsigned long dr6)

@@ -117,18 +117,6 @@ void segment_set(struct vcpu *vcpu, unsigned int nr, const struct kvm_segment *s
 }
 
 /**
- * segment_base() - base of a segment
- * @vcpu: loaded
- * @nr: SEG_*
- *
- * Return: linear address.
- */
-unsigned long segment_base(struct vcpu *vcpu, unsigned int nr)
-{
-	return vmcs_readl(fields_of(nr)->base);
-}
-
-/**
  * dtable_get() - read GDTR or IDTR
  * @vcpu: loaded
  * @idt: IDTR rather than GDTR

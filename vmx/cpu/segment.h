@@ -17,7 +17,6 @@ void segment_get(struct vcpu *vcpu, unsigned int nr, struct kvm_segment *seg);
 void segment_set(struct vcpu *vcpu, unsigned int nr, const struct kvm_segment *seg);
 u32 segment_ar(const struct kvm_segment *seg);
 void segment_from_ar(struct kvm_segment *seg, u32 ar);
-unsigned long segment_base(struct vcpu *vcpu, unsigned int nr);
 void dtable_get(struct vcpu *vcpu, bool idt, struct kvm_dtable *table);
 void dtable_set(struct vcpu *vcpu, bool idt, const struct kvm_dtable *table);
 unsigned int segment_cpl(struct vcpu *vcpu);
