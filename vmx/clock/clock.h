@@ -60,7 +60,6 @@ struct vm_clock {
  * struct vcpu_clock - a vCPU's own (vcpu->mutex)
  * @tsc_offset:	guest TSC minus host TSC, which is scaled
  * @tsc_ratio:	guest TSC ticks for a tick of the host's, in 2^-TSC_RATIO_BITS
- * @tsc_adjust:	IA32_TSC_ADJUST
  * @tsc_generation: of the VM's TSC writes, that it belongs to (vm->clock.lock); 0: to none
  * @tsc_khz:	as user space set it
  * @true_khz:	what it is: the host's where that is nearly the same
@@ -75,7 +74,6 @@ struct vm_clock {
 struct vcpu_clock {
 	u64 tsc_offset;
 	u64 tsc_ratio;
-	u64 tsc_adjust;
 	u64 tsc_generation;
 	u32 tsc_khz, true_khz;
 	bool stopped, flagged;

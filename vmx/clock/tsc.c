@@ -116,7 +116,7 @@ void tsc_write_guest(struct vcpu *vcpu, u64 value, bool host)
 		synchronize(vcpu, vcpu->clock.tsc_offset + change, value ? second - 1 : JOINS);
 		return;
 	}
-	vcpu->clock.tsc_adjust += change;
+	vcpu->msr.tsc_adjust += change;
 	move_tsc(vcpu, change);
 }
 
@@ -139,9 +139,9 @@ void tsc_set_offset(struct vcpu *vcpu, u64 offset)
  */
 void tsc_write_adjust(struct vcpu *vcpu, u64 value, bool host)
 {
-	u64 change = value - vcpu->clock.tsc_adjust;
+	u64 change = value - vcpu->msr.tsc_adjust;
 
-	vcpu->clock.tsc_adjust = value;
+	vcpu->msr.tsc_adjust = value;
 	if (change && !host)
 		move_tsc(vcpu, change);
 }

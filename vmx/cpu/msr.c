@@ -114,9 +114,6 @@ static int get_own(struct vcpu *vcpu, u32 index, u64 *value)
 	case MSR_IA32_TSC:
 		*value = tsc_read_guest(vcpu);
 		return 0;
-	case MSR_IA32_TSC_ADJUST:
-		*value = vcpu->clock.tsc_adjust;
-		return 0;
 	case MSR_KVM_WALL_CLOCK:
 	case MSR_KVM_WALL_CLOCK_NEW:
 		*value = vcpu->vm->clock.wall_msr;

@@ -41,6 +41,7 @@ struct vcpu_msrs {
 	u64 ucode_rev;
 	u64 misc_enable;
 	u64 misc_features;
+	u64 tsc_adjust;
 	u64 steal_time;
 	u64 pv_eoi;
 	u64 mtrr_def_type;

@@ -48,7 +48,7 @@ const struct msr_row msr_table[] = {
 	      MSR_F_SAVE | MSR_F_HOST_WRITES),
 	/* Nothing that it could lock is offered. */
 	CONST(0x03a, 1, "IA32_FEATURE_CONTROL", 0),
-	OWN(0x03b, 1, "IA32_TSC_ADJUST", ALL, CPUID_TSC_ADJUST, MSR_F_SAVE),
+	STORE_OWN(0x03b, "IA32_TSC_ADJUST", AT(tsc_adjust), ALL, CPUID_TSC_ADJUST),
 	STORE_OWN(0x048, "IA32_SPEC_CTRL", AT(spec_ctrl), ALL, CPUID_SPEC_CTRL),
 	OWN(0x049, 1, "IA32_PRED_CMD", 1, CPUID_SPEC_CTRL, MSR_F_WRITE_ONLY),
 	NONE(0x079, 1, "IA32_BIOS_UPDT_TRIG", ALL),
