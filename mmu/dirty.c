@@ -191,7 +191,7 @@ static int lock_logged_slot(struct mmu *mmu, u32 id, struct slot **slot)
 		return -EIO;
 	if (down_read_killable(&mmu->slots_lock))
 		return -EINTR;
-	*slot = mmu_slot_by_id(mmu, id);
+	*slot = xa_load(&mmu->slot_by_id, id);
 	if (*slot && (*slot)->dirty)
 		return 0;
 	if (mmu->log_by_rings)
@@ -236,7 +236,7 @@ int mmu_clean(struct mmu *mmu, const struct kvm_dirty_gfn *page, unsigned int n)
 		return -EINTR;
 	write_lock(&mmu->lock);
 	for (; n--; page++) {
-		struct slot *slot = mmu_slot_by_id(mmu, page->slot);
+		struct slot *slot = xa_load(&mmu->slot_by_id, page->slot);
 
 		if (slot && slot->flags & KVM_MEM_LOG_DIRTY_PAGES && page->offset < slot->npages)
 			protect(mmu, slot->as_id, slot->gfn + page->offset,

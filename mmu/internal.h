@@ -47,12 +47,6 @@ static inline struct slot *mmu_find_slot(struct mmu *mmu, u8 as_id, u64 gfn)
 	return slots_find(&mmu->slots[as_id], gfn);
 }
 
-/* slots_lock keeps the slots. @id: any value. */
-static inline struct slot *mmu_slot_by_id(struct mmu *mmu, u32 id)
-{
-	return xa_load(&mmu->slot_by_id, id);
-}
-
 /* The guest or the hypervisor writes to a frame of the slot. mmu->lock is held, see dirty.c. */
 static inline void mmu_mark_dirty(struct mmu *mmu, struct slot *slot, u64 offset)
 {

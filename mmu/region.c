@@ -138,7 +138,7 @@ static int region_set_flags(struct mmu *mmu, struct slot *slot, u32 flags)
 
 static int region_change(struct mmu *mmu, const struct slot *new)
 {
-	struct slot *old = mmu_slot_by_id(mmu, new->id);
+	struct slot *old = xa_load(&mmu->slot_by_id, new->id);
 	unsigned int gpa_bits = min_t(unsigned int, mmu->format.maxphyaddr, EPT_GPA_BITS);
 	int change = slot_classify(&mmu->slots[new->as_id], old, new,
 				   (1ULL << (gpa_bits - PAGE_SHIFT)) - 1);
