@@ -112,15 +112,6 @@ void sregs2_get(struct vcpu *vcpu, struct kvm_sregs2 *sregs)
 	}
 }
 
-static void set_interrupt_bitmap(struct vcpu *vcpu, const struct kvm_sregs *sregs)
-{
-	unsigned long vector = find_first_bit((const unsigned long *)sregs->interrupt_bitmap,
-					      KVM_NR_INTERRUPTS);
-
-	if (vector < KVM_NR_INTERRUPTS)
-		event_set_interrupt(vcpu, vector);
-}
-
 static int set_common(struct vcpu *vcpu, const struct kvm_sregs *sregs)
 {
 	unsigned int i;
@@ -150,12 +141,16 @@ static int set_common(struct vcpu *vcpu, const struct kvm_sregs *sregs)
  */
 int sregs_set(struct vcpu *vcpu, const struct kvm_sregs *sregs)
 {
+	unsigned long vector = find_first_bit((const unsigned long *)sregs->interrupt_bitmap,
+					      KVM_NR_INTERRUPTS);
+
 	if (set_common(vcpu, sregs))
 		return -EINVAL;
 	/* Upstream takes bad PDPTEs here; the entry refuses them if they stay so. */
 	if (cr_pae_paging(sregs->cr0, sregs->cr4, sregs->efer))
 		cr_load_pdptrs(vcpu);
-	set_interrupt_bitmap(vcpu, sregs);
+	if (vector < KVM_NR_INTERRUPTS)
+		event_set_interrupt(vcpu, vector);
 	return 0;
 }
 
