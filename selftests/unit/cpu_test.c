@@ -189,13 +189,13 @@ static void instruction(u32 regs[4])
 	struct vcpu_cpuid cpuid = { .entries = guest.l.entries, .next = next, .nr = guest.l.nent };
 	struct model copy = kaby_lake;
 	struct cpuid_host policy = host_of(&copy);
-	struct cpuid_components components;
+	struct cpuid_component components[CPUID_COMPONENTS];
 	const struct cpuid_state state = { .osxsave = true, .apic = true, .xcr0 = 7 };
 
 	cpuid_index(&cpuid);
 	cpuid_derive(&cpuid, &policy);
-	cpuid_components_read(&policy, &components);
-	cpuid_apply_state(&cpuid, &components, &state);
+	cpuid_components_read(&policy, components);
+	cpuid_apply_state(&cpuid, components, &state);
 	to_regs(cpuid_lookup(&cpuid, 1, 0), regs);
 }
 

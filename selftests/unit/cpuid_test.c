@@ -304,29 +304,29 @@ static void check_dynamic(void)
 		{ .function = 0xd, .index = 1, .eax = 0xf, INDEXED },
 	};
 	struct cpuid_state state = { .osxsave = true, .pke = true, .apic = true, .xcr0 = 7 };
-	struct cpuid_components geometry;
+	struct cpuid_component geometry[CPUID_COMPONENTS];
 	struct model none = {};
 	struct cpuid_host host = { .read = read_model, .ctx = &none, .xcr0 = 0x2e7 };
 	struct vcpu_cpuid cpuid;
 
-	cpuid_components_read(&host, &geometry);
-	TAP_EQ(cpuid_xsave_size(&geometry, 3, false), 576, "x87 and SSE: 576 bytes");
-	TAP_EQ(cpuid_xsave_size(&geometry, 7, false), 0x340, "AVX: as the processor says");
-	TAP_EQ(cpuid_xsave_size(&geometry, 0xe7, false), 0xa80, "AVX-512: as the processor says");
-	TAP_EQ(cpuid_xsave_size(&geometry, 0x201, false), 2696, "PKRU at its own place");
-	TAP_EQ(cpuid_xsave_size(&geometry, 0x201, true), 584, "PKRU compacted");
-	TAP_EQ(cpuid_xsave_size(&geometry, 0x225, true), 576 + 256 + 64 + 8, "compacted: no holes");
-	TAP_EQ(cpuid_xsave_size(&geometry, ~0ULL, false), 2696, "unknown components need no room");
+	cpuid_components_read(&host, geometry);
+	TAP_EQ(cpuid_xsave_size(geometry, 3, false), 576, "x87 and SSE: 576 bytes");
+	TAP_EQ(cpuid_xsave_size(geometry, 7, false), 0x340, "AVX: as the processor says");
+	TAP_EQ(cpuid_xsave_size(geometry, 0xe7, false), 0xa80, "AVX-512: as the processor says");
+	TAP_EQ(cpuid_xsave_size(geometry, 0x201, false), 2696, "PKRU at its own place");
+	TAP_EQ(cpuid_xsave_size(geometry, 0x201, true), 584, "PKRU compacted");
+	TAP_EQ(cpuid_xsave_size(geometry, 0x225, true), 576 + 256 + 64 + 8, "compacted: no holes");
+	TAP_EQ(cpuid_xsave_size(geometry, ~0ULL, false), 2696, "unknown components need no room");
 
 	set_entries(&cpuid, entries, ARRAY_SIZE(entries));
-	cpuid_apply_state(&cpuid, &geometry, &state);
+	cpuid_apply_state(&cpuid, geometry, &state);
 	TAP_EQ(list[0].ecx & BIT(27), BIT(27), "OSXSAVE follows CR4: on");
 	TAP_EQ(list[0].edx & BIT(9), BIT(9), "APIC follows its base: on");
 	TAP_EQ(list[1].ecx & BIT(4), BIT(4), "OSPKE follows CR4: on");
 	TAP_EQ(list[2].ebx, 0x340, "the area's size follows XCR0");
 	TAP_EQ(list[3].ebx, 0x340, "the compacted area's size follows XCR0");
 	state = (struct cpuid_state) { .xcr0 = 0xe7 };
-	cpuid_apply_state(&cpuid, &geometry, &state);
+	cpuid_apply_state(&cpuid, geometry, &state);
 	TAP_EQ(list[0].ecx & BIT(27), 0, "OSXSAVE follows CR4: off");
 	TAP_EQ(list[0].edx & BIT(9), 0, "APIC follows its base: off");
 	TAP_EQ(list[1].ecx & BIT(4), 0, "OSPKE follows CR4: off");

@@ -13,7 +13,7 @@
 #include "vmx/vcpu.h"
 
 static struct cpuid_host host __ro_after_init;
-static struct cpuid_components components __ro_after_init;
+static struct cpuid_component components[CPUID_COMPONENTS] __ro_after_init;
 static u64 host_efer __ro_after_init;
 
 /* The kernel's words of what it has not disabled; a word it does not keep is not masked. */
@@ -78,7 +78,7 @@ int cpuid_init(void)
 	host_efer = EFER_SCE | EFER_LME | EFER_LMA;
 	if (boot_cpu_has(X86_FEATURE_NX))
 		host_efer |= EFER_NX;
-	cpuid_components_read(&host, &components);
+	cpuid_components_read(&host, components);
 	return 0;
 }
 
@@ -144,7 +144,7 @@ static void apply_state(const struct vcpu *vcpu, struct vcpu_cpuid *cpuid)
 		.xss = vcpu->msr.xss,
 	};
 
-	cpuid_apply_state(cpuid, &components, &state);
+	cpuid_apply_state(cpuid, components, &state);
 }
 
 static void derive(const struct vcpu *vcpu, struct vcpu_cpuid *cpuid)

@@ -154,12 +154,12 @@ static void add_indexed(struct list *list)
 static void add_xstate(struct list *list)
 {
 	u64 xcr0 = cpuid_policy_xcr0(list->host);
-	struct cpuid_components components;
+	struct cpuid_component components[CPUID_COMPONENTS];
 	u32 regs[4], i;
 
-	cpuid_components_read(list->host, &components);
+	cpuid_components_read(list->host, components);
 	regs[CPUID_REG_EAX] = lower_32_bits(xcr0);
-	regs[CPUID_REG_EBX] = xcr0 ? cpuid_xsave_size(&components, xcr0, false) : 0;
+	regs[CPUID_REG_EBX] = xcr0 ? cpuid_xsave_size(components, xcr0, false) : 0;
 	regs[CPUID_REG_ECX] = regs[CPUID_REG_EBX];
 	regs[CPUID_REG_EDX] = upper_32_bits(xcr0);
 	add(list, 0, regs);
@@ -167,7 +167,7 @@ static void add_xstate(struct list *list)
 		return;
 	read_kept(list, 1, regs);
 	if (regs[CPUID_REG_EAX] & (BIT(CPUID_XSAVEC % 32) | BIT(CPUID_XSAVES % 32)))
-		regs[CPUID_REG_EBX] = cpuid_xsave_size(&components, xcr0, true);
+		regs[CPUID_REG_EBX] = cpuid_xsave_size(components, xcr0, true);
 	add(list, 1, regs);
 	for (i = 2; i < CPUID_COMPONENTS; i++) {
 		if (!(xcr0 & BIT(i)))
@@ -218,20 +218,20 @@ int cpuid_policy_list(const struct cpuid_host *host, struct kvm_cpuid_entry2 *ou
 /**
  * cpuid_components_read() - where this processor's XSAVE puts each component
  * @host: the processor
- * @components: filled in
+ * @components: all of them, filled in
  */
-void cpuid_components_read(const struct cpuid_host *host, struct cpuid_components *components)
+void cpuid_components_read(const struct cpuid_host *host, struct cpuid_component *components)
 {
 	u32 regs[4], i;
 
-	memset(components, 0, sizeof(*components));
+	memset(components, 0, CPUID_COMPONENTS * sizeof(*components));
 	for (i = 2; i < CPUID_COMPONENTS; i++) {
 		if (!(host->xcr0 & BIT(i)))
 			continue;
 		host->read(host->ctx, 0xd, i, regs);
-		components->c[i].size = regs[CPUID_REG_EAX];
-		components->c[i].offset = regs[CPUID_REG_EBX];
-		components->c[i].align = regs[CPUID_REG_ECX] & 2;
+		components[i].size = regs[CPUID_REG_EAX];
+		components[i].offset = regs[CPUID_REG_EBX];
+		components[i].align = regs[CPUID_REG_ECX] & 2;
 	}
 }
 
@@ -243,13 +243,13 @@ void cpuid_components_read(const struct cpuid_host *host, struct cpuid_component
  *
  * Return: the number, with the legacy area and the header.
  */
-u32 cpuid_xsave_size(const struct cpuid_components *components, u64 features, bool compacted)
+u32 cpuid_xsave_size(const struct cpuid_component *components, u64 features, bool compacted)
 {
 	u32 size = CPUID_XSAVE_LEGACY, start;
 	unsigned int i;
 
 	for (i = 2; i < CPUID_COMPONENTS; i++) {
-		const struct cpuid_component *c = &components->c[i];
+		const struct cpuid_component *c = &components[i];
 
 		if (!(features & BIT(i)) || !c->size)
 			continue;
@@ -431,7 +431,7 @@ static void show(u32 *reg, enum cpuid_feature feature, bool on)
  * @components: of this processor
  * @state: of the guest
  */
-void cpuid_apply_state(struct vcpu_cpuid *cpuid, const struct cpuid_components *components,
+void cpuid_apply_state(struct vcpu_cpuid *cpuid, const struct cpuid_component *components,
 		       const struct cpuid_state *state)
 {
 	struct kvm_cpuid_entry2 *e = cpuid_lookup(cpuid, 1, 0);

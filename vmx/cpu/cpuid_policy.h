@@ -87,14 +87,10 @@ struct cpuid_host {
 	unsigned long cr4;
 };
 
-/* Where XSAVE puts a state component; size 0: there is none. */
+/* Where XSAVE puts a state component; size 0: there is none. CPUID_COMPONENTS, by number. */
 struct cpuid_component {
 	u32 size, offset;
 	bool align;		/* at 64 bytes in the compacted format */
-};
-
-struct cpuid_components {
-	struct cpuid_component c[CPUID_COMPONENTS];
 };
 
 /* The guest's state that CPUID shows. */
@@ -106,14 +102,14 @@ struct cpuid_state {
 u32 cpuid_policy_word(const struct cpuid_host *host, enum cpuid_word word);
 u64 cpuid_policy_xcr0(const struct cpuid_host *host);
 int cpuid_policy_list(const struct cpuid_host *host, struct kvm_cpuid_entry2 *out, u32 *nent);
-void cpuid_components_read(const struct cpuid_host *host, struct cpuid_components *components);
-u32 cpuid_xsave_size(const struct cpuid_components *components, u64 features, bool compacted);
+void cpuid_components_read(const struct cpuid_host *host, struct cpuid_component *components);
+u32 cpuid_xsave_size(const struct cpuid_component *components, u64 features, bool compacted);
 
 bool cpuid_entries_valid(const struct kvm_cpuid_entry2 *entries, u32 nent);
 void cpuid_index(struct vcpu_cpuid *cpuid);
 void cpuid_read_missing(const struct vcpu_cpuid *cpuid, u32 leaf, u32 index, u32 regs[4]);
 void cpuid_derive(struct vcpu_cpuid *cpuid, const struct cpuid_host *host);
-void cpuid_apply_state(struct vcpu_cpuid *cpuid, const struct cpuid_components *components,
+void cpuid_apply_state(struct vcpu_cpuid *cpuid, const struct cpuid_component *components,
 		       const struct cpuid_state *state);
 
 /* 32 basic leaves and 32 extended ones; KVM's two lie among the basic. */
