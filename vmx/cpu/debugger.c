@@ -29,13 +29,6 @@ bool debugger_takes(const struct vcpu *vcpu)
 	       (vcpu->debugger.control & (KVM_GUESTDBG_SINGLESTEP | KVM_GUESTDBG_USE_HW_BP));
 }
 
-static void intercept_breakpoint(struct vcpu *vcpu, bool on)
-{
-	vcpu->vmcs->exceptions &= ~BIT(X86_TRAP_BP);
-	vcpu->vmcs->exceptions |= on ? BIT(X86_TRAP_BP) : 0;
-	vmcs_write32(EXCEPTION_BITMAP, vcpu->vmcs->exceptions);
-}
-
 /**
  * debugger_set() - KVM_SET_GUEST_DEBUG
  * @vcpu: loaded
@@ -63,7 +56,10 @@ int debugger_set(struct vcpu *vcpu, const struct kvm_guest_debug *debug)
 	memcpy(debugger->dr, debug->arch.debugreg, sizeof(debugger->dr));
 	debugger->dr7 = debug->arch.debugreg[7];
 	debug_arm(vcpu);
-	intercept_breakpoint(vcpu, debugger->control & KVM_GUESTDBG_USE_SW_BP);
+	vcpu->vmcs->exceptions &= ~BIT(X86_TRAP_BP);
+	if (debugger->control & KVM_GUESTDBG_USE_SW_BP)
+		vcpu->vmcs->exceptions |= BIT(X86_TRAP_BP);
+	vmcs_write32(EXCEPTION_BITMAP, vcpu->vmcs->exceptions);
 	vcpu_request(vcpu, REQ_DEBUG);
 	vcpu_request(vcpu, REQ_EVENT);
 	return 0;
