@@ -262,6 +262,23 @@ unsigned int controls_entries(void)
 	return slice ? 256 : UINT_MAX;
 }
 
+/* Where the processor finds the LAPIC that it helps with. */
+static void setup_lapic(struct vcpu *vcpu)
+{
+	struct vmcs_state *vmcs = vcpu->vmcs;
+
+	if (vmcs->proc & CPU_BASED_TPR_SHADOW) {
+		vmcs_write64(VIRTUAL_APIC_PAGE_ADDR, lapic_page(vcpu));
+		vmcs_write32(TPR_THRESHOLD, 0);
+	}
+	if (vmcs->pin & PIN_BASED_POSTED_INTR) {
+		vmcs_write16(POSTED_INTR_NV, POSTED_INTR_VECTOR);
+		vmcs_write64(POSTED_INTR_DESC_ADDR, lapic_posts(vcpu));
+	}
+	if (vcpu->vm->mmu.own_hpa)
+		vmcs_write64(APIC_ACCESS_ADDR, vcpu->vm->mmu.own_hpa);
+}
+
 /**
  * controls_setup() - write the fields that stay as they are
  * @vcpu: loaded, its VMCS new, its root made
@@ -289,16 +306,7 @@ void controls_setup(struct vcpu *vcpu)
 	if (vcpu->vpid)
 		vmcs_write16(VIRTUAL_PROCESSOR_ID, vcpu->vpid);
 	controls_set_msr_bitmap(vcpu);
-	if (vmcs->proc & CPU_BASED_TPR_SHADOW) {
-		vmcs_write64(VIRTUAL_APIC_PAGE_ADDR, lapic_page(vcpu));
-		vmcs_write32(TPR_THRESHOLD, 0);
-	}
-	if (vmcs->pin & PIN_BASED_POSTED_INTR) {
-		vmcs_write16(POSTED_INTR_NV, POSTED_INTR_VECTOR);
-		vmcs_write64(POSTED_INTR_DESC_ADDR, lapic_posts(vcpu));
-	}
-	if (vcpu->vm->mmu.own_hpa)
-		vmcs_write64(APIC_ACCESS_ADDR, vcpu->vm->mmu.own_hpa);
+	setup_lapic(vcpu);
 	if (caps_has(&vmx_caps, VMX_CAP_XSAVES))
 		vmcs_write64(XSS_EXIT_BITMAP, 0);
 	if (caps_has(&vmx_caps, VMX_CAP_ENCLS_EXITING))
