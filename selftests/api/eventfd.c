@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What KVM_IOEVENTFD, KVM_IRQFD and KVM_SET_GSI_ROUTING refuse, and what they take.
+ *
+ * lab:
+ * lab@kvmlet: --param apicv=1
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

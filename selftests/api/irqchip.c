@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The in-kernel interrupt controllers from outside: creation, state, lines, messages.
+ *
+ * lab:
+ * lab@kvmlet: --param apicv=1
  */
 #include "selftests/lib/vm.h"
 

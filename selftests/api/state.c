@@ -3,6 +3,9 @@
  * What a monitor needs beside regs.c's getters and setters to take a guest out and put it back:
  * SREGS2 with its PDPTEs, XSAVE2, all flags of KVM_SET_VCPU_EVENTS, a TSC that is near the VM's,
  * and the nested state of a guest that has none.
+ *
+ * lab:
+ * lab@kvmlet: --param apicv=1
  */
 #include <asm/processor-flags.h>
 #include <stddef.h>

@@ -2,6 +2,9 @@
 /*
  * KVM_CAP_X2APIC_API: ids of 32 bits in a LAPIC's state and in messages' addresses, and 0xff as
  * one processor's id. Two vCPUs in x2APIC mode, one with an id beyond those of xAPICs.
+ *
+ * lab:
+ * lab@kvmlet: --param apicv=1
  */
 #include "selftests/lib/apic.h"
 

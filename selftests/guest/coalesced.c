@@ -2,6 +2,9 @@
 /*
  * Coalesced MMIO and port I/O: which writes wait in the ring, in what form, when there is no room,
  * and what a hostile ring does: nothing.
+ *
+ * lab:
+ * lab@kvmlet: --param apicv=1
  */
 #include "selftests/lib/vm.h"
 

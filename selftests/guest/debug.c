@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The guest's own debugging: debug registers, single steps over instructions that leave it.
+ *
+ * lab:
+ * lab@kvmlet: --param apicv=1
  */
 #include <asm/processor-flags.h>
 #include "selftests/lib/vm.h"

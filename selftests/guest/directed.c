@@ -3,6 +3,9 @@
  * Directed EOI: a guest that has its LAPIC keep the end of a level-triggered interrupt for itself
  * and tells the IO-APIC when the device is done; and that nothing of it is there unless user space
  * has asked for it.
+ *
+ * lab:
+ * lab@kvmlet: --param apicv=1
  */
 #include "selftests/lib/apic.h"
 #include "uapi/kvmlet.h"

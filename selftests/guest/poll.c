@@ -3,6 +3,9 @@
  * Waiting: a HLT that ends soon is looked at before its thread sleeps, within limits and not while
  * another thread wants the processor; and vCPUs that spin for each other on one processor let each
  * other run.
+ *
+ * lab:
+ * lab@kvmlet: --param apicv=1
  */
 #define _GNU_SOURCE
 #include <pthread.h>

@@ -3,6 +3,9 @@
  * System-management mode: what the handler finds, what RSM gives back, memory that only it sees,
  * and what waits until it is left. In address space 1 everything is where it is in address
  * space 0, but for SMRAM.
+ *
+ * lab:
+ * lab@kvmlet: --param apicv=1
  */
 #define _GNU_SOURCE
 #include <signal.h>

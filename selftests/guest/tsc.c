@@ -6,6 +6,7 @@
  *
  * lab:
  * lab: --cpu corei7_skylake_x
+ * lab@kvmlet: --param apicv=1
  */
 #include <time.h>
 #include "selftests/lib/apic.h"

@@ -6,6 +6,7 @@
  * device, argv[2] how often the guest is restored (3 unless told, at most 9).
  *
  * lab: --add build/userspace/kvmlet:/bin/kvmlet
+ * lab@kvmlet: --add build/userspace/kvmlet:/bin/kvmlet --param apicv=1
  */
 #include <linux/filter.h>
 #include <linux/kvm.h>

@@ -4,6 +4,7 @@
  * by PCI configuration. What a guest's driver does with them is guest/disk's.
  *
  * lab: --add build/userspace/kvmlet:/bin/kvmlet
+ * lab@kvmlet: --add build/userspace/kvmlet:/bin/kvmlet --param apicv=1
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
