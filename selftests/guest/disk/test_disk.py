@@ -27,7 +27,7 @@ WAY = (r" disk0: a write of [1-9]\d* bytes to sector \d+;", r" driver  exit: vcp
        r" kvmlet  read\(2\) of the eventfd returns", r" kvmlet  the request is out of the queue",
        r" kvmlet  submitted to io_uring", r" kvmlet  it is over, status 0",
        r" kvmlet  status and used ring are written", r" kvmlet  write\(2\) of MSI-X's irqfd",
-       r" driver  entry: vcpu 0 rip ")
+       r" driver  inj: vcpu 0 interrupt \d+", r" driver  entry: vcpu 0 rip ")
 RUNS = {"kvmlet": list(WHAT), "kvm": ["modern"]}
 SHOWN = 25                      # lines of what was said, with a case that failed
 LAB_OPTIONS = {"kvmlet": ["--ftrace"], "kvm": []}       # upstream's module costs 5 s more with it
