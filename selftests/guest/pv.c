@@ -298,6 +298,7 @@ static unsigned int change(void)
 
 static void preemption(void)
 {
+	cpu_set_t all;
 	pthread_t thread;
 	unsigned int rounds;
 	uint64_t flushed;
@@ -312,8 +313,12 @@ static void preemption(void)
 	written();
 	fd = call(vcpu.fd, KVM_GET_STATS_FD, 0);
 	flushed = counter(fd, "tlb_flush");
+	/* On one processor each has to wait for the other. */
+	sched_getaffinity(0, sizeof(all), &all);
+	stay_on(0, 0);
 	pthread_create(&thread, NULL, run, NULL);
 	rounds = change();
+	sched_setaffinity(0, sizeof(all), &all);
 	stop = true;
 	pthread_join(thread, NULL);
 	TAP_EQ(rounds, ROUNDS, "the record says again and again that it is preempted");
