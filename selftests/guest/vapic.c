@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * KVM_SET_VAPIC_ADDR: a word of guest memory stands for the TPR. The guest writes its first byte; the
- * second has the class in service and the fourth the vector that waits, as of the last exit, so that a
- * guest knows when it has to exit (VAPIC_POLL_IRQ) for what it lets in.
+ * KVM_SET_VAPIC_ADDR: a word of guest memory stands for the TPR. The guest writes its first byte;
+ * the second has the class in service and the fourth the vector that waits, as of the last exit, so
+ * that a guest knows when it has to exit (VAPIC_POLL_IRQ) for what it lets in.
  *
  * Where the processor delivers interrupts by itself, the word's TPR counts from the next exit on.
  *
@@ -54,14 +54,8 @@ static void send(void)
 	poll_if_delivers();
 }
 
-static void vapic_guest(void)
+static void keeps_and_lets_in(void)
 {
-	guest_warm();
-	guest_eoi = eoi_looks;
-	apic_write(APIC_SPIV, 0x1ff);
-	apic_write(APIC_TPR, 0x20);
-	guest_sync(1);
-	/* The word is there now. */
 	word()[0] = 0x60;
 	poll_if_delivers();
 	send();
@@ -78,6 +72,10 @@ static void vapic_guest(void)
 	poll();
 	guest_check("and has not after its end", word()[1], 0);
 	guest_check("nor that it waits", word()[3], 0);
+}
+
+static void is_written(void)
+{
 	if (on_kvmlet) {
 		apic_write(APIC_TPR, 0x70);
 		poll();
@@ -94,15 +92,10 @@ static void vapic_guest(void)
 	poll();
 	guest_open();
 	guest_check("one of its own class keeps it", irqs[VECTOR], 1);
-	word()[0] = 0x10;
-	guest_sync(2);
-	guest_open();
-	guest_check("any exit to user space lets it in", irqs[VECTOR], 2);
-	word()[0] = 0x60;
-	guest_sync(3);
-	guest_check("user space's TPR is the word's", word()[0], 0x30);
-	guest_sync(4);
-	/* The word is none any more. */
+}
+
+static void is_none_any_more(void)
+{
 	word()[0] = 0xf0;
 	send();
 	guest_open();
@@ -116,6 +109,26 @@ static void vapic_guest(void)
 	guest_sync(6);
 	word()[0] = 0;
 	guest_sync(7);
+}
+
+static void vapic_guest(void)
+{
+	guest_warm();
+	guest_eoi = eoi_looks;
+	apic_write(APIC_SPIV, 0x1ff);
+	apic_write(APIC_TPR, 0x20);
+	guest_sync(1);
+	keeps_and_lets_in();
+	is_written();
+	word()[0] = 0x10;
+	guest_sync(2);
+	guest_open();
+	guest_check("any exit to user space lets it in", irqs[VECTOR], 2);
+	word()[0] = 0x60;
+	guest_sync(3);
+	guest_check("user space's TPR is the word's", word()[0], 0x30);
+	guest_sync(4);
+	is_none_any_more();
 }
 
 static int set_word(uint64_t gpa)

@@ -168,8 +168,8 @@ void switch_to_guest(struct vcpu *vcpu)
 }
 
 /*
- * invalidate_tss_limit(), its rare half out of line: a host thread that has an I/O bitmap. Inline, it
- * costs every way to user space 14 instructions.
+ * invalidate_tss_limit(), its rare half out of line: a host thread that has an I/O bitmap. Inline,
+ * it costs every way to user space 14 instructions.
  */
 static noinline void reload_tss_limit(void)
 {

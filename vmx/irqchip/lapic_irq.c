@@ -327,9 +327,9 @@ static noinline u8 take_word(struct vcpu *vcpu)
 }
 
 /*
- * What the word's first byte says is the TPR, unless that was written itself; the others tell a guest
- * that lowers it whether to make an exit. Memory that is gone leaves the TPR as it is. Return:
- * false: not with interrupts off.
+ * What the word's first byte says is the TPR, unless that was written itself; the others tell a
+ * guest that lowers it whether to make an exit. Memory that is gone leaves the TPR as it is.
+ * Return: false: not with interrupts off.
  */
 static noinline bool settle_tpr(struct vcpu *vcpu)
 {
@@ -366,8 +366,8 @@ static noinline bool settle_later(struct vcpu *vcpu)
  * @vcpu: this thread's, with @in_memory or not
  *
  * The offer of an EOI is taken back; if the guest did that, it is one. That comes before anything
- * that puts another interrupt into service. A guest that writes to its LAPIC all the same has emptied
- * ISR by then: one more EOI does nothing. The TPR's word is read where one may sleep alone.
+ * that puts another interrupt into service. A guest that writes to its LAPIC all the same has
+ * emptied ISR by then: one more EOI does nothing. The TPR's word is read where one may sleep alone.
  *
  * Context: any. Return: false if a word cannot be read with interrupts off: it will be soon, by
  * REQ_SETTLE, and an interrupt of our own ends the next stay in the guest at once.

@@ -79,8 +79,8 @@ static void set_registers(struct lapic *lapic, const struct kvm_lapic_state *sta
  * @vcpu: loaded
  * @state: any
  *
- * The timer goes on from its current count. Return: 0; -EINVAL for another one's id of 32 bits, or if
- * there is none here.
+ * The timer goes on from its current count. Return: 0; -EINVAL for another one's id of 32 bits, or
+ * if there is none here.
  */
 int lapic_set_state(struct vcpu *vcpu, const struct kvm_lapic_state *state)
 {
