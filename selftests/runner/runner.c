@@ -6,8 +6,6 @@
  *
  * lab: --add build/userspace/kvmlet:/bin/kvmlet
  */
-#include <fcntl.h>
-#include <pty.h>
 #include <termios.h>
 
 #include "selftests/runner/runner.h"
@@ -138,6 +136,42 @@ static void test_serial(void)
 	TAP_EQ(finish(), 128 + SIGTERM, "the end of the input is not the end of the guest");
 }
 
+#define INITRD		"/tmp/runner.initrd"
+
+/* A file of 24 MiB without blocks. */
+static void write_initrd(void)
+{
+	int fd = open(INITRD, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+	if (ftruncate(fd, 24 << 20))
+		printf("# %s: %s\n", INITRD, strerror(errno));
+	close(fd);
+}
+
+static void test_progress(void)
+{
+	const char * const argv[] = {
+		"kvmlet", "run", "--device", device, "--kernel", KERNEL, "--mem", "64M",
+		"--initrd", INITRD, NULL
+	};
+
+	WRITE_GUEST(says_hello);
+	write_initrd();
+	runner_start(&runner, -1, argv);
+	TAP_EQ(finish(), 3, "a guest with a large initrd runs");
+	TAP_EQ(strcmp(runner.text, "hello, runner\n"), 0,
+	       "without a terminal there is no word about how far it is loaded");
+	if (!runner_start_shown(&runner, argv)) {
+		tap_skip("at a terminal there is", "no pseudo terminal here");
+		return;
+	}
+	TAP_EQ(finish(), 3, "it runs at a terminal");
+	has("\rkvmlet run: loading runner.initrd   0 %", "which is told how far it is loaded");
+	runner_showed(&runner, "loading runner.initrd", "hello, runner",
+		      "up to its end, and the line is erased before the guest speaks");
+	tap_ok(!strstr(runner.text, "loading runner.elf"), "a small kernel has no line");
+}
+
 /* Until nothing more comes: the pipe is full. */
 static void fill_output(void)
 {
@@ -244,8 +278,10 @@ int main(int argc, char **argv)
 	test_statuses();
 	test_usage();
 	test_serial();
+	test_progress();
 	test_signals();
 	test_terminal();
 	unlink(KERNEL);
+	unlink(INITRD);
 	return tap_end();
 }
