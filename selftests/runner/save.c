@@ -95,6 +95,11 @@ GUEST(asks_and_speaks,
       "out %al, $0xf5; mov $'+', %al; mov $0x3f8, %dx; out %al, %dx; mov $9, %al; out %al, $0xf4;"
       "hlt");
 
+/* Writes to CMOS memory and leaves; its status is what port 0x71 reads then, no time in BCD. */
+GUEST(keeps_cmos,
+      "mov $0x40, %al; out %al, $0x70; mov $0x4d, %al; out %al, $0x71; mov $0, %al;"
+      "out %al, $0xf5; in $0x71, %al; out %al, $0xf4; hlt");
+
 static const char *expected_of(unsigned int requests)
 {
 	static uint64_t memory[64];
@@ -229,6 +234,15 @@ static void test_port(void)
 	RUN(&one, "--kernel", KERNEL, "--mem", MEM, "--save", "/nowhere/file");
 	TAP_EQ(runner_end(&one), 7, "a guest that cannot be saved goes on");
 	runner_said(&one, "--save: /nowhere/file.new: No such file", "and the reason is said");
+}
+
+static void test_cmos(void)
+{
+	WRITE_GUEST(keeps_cmos);
+	RUN(&one, "--kernel", KERNEL, "--mem", MEM, "--save", SAVED);
+	TAP_EQ(runner_end(&one), LEFT, "a guest that uses CMOS memory is saved");
+	RUN(&one, "--restore", SAVED);
+	TAP_EQ(runner_end(&one), 0x4d, "the memory and its index are restored");
 }
 
 /* Of the machine's section, which is the first: behind its RAM's size. */
@@ -457,7 +471,7 @@ static const struct {
 } tests[] = {
 	{ "plain", test_plain, false }, { "request", test_request, true },
 	{ "after", test_after, false }, { "signal", test_signal, false },
-	{ "port", test_port, false }, { "refused", test_refused, false },
+	{ "port", test_port, false }, { "cmos", test_cmos, false }, { "refused", test_refused, false },
 	{ "tsc", test_tsc, false },
 	{ "moves", test_moves, true }, { "tcp", test_tcp, false },
 	{ "no_move", test_no_move, false }, { "progress", test_progress, false },
