@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "userspace/loader.h"
+#include "userspace/progress.h"
 
 #define SECTOR		512
 #define HDR_START	0x1f1
@@ -19,6 +20,7 @@
 #define HDR_VERSION	0x020c		/* the first with xloadflags */
 #define ENTRY_64	0x200		/* of the protected-mode part */
 #define PHDR_MAX	64
+#define CHUNK		(1ULL << 20)	/* of a file, from one look at the progress to the next */
 #define LOW_4G		0x100000000ULL
 #define ELF_CMDLINE	2047		/* x86's COMMAND_LINE_SIZE less the NUL */
 
@@ -61,6 +63,7 @@ int image_open(struct image *img, const char *path)
  */
 void image_close(struct image *img)
 {
+	progress_end();
 	close(img->fd);
 	img->fd = -1;
 }
@@ -74,7 +77,7 @@ static int image_read(struct image *img, u64 offset, void *to, u64 len)
 		return bad(img, "cut short: it ends before byte %llu",
 			   (unsigned long long)(offset + len));
 	while (len) {
-		n = pread(img->fd, to, len, offset);
+		n = pread(img->fd, to, min(len, CHUNK), offset);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
@@ -82,6 +85,7 @@ static int image_read(struct image *img, u64 offset, void *to, u64 len)
 		to = (char *)to + n;
 		offset += n;
 		len -= n;
+		progress_to(offset);
 	}
 	return 0;
 }
@@ -139,6 +143,7 @@ static int load_bzimage(struct image *img, const struct ram *ram, struct boot *b
 		return bad(img, "wants to be loaded at %#llx, above 4 GiB",
 			   (unsigned long long)addr);
 	room = max_t(u64, size, hdr->init_size);
+	progress_begin("loading", img->name, img->size);
 	if (image_load(img, setup, size, ram, addr, room))
 		return -EINVAL;
 	boot->entry = addr + ENTRY_64;
@@ -173,6 +178,17 @@ static int load_segment(struct image *img, const struct ram *ram, const Elf64_Ph
 	return 0;
 }
 
+/* Where in the file the last byte is that is loaded; symbols follow, which are not. */
+static u64 segments_end(const Elf64_Phdr *ph, unsigned int n)
+{
+	u64 end = 0;
+
+	for (; n; n--, ph++)
+		if (ph->p_type == PT_LOAD)
+			end = max(end, (u64)(ph->p_offset + ph->p_filesz));
+	return end;
+}
+
 /* vmlinux has no setup header: make the one that a bzImage's decompressor would leave. */
 static void elf_header(struct boot *boot)
 {
@@ -198,6 +214,7 @@ static int load_elf(struct image *img, const struct ram *ram, struct boot *boot)
 	    image_read(img, eh.e_phoff, ph, eh.e_phnum * sizeof(*ph)))
 		return -EINVAL;
 	boot->end = 0;
+	progress_begin("loading", img->name, segments_end(ph, eh.e_phnum));
 	for (i = 0; i < eh.e_phnum; i++) {
 		if (ph[i].p_type != PT_LOAD || !ph[i].p_memsz)
 			continue;
@@ -257,5 +274,6 @@ int load_initrd(struct image *img, const struct ram *ram, struct boot *boot)
 	addr = (top - img->size) & ~0xfffULL;
 	boot->hdr.ramdisk_image = addr;
 	boot->hdr.ramdisk_size = img->size;
+	progress_begin("loading", img->name, img->size);
 	return image_load(img, 0, img->size, ram, addr, img->size);
 }

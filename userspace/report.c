@@ -5,6 +5,7 @@
  */
 #include <stdio.h>
 
+#include "userspace/progress.h"
 #include "userspace/report.h"
 
 static int raw;
@@ -27,6 +28,7 @@ void report(const char *fmt, ...)
 	va_list ap;
 
 	flockfile(stderr);
+	progress_clear();
 	fputs("kvmlet run: ", stderr);
 	va_start(ap, fmt);
 	vfprintf(stderr, fmt, ap);

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "userspace/progress.h"
 #include "userspace/save.h"
 #include "userspace/state.h"
 
@@ -76,7 +77,9 @@ int save_file(struct vm *vm, const char *path)
 
 	if (asprintf(&name, "%s.new", path) < 0)
 		return -1;
+	progress_begin("saving", path, vm->ram.size);
 	err = write_file(vm, &s, name);
+	progress_end();
 	if (!err && rename(name, path))
 		err = because(&s, path);
 	if (!err)
@@ -155,7 +158,12 @@ int incoming_machine(struct incoming *in, struct vm *vm, const char *device)
  */
 int incoming_state(struct incoming *in, struct vm *vm)
 {
-	if (load_rest(&in->in, &in->saved, &vm->ram) || (!in->live && load_no_more(&in->in)))
+	int err;
+
+	progress_begin(in->live ? "receiving" : "restoring", in->from, vm->ram.size);
+	err = load_rest(&in->in, &in->saved, &vm->ram) || (!in->live && load_no_more(&in->in));
+	progress_end();
+	if (err)
 		return refuse(in, in->in.why);
 	return vcpus_create(vm, 0) || state_set(vm, &in->saved) ? refuse_quietly(in) : 0;
 }

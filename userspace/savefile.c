@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "userspace/crc32c.h"
+#include "userspace/progress.h"
 #include "userspace/savefile.h"
 
 static const char magic[8] = "KVMLETSV";
@@ -216,9 +217,10 @@ int save_ram(struct save_stream *s, const struct ram *ram, const u64 *dirty, u64
 		return fail(s, "no memory");
 	for (page = 0; !err && page < end; page = next) {
 		kind = kind_of(ram, dirty, page);
-		limit = kind == PAGE_DATA ? min_t(u64, end, page + SAVE_RUN_PAGES) : end;
+		limit = kind == PAGE_ZERO ? end : min_t(u64, end, page + SAVE_RUN_PAGES);
 		for (next = page + 1; next < limit && kind_of(ram, dirty, next) == kind; next++)
 			;
+		progress_to(next * SAVE_PAGE);
 		if (kind == PAGE_SKIP)
 			continue;
 		run = (struct save_memory) { page, next - page };
@@ -454,6 +456,7 @@ static int take_memory(struct save_stream *s, const struct save_section *section
 		memcpy(ram->base + run.first * SAVE_PAGE, section->data + sizeof(run), len);
 	else
 		clear_pages(ram->base + run.first * SAVE_PAGE, run.count);
+	progress_to((run.first + run.count) * SAVE_PAGE);
 	return 0;
 }
 
@@ -496,7 +499,10 @@ int load_rest(struct save_stream *s, struct saved *saved, const struct ram *ram)
 		err = section.type == SAVE_MEMORY ? take_memory(s, &section, ram) :
 						    take(s, saved, &section);
 	} while (!err);
-	return err ? err : check_complete(s, saved, &section);
+	if (err)
+		return err;
+	progress_to(ram->size);
+	return check_complete(s, saved, &section);
 }
 
 /**

@@ -6,9 +6,8 @@
  *
  * lab: --add build/userspace/kvmlet:/bin/kvmlet
  */
-#include <fcntl.h>
-#include <pty.h>
 #include <termios.h>
+#include <time.h>
 
 #include "selftests/runner/runner.h"
 
@@ -38,6 +37,29 @@ GUEST(echoes,
       OUTB(0x3f9, 1)
       "1: mov $0x3fd, %dx; in %dx, %al; test $1, %al; jz 1b; mov $0x3f8, %dx; in %dx, %al;"
       "out %al, %dx; cmp $'q', %al; jne 1b;" OUTB(0xf4, 4) "hlt");
+
+/*
+ * Seconds, minutes, hours, day of the week, day, month, year, century: again, unless it is still the
+ * same second after that.
+ */
+GUEST(tells_time,
+      "1: lea 3f(%rip), %rsi; mov $0x1100000, %edi; mov $9, %ecx; cld;"
+      "2: lodsb; out %al, $0x70; in $0x71, %al; stosb; loop 2b;"
+      "mov $0x1100000, %esi; mov (%rsi), %al; cmp 8(%rsi), %al; jne 1b;"
+      "mov $8, %ecx; mov $0x3f8, %dx; rep outsb;" OUTB(0xf4, 7) "hlt;"
+      "3: .byte 0, 2, 4, 6, 7, 8, 9, 0x32, 0");
+/*
+ * Writes 0x11, 0x22, ... to the clock's last register, two of its status and the first and the last
+ * byte that are memory alone, and says what is there; then the last one's by the index with the
+ * bit that masks NMI, and what the index reads as.
+ */
+GUEST(uses_cmos,
+      "lea 3f(%rip), %rsi; mov $5, %ecx; mov $0x11, %bl; cld;"
+      "1: lodsb; out %al, $0x70; mov %bl, %al; out %al, $0x71; add $0x11, %bl; loop 1b;"
+      "lea 3f(%rip), %rsi; mov $6, %ecx; mov $0x3f8, %dx;"
+      "2: lodsb; out %al, $0x70; in $0x71, %al; out %al, %dx; loop 2b;"
+      "in $0x70, %al; out %al, %dx;" OUTB(0xf4, 7) "hlt;"
+      "3: .byte 0x32, 0x0b, 0x0d, 0x40, 0x7f, 0xff");
 
 /* --- the runner ------------------------------------------------------------------------------- */
 
@@ -136,6 +158,74 @@ static void test_serial(void)
 	close(runner.in);
 	kill(runner.pid, SIGTERM);
 	TAP_EQ(finish(), 128 + SIGTERM, "the end of the input is not the end of the guest");
+}
+
+static int bcd(unsigned int i)
+{
+	uint8_t byte = runner.text[i];
+
+	return (byte >> 4) * 10 + (byte & 15);
+}
+
+static void test_clock(void)
+{
+	static const uint8_t cmos[] = { 0x02, 0x80, 0x44, 0x55, 0x55, 0xff };
+	time_t before = time(NULL), told;
+	struct tm tm, utc;
+
+	CASE(tells_time, 7, "a guest reads the real-time clock");
+	TAP_EQ(runner.n, 8, "all of it");
+	tm = (struct tm) {
+		.tm_sec = bcd(0), .tm_min = bcd(1), .tm_hour = bcd(2), .tm_mday = bcd(4),
+		.tm_mon = bcd(5) - 1, .tm_year = (bcd(7) - 19) * 100 + bcd(6),
+	};
+	told = timegm(&tm);
+	gmtime_r(&told, &utc);
+	if (!tap_ok(told >= before && told <= time(NULL),
+		    "it is the host's UTC, from seconds to the century, in BCD"))
+		printf("# %lld, the host had %lld before\n", (long long)told, (long long)before);
+	TAP_EQ(bcd(3), utc.tm_wday + 1, "and so is the day of the week, Sunday is 1");
+	CASE(uses_cmos, 7, "a guest writes to CMOS memory");
+	TAP_EQ(runner.n, 7, "and reads it");
+	TAP_EQ(bcd(0), (utc.tm_year + 1900) / 100, "the clock cannot be set");
+	TAP_EQ(memcmp(runner.text + 1, cmos, sizeof(cmos)), 0,
+	       "24 hours in BCD, the battery is good; memory keeps what is written");
+}
+
+#define INITRD		"/tmp/runner.initrd"
+
+/* A file of 24 MiB without blocks. */
+static void write_initrd(void)
+{
+	int fd = open(INITRD, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+	if (ftruncate(fd, 24 << 20))
+		printf("# %s: %s\n", INITRD, strerror(errno));
+	close(fd);
+}
+
+static void test_progress(void)
+{
+	const char * const argv[] = {
+		"kvmlet", "run", "--device", device, "--kernel", KERNEL, "--mem", "64M",
+		"--initrd", INITRD, NULL
+	};
+
+	WRITE_GUEST(says_hello);
+	write_initrd();
+	runner_start(&runner, -1, argv);
+	TAP_EQ(finish(), 3, "a guest with a large initrd runs");
+	TAP_EQ(strcmp(runner.text, "hello, runner\n"), 0,
+	       "without a terminal there is no word about how far it is loaded");
+	if (!runner_start_shown(&runner, argv)) {
+		tap_skip("at a terminal there is", "no pseudo terminal here");
+		return;
+	}
+	TAP_EQ(finish(), 3, "it runs at a terminal");
+	has("\rkvmlet run: loading runner.initrd   0 %", "which is told how far it is loaded");
+	runner_showed(&runner, "loading runner.initrd", "hello, runner",
+		      "up to its end, and the line is erased before the guest speaks");
+	tap_ok(!strstr(runner.text, "loading runner.elf"), "a small kernel has no line");
 }
 
 /* Until nothing more comes: the pipe is full. */
@@ -244,8 +334,11 @@ int main(int argc, char **argv)
 	test_statuses();
 	test_usage();
 	test_serial();
+	test_clock();
+	test_progress();
 	test_signals();
 	test_terminal();
 	unlink(KERNEL);
+	unlink(INITRD);
 	return tap_end();
 }

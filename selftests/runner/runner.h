@@ -6,7 +6,9 @@
 #define KVMLET_TEST_RUNNER_H
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <pty.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -55,6 +57,29 @@ static inline void runner_start(struct runner *r, int tty, const char * const *a
 	r->text[0] = 0;
 }
 
+/* Start one whose output and errors go to a terminal; false if there is none to be had. */
+static inline bool runner_start_shown(struct runner *r, const char * const *argv)
+{
+	int tty;
+
+	if (openpty(&r->out, &tty, NULL, NULL, NULL))
+		return false;
+	r->in = open("/dev/null", O_RDONLY);
+	r->pid = fork();
+	if (!r->pid) {
+		dup2(r->in, 0);
+		dup2(tty, 1);
+		dup2(tty, 2);
+		close(r->out);
+		execvp(argv[0], (char **)argv);
+		_exit(127);
+	}
+	close(tty);
+	r->n = 0;
+	r->text[0] = 0;
+	return true;
+}
+
 /* Read its output until words come; false at its end. */
 static inline bool runner_read(struct runner *r, const char *words)
 {
@@ -98,6 +123,17 @@ static inline void runner_said(const struct runner *r, const char *words, const 
 {
 	if (!tap_ok(strstr(r->text, words), "%s", name))
 		printf("# expected \"%s\" in: %.600s\n", words, r->text);
+}
+
+/* At a terminal: what it does to a file was shown up to its end, and erased before words came. */
+static inline void runner_showed(const struct runner *r, const char *doing, const char *words,
+				 const char *name)
+{
+	int width = strlen("kvmlet run:  100 %") + strlen(doing);
+	char text[256];
+
+	snprintf(text, sizeof(text), "\rkvmlet run: %s 100 %%\r%*s\r%s", doing, width, "", words);
+	runner_said(r, text, name);
 }
 
 #endif

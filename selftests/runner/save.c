@@ -8,7 +8,6 @@
  *
  * lab: --add build/userspace/kvmlet:/bin/kvmlet
  */
-#include <fcntl.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
@@ -91,6 +90,16 @@ GUEST(scribbles,
       "3: cmp (%rdi), %rax; jne 4f; add $0x1000, %edi; dec %ecx; jnz 3b;"
       "mov $42, %al; out %al, $0xf4; hlt; 4: mov $6, %al; out %al, $0xf4; hlt");
 
+/* Leaves, and then speaks. */
+GUEST(asks_and_speaks,
+      "out %al, $0xf5; mov $'+', %al; mov $0x3f8, %dx; out %al, %dx; mov $9, %al; out %al, $0xf4;"
+      "hlt");
+
+/* Writes to CMOS memory and leaves; its status is what port 0x71 reads then, no time in BCD. */
+GUEST(keeps_cmos,
+      "mov $0x40, %al; out %al, $0x70; mov $0x4d, %al; out %al, $0x71; mov $0, %al;"
+      "out %al, $0xf5; in $0x71, %al; out %al, $0xf4; hlt");
+
 static const char *expected_of(unsigned int requests)
 {
 	static uint64_t memory[64];
@@ -112,6 +121,10 @@ static const char *expected_of(unsigned int requests)
 
 #define RUN(r, ...)									\
 	runner_start(r, -1, (const char * const []) {					\
+		"kvmlet", "run", "--device", device, __VA_ARGS__, NULL })
+
+#define RUN_SHOWN(r, ...)								\
+	runner_start_shown(r, (const char * const []) {					\
 		"kvmlet", "run", "--device", device, __VA_ARGS__, NULL })
 
 /* More pages than are worth no further round of a move (userspace/live.c), in `make check`, too. */
@@ -221,6 +234,15 @@ static void test_port(void)
 	RUN(&one, "--kernel", KERNEL, "--mem", MEM, "--save", "/nowhere/file");
 	TAP_EQ(runner_end(&one), 7, "a guest that cannot be saved goes on");
 	runner_said(&one, "--save: /nowhere/file.new: No such file", "and the reason is said");
+}
+
+static void test_cmos(void)
+{
+	WRITE_GUEST(keeps_cmos);
+	RUN(&one, "--kernel", KERNEL, "--mem", MEM, "--save", SAVED);
+	TAP_EQ(runner_end(&one), LEFT, "a guest that uses CMOS memory is saved");
+	RUN(&one, "--restore", SAVED);
+	TAP_EQ(runner_end(&one), 0x4d, "the memory and its index are restored");
 }
 
 /* Of the machine's section, which is the first: behind its RAM's size. */
@@ -408,6 +430,40 @@ static void test_no_move(void)
 	TAP_EQ(runner_end(&two), DONE, "and ends well");
 }
 
+/* A terminal is told how far a guest is saved, restored or received. */
+static void test_progress(void)
+{
+	struct stat st;
+
+	WRITE_GUEST(asks_and_speaks);
+	if (!RUN_SHOWN(&one, "--kernel", KERNEL, "--mem", MEM, "--save", SAVED)) {
+		tap_skip("progress is shown at a terminal", "no pseudo terminal here");
+		return;
+	}
+	TAP_EQ(runner_end(&one), LEFT, "a guest is saved at a terminal");
+	runner_showed(&one, "saving save.guest", "", "which was told how far, up to its end");
+	RUN_SHOWN(&one, "--restore", SAVED);
+	TAP_EQ(runner_end(&one), 9, "it is restored at a terminal");
+	runner_showed(&one, "restoring save.guest", "+", "so, and the guest speaks after that");
+	RUN(&one, "--restore", SAVED);
+	runner_end(&one);
+	TAP_EQ(strcmp(one.text, "+"), 0, "without a terminal there is no word about it");
+	RUN_SHOWN(&two, "--incoming", SOCKET);
+	listening(SOCKET, NULL);
+	usleep(50000);
+	RUN(&one, "--kernel", KERNEL, "--mem", MEM, "--live", SOCKET);
+	TAP_EQ(runner_end(&one), LEFT, "it moves to a runner at a terminal");
+	TAP_EQ(runner_end(&two), 9, "and goes on there");
+	runner_showed(&two, "receiving save.3", "+", "which was told, too");
+	stat(SAVED, &st);
+	if (truncate(SAVED, st.st_size - 1))
+		printf("# truncate: %s\n", strerror(errno));
+	RUN_SHOWN(&one, "--restore", SAVED);
+	TAP_EQ(runner_end(&one), 103, "a file that is cut short is refused there");
+	runner_said(&one, " %\r", "when its progress was shown");
+	runner_said(&one, "  \rkvmlet run: " SAVED ": it is cut short", "and erased");
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
@@ -415,10 +471,10 @@ static const struct {
 } tests[] = {
 	{ "plain", test_plain, false }, { "request", test_request, true },
 	{ "after", test_after, false }, { "signal", test_signal, false },
-	{ "port", test_port, false }, { "refused", test_refused, false },
+	{ "port", test_port, false }, { "cmos", test_cmos, false }, { "refused", test_refused, false },
 	{ "tsc", test_tsc, false },
 	{ "moves", test_moves, true }, { "tcp", test_tcp, false },
-	{ "no_move", test_no_move, false },
+	{ "no_move", test_no_move, false }, { "progress", test_progress, false },
 };
 
 static void test(unsigned int i, bool debug_host)
