@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * kvm-clock on a host of two processors: at which events a vCPU's page is rewritten, and at no
- * others; and that neither it nor the TSC goes back from one vCPU to the other, wherever their
+ * others, and when it says that all agree; and that neither it nor the TSC goes back from one vCPU to the other, wherever their
  * threads are moved to and whatever processor goes offline and comes back.
  *
  * lab: --smp 2
@@ -21,7 +21,7 @@
 #define VCPUS		2
 
 static volatile struct clock_page page[VCPUS];
-static volatile uint32_t version, again, stop;
+static volatile uint32_t version, flags, again, stop;
 static volatile uint64_t last_clock, last_tsc;
 static volatile uint64_t rounds[VCPUS], clock_back[VCPUS], tsc_back[VCPUS], unstable[VCPUS];
 
@@ -45,6 +45,7 @@ static void counting_guest(void)
 			guest_wrmsr(MSR_CLOCK, (uintptr_t)&page[0] | 1);
 		again = 0;
 		version = page[0].version;
+		flags = page[0].flags;
 		guest_sync(ASKED);
 	}
 }
@@ -191,6 +192,81 @@ static void count(bool kvmlet)
 	}
 }
 
+/* --- when the pages agree --------------------------------------------------------------------- */
+
+#define SOURCE "/sys/devices/system/clocksource/clocksource0/current_clocksource"
+
+static char source[64];			/* the host's, by the TSC */
+
+static void source_set(const char *name)
+{
+	write_file(SOURCE, name);
+	/* What the driver does about it is not this thread's. */
+	usleep(30000);
+}
+
+static void source_other(void)
+{
+	source_set("hpet");
+}
+
+/* One that is not there any more makes the host take its best, which is made of the TSC, too. */
+static void source_tsc(void)
+{
+	source_set(source);
+}
+
+static bool source_read(void)
+{
+	FILE *file = fopen(SOURCE, "r");
+	bool ok = file && fgets(source, sizeof(source), file);
+
+	if (file)
+		fclose(file);
+	return ok && !strncmp(source, "tsc", 3);
+}
+
+static void tsc_far(void)
+{
+	set_msr(&vcpus[0], MSR_TSC, 1ULL << 51);
+}
+
+/* In this order, too. */
+static const struct {
+	const char *name;
+	void (*happens)(void);
+	unsigned int times, stable;
+	bool ours;			/* upstream's page is written when the other vCPU runs, or never */
+} agreements[] = {
+	{ "the other vCPU's TSC joins", other_tsc_near, 1, STABLE, true },
+	{ "this one's is written, far away", tsc_far, 1, 0, false },
+	{ "the other one's joins it", other_tsc_near, 1, STABLE, true },
+	{ "the host's clock source is hpet", source_other, 1, 0, false },
+	{ "it is the TSC again", source_tsc, 1, STABLE, true },
+	{ "nothing, after all", nothing, 0, STABLE, true },
+};
+
+static void agree(bool kvmlet)
+{
+	unsigned int i, times;
+
+	if (!source_read()) {
+		tap_skip("pages say that they agree", "the host keeps time without the TSC");
+		return;
+	}
+	for (i = 0; i < sizeof(agreements) / sizeof(*agreements); i++) {
+		agreements[i].happens();
+		times = rewritten();
+		printf("# %s: %u, flags %#x\n", agreements[i].name, times, flags);
+		if (kvmlet)
+			TAP_EQ(times, agreements[i].times, "%s: %u times rewritten",
+			       agreements[i].name, agreements[i].times);
+		if (kvmlet || !agreements[i].ours)
+			TAP_EQ(flags & STABLE, agreements[i].stable, "%s: the pages %s",
+			       agreements[i].name, agreements[i].stable ? "agree" : "do not agree");
+	}
+}
+
 /* --- never backwards -------------------------------------------------------------------------- */
 
 static uint64_t clock_read(unsigned int n)
@@ -314,6 +390,7 @@ int main(int argc, char **argv)
 	machine(&vm, &vcpus[0], path, false, counting_guest);
 	vcpu_open(&vm, &vcpus[1], 1);
 	count(strstr(path, "kvmlet"));
+	agree(strstr(path, "kvmlet"));
 	vcpu_close(&vcpus[1]);
 	machine_close(&vm, &vcpus[0]);
 

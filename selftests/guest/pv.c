@@ -2,7 +2,7 @@
 /*
  * Paravirtual features: the record of stolen time, what it says of preemption and what others ask
  * for in it (TLB flush); hypercalls that send IPIs, end a HLT and yield;
- * and the word of memory that ends an interrupt.
+ * and the word of memory that ends an interrupt. And what is not there: asynchronous page faults.
  *
  * The words are for processors that do not end interrupts by themselves, and several vCPUs at once
  * cannot touch what the emulator wants touched for those that do (lab.rst, 12).
@@ -764,6 +764,34 @@ static void enforcing(void)
 	without("yields are not", 1U << 13, true, 0x40000);
 }
 
+/* --- asynchronous page faults ----------------------------------------------------------------- */
+
+#define MSR_ASYNC_PF	0x4b564d02
+#define ASYNC_PF_BITS	(1U << 4 | 1U << 10 | 1U << 14)
+
+static void async_guest(void)
+{
+	guest_check("their MSR: #GP", wrmsr_trap(MSR_ASYNC_PF, RECORD | 1), GP);
+	guest_check("0, too", wrmsr_trap(MSR_ASYNC_PF, 0), GP);
+	guest_sync(1);
+}
+
+static void async_faults(void)
+{
+	if (!strstr(path, "kvmlet")) {
+		tap_skip("no asynchronous page faults", "upstream has them");
+		return;
+	}
+	begin(async_guest);
+	TAP_EQ(offered() & ASYNC_PF_BITS, 0, "CPUID does not offer asynchronous page faults");
+	TAP_EQ(call(vm.fd, KVM_CHECK_EXTENSION, KVM_CAP_ASYNC_PF), 0, "KVM_CAP_ASYNC_PF is 0");
+	TAP_EQ(call(vm.fd, KVM_CHECK_EXTENSION, KVM_CAP_ASYNC_PF_INT), 0,
+	       "KVM_CAP_ASYNC_PF_INT is 0");
+	TAP_EQ(vcpu_sync(&vcpu), 1, "a guest tries them nevertheless");
+	tap_checks();
+	end();
+}
+
 int main(int argc, char **argv)
 {
 	path = device_path(argc, argv);
@@ -777,5 +805,6 @@ int main(int argc, char **argv)
 	else
 		eoi_word();
 	enforcing();
+	async_faults();
 	return tap_end();
 }

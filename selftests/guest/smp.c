@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Two vCPUs: INIT and SIPI, IPIs both ways, one memory; and what one takes out of their page
- * tables, and tells the other by IPI, that one has forgotten (TLB shootdown).
+ * tables, and tells the other by IPI, that one has forgotten (TLB shootdown). And a second one with
+ * each kind of xAPIC id.
+ *
+ * lab:
+ * lab@kvmlet: --param apicv=1
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -208,6 +212,94 @@ static void shootdown(const char *path)
 	end_second(thread);
 }
 
+/* --- ids that do not fit 6 bits ------------------------------------------------------------- */
+
+#define GDTR		(SIPI_PAGE * PAGE + 0x900UL)
+#define VECTOR_IPI	0x42
+#define VECTOR_MSI	0x43
+
+extern const uint8_t listener[], listener_ipi[], listener_msi[], listener_end[];
+
+/*
+ * Real mode, but for a data segment of 4 GiB, by which it reaches its LAPIC: enables that, says
+ * hello, sleeps and counts interrupts.
+ */
+asm(".pushsection .rodata\n"
+    ".code16\n"
+    "listener:\n"
+    "mov %cs, %ax; mov %ax, %ds\n"
+    "lgdtl 0x900\n"
+    "mov %cr0, %eax; or $1, %al; mov %eax, %cr0\n"
+    "mov $0x10, %bx; mov %bx, %ds\n"
+    "and $0xfe, %al; mov %eax, %cr0\n"
+    "xor %ax, %ax; mov %ax, %ds\n"
+    "mov $0xfee00000, %ebx; mov $0x1ff, %eax; movl %eax, 0xf0(%ebx)\n"
+    "movw $0x600d, 0x9800\n"
+    "1: sti; hlt; jmp 1b\n"
+    "listener_ipi: incw 0x9802; jmp 2f\n"
+    "listener_msi: incw 0x9804\n"
+    "2: xor %eax, %eax; movl %eax, 0xb0(%ebx)\n"
+    "iret\n"
+    "listener_end:\n"
+    ".code64\n"
+    ".popsection\n");
+
+static volatile uint32_t high_id;
+
+static void caller(void)
+{
+	apic_write(APIC_SPIV, 0x1ff);
+	send(high_id << 24, ICR_INIT);
+	send(high_id << 24, ICR_SIPI | SIPI_PAGE);
+	guest_check("INIT and SIPI start it", guest_soon(*mailbox(0) == 0x600d), 1);
+	send(high_id << 24, 0x4000 | VECTOR_IPI);
+	guest_check("it gets an IPI", guest_soon(*mailbox(2) == 1), 1);
+	guest_sync(1);
+	guest_check("and a message", guest_soon(*mailbox(4) == 1), 1);
+	guest_check("each once", *mailbox(2) + *mailbox(4), 2);
+	guest_check("and nobody else does", irqs[VECTOR_IPI] + irqs[VECTOR_MSI], 0);
+	guest_sync(2);
+}
+
+/* In the table of real mode, which begins at 0. */
+static void set_vector(unsigned int vector, const uint8_t *code)
+{
+	uint16_t gate[2] = { code - listener, SIPI_PAGE << 8 };
+
+	memcpy(vm.low + 4UL * vector, gate, sizeof(gate));
+}
+
+static void prepare_listener(void)
+{
+	struct kvm_sregs sregs;
+
+	call(first.fd, KVM_GET_SREGS, &sregs);
+	memcpy(vm.low + SIPI_PAGE * PAGE, listener, listener_end - listener);
+	memcpy(vm.low + GDTR, &sregs.gdt.limit, 2);
+	memcpy(vm.low + GDTR + 2, &sregs.gdt.base, 4);
+	set_vector(VECTOR_IPI, listener_ipi);
+	set_vector(VECTOR_MSI, listener_msi);
+}
+
+static void with_id(const char *path, unsigned int id)
+{
+	struct kvm_msi msi = { .address_lo = 0xfee00000 | id << 12, .data = VECTOR_MSI };
+	pthread_t thread;
+
+	stop = false;
+	high_id = id;
+	machine(&vm, &first, path, true, caller);
+	prepare_listener();
+	TAP_EQ(vcpu_open(&vm, &second, id), 0, "a second vCPU has the id %u", id);
+	vcpu_supported_cpuid(&vm, &second);
+	pthread_create(&thread, NULL, run_second, NULL);
+	TAP_EQ(vcpu_sync(&first), 1, "the first one calls it by that");
+	TAP_EQ(call(vm.fd, KVM_SIGNAL_MSI, &msi), 1, "a message to id %u arrives", id);
+	TAP_EQ(vcpu_sync(&first), 2, "the first one goes on");
+	tap_checks();
+	end_second(thread);
+}
+
 /* --- starting ------------------------------------------------------------------------------- */
 
 /* The second one's port is the 8259's with controllers in the kernel: it never gets here. */
@@ -235,7 +327,9 @@ static void starting(const char *path)
 int main(int argc, char **argv)
 {
 	struct sigaction action = { .sa_handler = nothing };
+	static const unsigned int ids[] = { 63, 64, 200, 254 };
 	const char *path = device_path(argc, argv);
+	unsigned int i;
 
 	tap_begin();
 	sigaction(SIGUSR1, &action, NULL);
@@ -244,5 +338,11 @@ int main(int argc, char **argv)
 	else
 		tap_skip("a second vCPU starts", "this processor has no unrestricted guest");
 	shootdown(path);
+	/* What fits 6 bits, 8 and the last one, for 255 means all. */
+	for (i = 0; i < sizeof(ids) / sizeof(*ids); i++)
+		if (host_has("unrestricted_guest"))
+			with_id(path, ids[i]);
+		else
+			tap_skip("a high id", "this processor has no unrestricted guest");
 	return tap_end();
 }

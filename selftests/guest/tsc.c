@@ -13,10 +13,14 @@
 #include "selftests/lib/clock.h"
 
 #define MSR_WALL	0x4b564d00
+#define OLD_CLOCK	0x12
+#define OLD_WALL	0x11
 #define FEATURE_CLOCK	(1 << 3)
 #define CYCLES		1000000ULL
 #define TIMER		0x52		/* vector */
 #define DEADLINES	5
+#define CLOSE		1000000ULL	/* ns */
+#define CLOSE_REAL	20000000ULL
 
 struct wall_page {
 	uint32_t version, seconds, nanoseconds;
@@ -81,6 +85,76 @@ static void clock_guest(void)
 	guest_check("the clock's MSR comes back", guest_rdmsr(MSR_CLOCK), (uintptr_t)&page | 1);
 	guest_wrmsr(MSR_CLOCK, 0);
 	guest_sync(1);
+}
+
+/* --- kvm-clock by the old MSRs and by the new ones -------------------------------------------- */
+
+static volatile uint32_t clock_msr, wall_msr;
+static volatile uint64_t clock_now;
+
+static void named_guest(void)
+{
+	unsigned int i, back = 0;
+	uint64_t last = 0, now;
+
+	guest_wrmsr(clock_msr, (uintptr_t)&page | 1);
+	for (i = 0; i < 1000; i++, last = now) {
+		now = clock_read();
+		back += now < last;
+	}
+	guest_check("kvm-clock does not go back", back, 0);
+	guest_check("its MSR comes back", guest_rdmsr(clock_msr), (uintptr_t)&page | 1);
+	guest_wrmsr(wall_msr, (uintptr_t)&wall);
+	guest_check("the wall clock's, too", guest_rdmsr(wall_msr), (uintptr_t)&wall);
+	guest_sync(1);
+	clock_now = clock_read();
+	guest_sync(2);
+}
+
+static uint64_t vm_ns(struct vm *vm)
+{
+	struct kvm_clock_data data = {};
+
+	call(vm->fd, KVM_GET_CLOCK, &data);
+	return data.clock;
+}
+
+static uint64_t real_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return t.tv_sec * 1000000000ULL + t.tv_nsec;
+}
+
+static void between(uint64_t value, uint64_t least, uint64_t most, const char *name)
+{
+	tap_ok(value >= least && value <= most, "%s", name);
+	printf("# %llu, from %llu to %llu\n", (unsigned long long)value,
+	       (unsigned long long)least, (unsigned long long)most);
+}
+
+static void named(const char *path, uint32_t clock, uint32_t wall_clock)
+{
+	uint64_t least, most, real;
+	struct vcpu vcpu;
+	struct vm vm;
+
+	memset((void *)&page, 0, sizeof(page));
+	memset((void *)&wall, 0, sizeof(wall));
+	clock_msr = clock;
+	wall_msr = wall_clock;
+	machine(&vm, &vcpu, path, true, named_guest);
+	TAP_EQ(vcpu_sync(&vcpu), 1, "kvm-clock by MSR %#x", clock);
+	real = real_ns();
+	least = vm_ns(&vm);
+	TAP_EQ(vcpu_sync(&vcpu), 2, "which the guest reads");
+	most = vm_ns(&vm);
+	between(clock_now, least - CLOSE, most + CLOSE, "it is KVM_GET_CLOCK's");
+	between(wall.seconds * 1000000000ULL + wall.nanoseconds + clock_now, real - CLOSE_REAL,
+		real_ns() + CLOSE_REAL, "with the wall clock it is the host's CLOCK_REALTIME");
+	tap_checks();
+	machine_close(&vm, &vcpu);
 }
 
 static uint64_t get_tsc(struct vcpu *vcpu)
@@ -196,13 +270,6 @@ static uint64_t host_ns(void)
 	return t.tv_sec * 1000000000ULL + t.tv_nsec;
 }
 
-static void between(uint64_t value, uint64_t least, uint64_t most, const char *name)
-{
-	tap_ok(value >= least && value <= most, "%s", name);
-	printf("# %llu, from %llu to %llu\n", (unsigned long long)value,
-	       (unsigned long long)least, (unsigned long long)most);
-}
-
 static void keeps_pace(struct vcpu *vcpu, uint64_t khz)
 {
 	uint64_t least, most, first = host_ns(), exit;
@@ -279,6 +346,8 @@ int main(int argc, char **argv)
 	tap_checks();
 	TAP_EQ(call(vcpu.fd, KVM_KVMCLOCK_CTRL, 0), -EINVAL, "KVM_KVMCLOCK_CTRL without a page");
 	machine_close(&vm, &vcpu);
+	named(path, OLD_CLOCK, OLD_WALL);
+	named(path, MSR_CLOCK, MSR_WALL);
 	scaled(path, 1);
 	scaled(path, 2);
 	scaled(path, 5);
