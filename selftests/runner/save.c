@@ -90,10 +90,10 @@ GUEST(scribbles,
       "3: cmp (%rdi), %rax; jne 4f; add $0x1000, %edi; dec %ecx; jnz 3b;"
       "mov $42, %al; out %al, $0xf4; hlt; 4: mov $6, %al; out %al, $0xf4; hlt");
 
-/* Leaves, and then speaks. */
+/* Leaves, and speaks when it has. */
 GUEST(asks_and_speaks,
-      "out %al, $0xf5; mov $'+', %al; mov $0x3f8, %dx; out %al, %dx; mov $9, %al; out %al, $0xf4;"
-      "hlt");
+      "out %al, $0xf5; 1: in $0xf5, %al; test %al, %al; jz 1b;"
+      "mov $'+', %al; mov $0x3f8, %dx; out %al, %dx; mov $9, %al; out %al, $0xf4; hlt");
 
 /* Writes to CMOS memory and leaves; its status is what port 0x71 reads then, no time in BCD. */
 GUEST(keeps_cmos,
