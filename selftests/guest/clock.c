@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * kvm-clock on a host of two processors: at which events a vCPU's page is rewritten, and at no
- * others, and when it says that all agree; and that neither it nor the TSC goes back from one vCPU to the other, wherever their
- * threads are moved to and whatever processor goes offline and comes back.
+ * others; when it says that all agree; and that neither it nor the TSC goes back from one vCPU to
+ * the other, wherever their threads are moved to and whatever processor goes offline and comes back.
  *
  * lab: --smp 2
  */
@@ -236,7 +236,7 @@ static const struct {
 	const char *name;
 	void (*happens)(void);
 	unsigned int times, stable;
-	bool ours;			/* upstream's page is written when the other vCPU runs, or never */
+	bool ours;			/* upstream decides later, or never */
 } agreements[] = {
 	{ "the other vCPU's TSC joins", other_tsc_near, 1, STABLE, true },
 	{ "this one's is written, far away", tsc_far, 1, 0, false },
