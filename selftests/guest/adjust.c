@@ -57,7 +57,8 @@ static void guest(void)
 	guest_check("the guest reads what was written", guest_rdmsr(MSR_ADJUST), RESTORED);
 	before = guest_rdtsc();
 	guest_wrmsr(MSR_ADJUST, RESTORED + STEP);
-	guest_check("what it adds to that moves its TSC", guest_rdtsc() - before - STEP < WINDOW, 1);
+	guest_check("what it adds to that moves its TSC",
+		    guest_rdtsc() - before - STEP < WINDOW, 1);
 	guest_wrmsr(MSR_ADJUST, RESTORED);
 	guest_sync(2);
 	guest_check("user space writes the TSC: the guest has that",

@@ -39,8 +39,8 @@ GUEST(echoes,
       "out %al, %dx; cmp $'q', %al; jne 1b;" OUTB(0xf4, 4) "hlt");
 
 /*
- * Seconds, minutes, hours, day of the week, day, month, year, century: again, unless it is still the
- * same second after that.
+ * Seconds, minutes, hours, day of the week, day, month, year, century: again, unless it is still
+ * the same second after that.
  */
 GUEST(tells_time,
       "1: lea 3f(%rip), %rsi; mov $0x1100000, %edi; mov $9, %ecx; cld;"

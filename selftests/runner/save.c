@@ -471,8 +471,8 @@ static const struct {
 } tests[] = {
 	{ "plain", test_plain, false }, { "request", test_request, true },
 	{ "after", test_after, false }, { "signal", test_signal, false },
-	{ "port", test_port, false }, { "cmos", test_cmos, false }, { "refused", test_refused, false },
-	{ "tsc", test_tsc, false },
+	{ "port", test_port, false }, { "cmos", test_cmos, false },
+	{ "refused", test_refused, false }, { "tsc", test_tsc, false },
 	{ "moves", test_moves, true }, { "tcp", test_tcp, false },
 	{ "no_move", test_no_move, false }, { "progress", test_progress, false },
 };
