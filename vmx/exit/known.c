@@ -67,17 +67,13 @@ void known_note(struct vcpu *vcpu, gpa_t gpa, bool write)
 	m->knows_accesses = true;
 	k->page = gpa & PAGE_MASK;
 	k->qual = QUAL_PLAIN(write);
+	k->write = write;
 	k->base = min_t(u8, insn->base, NR_GPRS);
 	k->reg = insn->opcode < MOV_CONSTANT ? insn->reg : NR_GPRS;
 	k->disp = insn->disp + (insn->rip_relative ? rip + insn->len : 0);
 	k->value = insn->imm;
 	k->size = insn->size;
 	k->len = insn->len;
-}
-
-static bool stores(const struct known_access *k)
-{
-	return k->qual & EPT_VIOLATION_ACC_WRITE;
 }
 
 /* Where in its page it accesses; what is not there has come from the page before. */
@@ -94,15 +90,15 @@ static bool is_known(struct vcpu *vcpu, const struct known_access *k,
 	       (vmcs_readl(EXIT_QUALIFICATION) & QUAL_KIND) == k->qual &&
 	       !(vcpu->armed_dr7 & DR7_ARMED) && !vcpu->dr_lent &&
 	       /* A load of ISR is to see the end that waits in memory: that may sleep. */
-	       (stores(k) || !vcpu->in_memory) &&
+	       (k->write || !vcpu->in_memory) &&
 	       (f->rip >> 32 || segment_cs_long(vcpu)) &&
 	       linear_code_stands(vcpu, f);
 }
 
 static __always_inline int done(struct vcpu *vcpu, const struct known_access *k, gpa_t gpa)
 {
-	trace_mmio(vcpu, stores(k), gpa, k->size, &k->value);
-	if (!stores(k))
+	trace_mmio(vcpu, k->write, gpa, k->size, &k->value);
+	if (!k->write)
 		vcpu_merge_gpr(vcpu, k->reg, k->value, k->size);
 	return skip_bytes(vcpu, k->len);
 }
@@ -119,7 +115,7 @@ static int complete_load(struct vcpu *vcpu)
 
 static int to_user(struct vcpu *vcpu, struct known_access *k, gpa_t gpa)
 {
-	if (!stores(k)) {
+	if (!k->write) {
 		vcpu->io_rip = vcpu_rip(vcpu);
 		vcpu->mmio.wanted.gpa = gpa;
 		return mmio_exit(vcpu, gpa, k->size, NULL, complete_load);
@@ -141,7 +137,7 @@ static noinline int do_known(struct vcpu *vcpu, struct known_access *k,
 	stats_add(vcpu, pf_emulate);
 	if (k->reg < NR_GPRS)
 		k->value = vcpu->gpr[k->reg];
-	return irqchip_mmio(vcpu, gpa, k->size, &k->value, stores(k)) ? done(vcpu, k, gpa) :
+	return irqchip_mmio(vcpu, gpa, k->size, &k->value, k->write) ? done(vcpu, k, gpa) :
 								       to_user(vcpu, k, gpa);
 }
 

@@ -38,7 +38,8 @@ struct known_access {
 	u64 disp, value;		/* registers are added, and taken, if there are some */
 	u8 base, reg;			/* registers, or NR_GPRS */
 	u8 size, len;			/* bytes that are accessed, and of the instruction */
-	u32 qual;			/* of its exit: the kind of access, a store or a load */
+	bool write;			/* a store */
+	u32 qual;			/* of its exit: the kind of access */
 };
 
 struct mmio_state {
