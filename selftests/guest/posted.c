@@ -218,6 +218,8 @@ static void five_at_once(void)
 
 	for (vector = 0x50; vector < 0xa0; vector += 0x10)
 		post(vector);
+	/* The last one's notification is on its way as long as that of any IPI. */
+	usleep(10000);
 }
 
 static void in_order(void)
