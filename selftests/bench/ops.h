@@ -30,6 +30,7 @@
 #define KICK_MMIO_4	(DEVICE + 0x900)
 #define REGION		0x40000000UL	/* memory whose first touch is measured, and its size */
 #define REGION_SIZE	(12UL << 20)
+#define REGION_AT	0x200000000000UL /* in the monitor: above its heap, whose place is random */
 #define SMALL_PAGES	256UL
 #define HUGE		(2UL << 20)
 #define HUGE_PAGES	(REGION_SIZE / HUGE)
@@ -440,7 +441,7 @@ static void answer_log(void)
 static int with_region(unsigned long size, unsigned int flags, int advice)
 {
 	region_size = size;
-	region = mmap((void *)REGION, size, PROT_READ | PROT_WRITE,
+	region = mmap((void *)REGION_AT, size, PROT_READ | PROT_WRITE,
 		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 	if (region == MAP_FAILED || madvise(region, size, advice))
 		return -errno;
