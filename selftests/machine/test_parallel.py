@@ -33,7 +33,7 @@ LINES = 4000                    # of each processor's file
 LIMIT = (600, 60)               # seconds that a lab may take, and more each time, on a busy machine
 GUEST_MEM, LAB_MEM = "128M", "1024"
 TOOLS = 64                      # MiB of the disk with the compiler
-SOURCE = os.path.join(HERE, "parallel-part.c")
+SOURCE = os.path.join(HERE, "parallel", "part.c")
 COMPILE = ("gcc", "-O2", "-ffreestanding", "-fno-pie", "-fno-stack-protector",
            "-mgeneral-regs-only", "-pipe", "-c", "part.c")
 
