@@ -136,6 +136,7 @@ static void open_second(void)
 
 static void hand_over(void)
 {
+	static const char *const names[] = { "the first 8259", "the second 8259", "the IO-APIC" };
 	unsigned int i;
 
 	tap_ok(get(&old), "the first VM's state is read");
@@ -146,8 +147,7 @@ static void hand_over(void)
 	tap_ok(get(&new), "and is asked for it");
 	for (i = 0; i < CHIPS; i++)
 		tap_ok(!memcmp(&old.chips[i].chip, &new.chips[i].chip, sizeof(old.chips[i].chip)),
-		       "the state of %s is the same",
-		       (const char *[]) { "the first 8259", "the second 8259", "the IO-APIC" }[i]);
+		       "the state of %s is the same", names[i]);
 }
 
 /* --- LAPIC and IO-APIC ------------------------------------------------------------------------ */
