@@ -45,19 +45,27 @@ GUEST(powers_off, OUTB(0xf4, 5) "hlt");
  * read far behind the end. The exit status has two bits for the status of each. The queue is the
  * second page; without interrupts.
  */
-GUEST(requests,
-      "mov $0xc088, %dx; mov $0x1001, %eax; out %eax, %dx;"
-      "mov $0xc090, %dx; xor %eax, %eax; out %ax, %dx;"
-      "1: pause; cmpw $3, 0x1002002; jb 1b;"
-      "mov 0x1000f02, %al; shl $2, %al; or 0x1000f01, %al; shl $2, %al; or 0x1000f00, %al;" FINISH
-      ".org requests + 0xc00; .fill 512, 1, 'w';"
-      ".org requests + 0xe00; .long 1, 0; .quad 3; .long 4, 0; .quad 0; .long 0, 0; .quad 1 << 40;"
-      ".org requests + 0xf00; .byte 3, 3, 3;"
-      ".org requests + 0x1000;"
-      DESC(0xe00, 16, 1, 1) DESC(0xc00, 512, 1, 2) DESC(0xf00, 1, 2, 0)
-      DESC(0xe10, 16, 1, 4) DESC(0xf01, 1, 2, 0)
-      DESC(0xe20, 16, 1, 6) DESC(0xa00, 512, 3, 7) DESC(0xf02, 1, 2, 0)
-      ".org requests + 0x1800; .word 1, 3, 0, 3, 5;");
+#define REQUESTS(name, features)						\
+GUEST(name, features								\
+      "mov $0xc088, %dx; mov $0x1001, %eax; out %eax, %dx;"			\
+      "mov $0xc090, %dx; xor %eax, %eax; out %ax, %dx;"				\
+      "1: pause; cmpw $3, 0x1002002; jb 1b;"					\
+      "mov 0x1000f02, %al; shl $2, %al; or 0x1000f01, %al;"			\
+      "shl $2, %al; or 0x1000f00, %al;"						\
+      FINISH									\
+      ".org " #name " + 0xc00; .fill 512, 1, 'w';"				\
+      ".org " #name " + 0xe00; .long 1, 0; .quad 3; .long 4, 0; .quad 0;"	\
+      ".long 0, 0; .quad 1 << 40;"						\
+      ".org " #name " + 0xf00; .byte 3, 3, 3;"					\
+      ".org " #name " + 0x1000;"						\
+      DESC(0xe00, 16, 1, 1) DESC(0xc00, 512, 1, 2) DESC(0xf00, 1, 2, 0)		\
+      DESC(0xe10, 16, 1, 4) DESC(0xf01, 1, 2, 0)				\
+      DESC(0xe20, 16, 1, 6) DESC(0xa00, 512, 3, 7) DESC(0xf02, 1, 2, 0)		\
+      ".org " #name " + 0x1800; .word 1, 3, 0, 3, 5;")
+
+REQUESTS(requests, "");
+/* The driver takes the device's flushes, so that no write is one. */
+REQUESTS(flushes, "mov $0xc084, %dx; mov $0x200, %eax; out %eax, %dx;");
 /*
  * Its used ring is its available ring: to give a request back is to make one. By the registers of
  * virtio 1.x, at the first device's addresses.
@@ -186,10 +194,52 @@ static void serves(const char *spec, int statuses, const char *name)
 		printf("# %s\n", one.text);
 }
 
+#define ZRAM		"/dev/zram0"
+
+/* Of what was written to a device, how much has reached it? */
+static long writes_to_zram(void)
+{
+	FILE *f = fopen("/sys/block/zram0/stat", "r");
+	long writes = -1;
+
+	if (f && fscanf(f, "%*s %*s %*s %*s %ld", &writes) != 1)
+		writes = -1;
+	if (f)
+		fclose(f);
+	return writes;
+}
+
+/* The device is kept open: the last one to close it would write all out. */
+static void flush_reaches(const char *how, const char *unsafe)
+{
+	int fd = open(ZRAM, O_RDWR);
+	long before = writes_to_zram();
+
+	serves(unsafe, 16, "a guest writes to a device and flushes, cache=unsafe");
+	TAP_EQ(writes_to_zram() - before, 0, "nothing reaches it at once");
+	serves(how, 16, how);
+	tap_ok(writes_to_zram() > before, "a flush has what was written reach it");
+	close(fd);
+}
+
+static void flushes_reach_devices(bool uring)
+{
+	if (system("modprobe zram 2>/dev/null && echo 1M >/sys/block/zram0/disksize")) {
+		tap_skip("a flush has what was written reach a device", "this host has no zram");
+		return;
+	}
+	WRITE_GUEST(flushes);
+	flush_reaches(ZRAM ",io=thread", ZRAM ",io=thread,cache=unsafe");
+	if (uring)
+		flush_reaches(ZRAM ",io=uring", ZRAM ",io=uring,cache=unsafe");
+	system("rmmod zram");
+}
+
 static void requests_are_served(void)
 {
 	const bool there = syscall(SYS_io_uring_setup, 1, NULL) < 0 && errno == EFAULT;
 
+	flushes_reach_devices(there);
 	WRITE_GUEST(requests);
 	if (there) {
 		serves(IMAGE ",io=uring", 16, "io=uring: write, flush, and a read behind the end");
