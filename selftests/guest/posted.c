@@ -207,7 +207,7 @@ static void levels(void)
 
 	while_it_runs(running_guest, "a guest runs on", both_kinds);
 	ends = vcpu_exits(&vcpu, "EOI_INDUCED");
-	if (on_kvmlet && host_delivers())
+	if (on_kvmlet && host_helps(HELP_DELIVERY))
 		tap_ok(ends >= rounds, "each level-triggered one's end is heard: %ld", ends);
 	machine_close(&vm, &vcpu);
 }
@@ -291,7 +291,7 @@ int main(int argc, char **argv)
 {
 	path = device_path(argc, argv);
 	on_kvmlet = strstr(path, "kvmlet");
-	posted = on_kvmlet && host_delivers() && host_has("posted_intr");
+	posted = on_kvmlet && host_helps(HELP_POSTED);
 	rounds = on_debug_host() ? ROUNDS_DEBUG : ROUNDS;
 	alarm(120);
 	stay_on(0, 0);

@@ -800,7 +800,7 @@ int main(int argc, char **argv)
 	preemption();
 	hypercalls();
 	/* Where the processor ends interrupts by itself there is no use for it. */
-	if (host_delivers())
+	if (host_helps(HELP_DELIVERY))
 		tap_skip("interrupts ended by the word", "the processor delivers and ends them");
 	else
 		eoi_word();

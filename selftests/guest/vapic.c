@@ -178,7 +178,7 @@ int main(int argc, char **argv)
 	path = device_path(argc, argv);
 	tap_begin();
 	on_kvmlet = strstr(path, "kvmlet");
-	delivers = host_delivers();
+	delivers = host_helps(HELP_DELIVERY);
 	area = pages(PAGE);
 	machine(&vm, &vcpu, path, true, vapic_guest);
 	vm_slot(&vm, SLOT, 0, AREA, PAGE, area);

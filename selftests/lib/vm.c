@@ -468,21 +468,60 @@ long vcpu_exits(struct vcpu *vcpu, const char *reason)
 	return vcpu_counter(vcpu, name);
 }
 
-/* Does the processor deliver and end interrupts by itself (virtual-interrupt delivery)? */
-bool host_delivers(void)
+/* A parameter that kvmlet was loaded with; "" if it is not there. */
+static void parameter(const char *name, char *value, size_t size)
 {
-	char param = 'N';
-	uint64_t controls = 0;
-	int fd = open("/sys/module/kvmlet/parameters/apicv", O_RDONLY);
+	char file[64];
+	ssize_t len;
+	int fd;
 
-	if (fd >= 0)
-		read(fd, &param, 1);
+	snprintf(file, sizeof(file), "/sys/module/kvmlet/parameters/%s", name);
+	fd = open(file, O_RDONLY);
+	len = fd < 0 ? 0 : read(fd, value, size - 1);
+	value[len > 0 ? len : 0] = 0;
 	close(fd);
+}
+
+/* May a guest have this control, in the processor's words and kvmlet's parameter "hide"? */
+static bool host_controls(uint32_t msr, unsigned int bit, const char *name)
+{
+	uint64_t controls = 0;
+	char hidden[256];
+	int fd;
+
 	if (access("/dev/cpu/0/msr", F_OK) && system("modprobe msr"))
 		printf("# there is no module msr\n");
 	fd = open("/dev/cpu/0/msr", O_RDONLY);
 	if (fd >= 0)
-		pread(fd, &controls, sizeof(controls), 0x48b);
+		pread(fd, &controls, sizeof(controls), msr);
 	close(fd);
-	return param == 'Y' && controls >> 41 & 1;
+	parameter("hide", hidden, sizeof(hidden));
+	return controls >> 32 >> bit & 1 && !strstr(hidden, name);
+}
+
+/* Does the processor help kvmlet with LAPICs in this way? */
+bool host_helps(enum host_help help)
+{
+	static const struct {
+		uint32_t msr;
+		unsigned int bit;
+		const char *name;
+	} controls[] = {
+		[HELP_TPR] = { 0x482, 21, "use TPR shadow" },
+		[HELP_MEMORY] = { 0x48b, 0, "virtualize APIC accesses" },
+		[HELP_X2APIC] = { 0x48b, 4, "virtualize x2APIC mode" },
+		[HELP_REGISTERS] = { 0x48b, 8, "APIC-register virtualization" },
+		[HELP_DELIVERY] = { 0x48b, 9, "virtual-interrupt delivery" },
+		[HELP_POSTED] = { 0x481, 7, "process posted interrupts" },
+	};
+	char apicv[8];
+
+	parameter("apicv", apicv, sizeof(apicv));
+	if (help > HELP_X2APIC && *apicv != 'Y')
+		return false;
+	if (help == HELP_POSTED && !host_helps(HELP_DELIVERY))
+		return false;
+	if (help && !host_helps(HELP_TPR))
+		return false;
+	return host_controls(controls[help].msr, controls[help].bit, controls[help].name);
 }

@@ -73,7 +73,12 @@ const char *exit_name(int exit);
 bool stats_find(int fd, const char *name, uint64_t *value);
 long vcpu_counter(struct vcpu *vcpu, const char *name);
 long vcpu_exits(struct vcpu *vcpu, const char *reason);
-bool host_delivers(void);
+/* What a processor may do of a LAPIC by itself; in kvmlet those behind HELP_X2APIC need apicv=1. */
+enum host_help {
+	HELP_TPR, HELP_X2APIC, HELP_MEMORY, HELP_REGISTERS, HELP_DELIVERY, HELP_POSTED,
+};
+
+bool host_helps(enum host_help help);
 struct kvm_cpuid2 *supported_cpuid(int dev);
 
 /* A machine with one vCPU in a 64-bit guest function. */

@@ -6,7 +6,7 @@
 #
 #	lab run --driver none --add ... -- sh module.sh /t/busy /t/system
 #
-# The parts are leaks, descriptor, hypervisors and processors, which needs --smp 2; all of them if
+# The parts are leaks, descriptor, hidden, hypervisors and processors, which needs --smp 2; all if
 # none is named. On the debug host, which is ten times as slow, all is done less often.
 
 busy=$1
@@ -130,6 +130,28 @@ descriptor() {
 	holds "and works when all is closed" rmmod kvmlet
 }
 
+# says NAME WORDS: the log's last line of kvmlet's has them
+says() {
+	last=$(dmesg | grep kvmlet: | tail -n 1)
+	case $last in
+	*"$2"*) ok "$1" ;;
+	*) not_ok "$1" "$last" ;;
+	esac
+}
+
+# What the parameter hide names is as if the processor lacked it.
+hidden() {
+	fails "hide: insmod is refused for a name that no control has" modprobe kvmlet hide=nonsense
+	says "in words" 'no control is called "nonsense"'
+	fails "and for an empty one" modprobe kvmlet hide=,
+	fails "hide: insmod is refused without what is needed" modprobe kvmlet 'hide=enable EPT'
+	says "in words" '"enable EPT" is missing'
+	holds "and works without what is not" modprobe kvmlet 'hide=enable VPID,use TPR shadow'
+	says "in words" "enable VPID"
+	holds "with guests" "$busy" /dev/kvmlet 5
+	rmmod kvmlet
+}
+
 hypervisors() {
 	modprobe kvm_intel
 	fails "insmod is refused while kvm_intel is there" modprobe kvmlet
@@ -191,7 +213,7 @@ processors() {
 }
 
 echo "TAP version 13"
-for part in ${*:-leaks descriptor hypervisors processors}; do
+for part in ${*:-leaks descriptor hidden hypervisors processors}; do
 	$part
 done
 if dmesg | grep -q -e 'BUG:' -e 'Oops'; then

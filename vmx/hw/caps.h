@@ -197,6 +197,7 @@ int caps_explain(const struct caps_reason *why, char *buf, size_t size);
 int caps_first_difference(const struct vmx_msrs *a, const struct vmx_msrs *b);
 
 #ifdef __KERNEL__
+int caps_hide(void);
 void caps_read(struct vmx_msrs *m);
 int caps_check_cpu(const struct vmx_msrs *boot);
 #endif

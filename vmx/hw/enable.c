@@ -265,13 +265,13 @@ static int check_host(void)
  * enable_init() - judge this machine's VT-x and be ready for VMXON
  *
  * Says in words why if it cannot be used. Context: module initialization.
- * Return: 0; -ENODEV, -EPERM, -EOPNOTSUPP (see caps_verdict()), -EBUSY, -ENOMEM.
+ * Return: 0; -ENODEV, -EPERM, -EOPNOTSUPP (see caps_verdict()), -EBUSY, -EINVAL, -ENOMEM.
  */
 int enable_init(void)
 {
 	int err;
 
-	err = judge() ?: check_unused() ?: check_host() ?: alloc_vmxon_regions();
+	err = caps_hide() ?: judge() ?: check_unused() ?: check_host() ?: alloc_vmxon_regions();
 	if (err)
 		return err;
 	register_reboot_notifier(&reboot_notifier);
