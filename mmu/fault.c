@@ -24,6 +24,7 @@ struct fault {
 	struct mmu_root *root;
 	u64 gfn;
 	u64 access;
+	bool own;			/* may be to the page of ours */
 	unsigned long hva;		/* valid with NEED_PAGE */
 	int level;			/* where the page is to be mapped */
 	u64 rights;			/* that the entry shall give */
@@ -234,7 +235,7 @@ static int fault_locked(struct fault *f)
 
 	lockdep_assert_held_read(&f->mmu->lock);
 	slot = mmu_find_slot(f->mmu, f->root->as_id, f->gfn);
-	if (!slot && f->gfn == f->mmu->own_gfn && f->mmu->own_hpa && !(f->access & MMU_EXEC))
+	if (!slot && f->gfn == f->mmu->own_gfn && f->own)
 		return map_own(f);
 	if (!slot || (write && slot->flags & KVM_MEM_READONLY))
 		return MMU_FAULT_MMIO;
@@ -318,7 +319,8 @@ int mmu_fault(struct mmu *mmu, struct mmu_root *root, gpa_t gpa, enum mmu_access
 	f.mmu = mmu;
 	f.root = root;
 	f.gfn = gpa >> PAGE_SHIFT;
-	f.access = access;
+	f.access = access & ~MMU_OWN;
+	f.own = access & MMU_OWN;
 	f.nr_spare = 0;
 	f.split = false;
 	r = fault_loop(&f);

@@ -91,8 +91,8 @@ struct mmu {
 	bool maps_devices;			/* (-) something that is not RAM was mapped, once */
 };
 
-/* An access that the page tables did not allow. */
-enum mmu_access { MMU_READ = 1, MMU_WRITE = 2, MMU_EXEC = 4 };
+/* An access that the page tables did not allow; MMU_OWN: it may be to the page of ours. */
+enum mmu_access { MMU_READ = 1, MMU_WRITE = 2, MMU_EXEC = 4, MMU_OWN = 8 };
 
 enum mmu_fault_result {
 	MMU_FAULT_MAPPED,	/* mapped, or a change was under way: re-enter */
@@ -104,6 +104,7 @@ void mmu_stop(struct mmu *mmu);
 void mmu_destroy(struct mmu *mmu);
 struct mmu_root *mmu_root_get(struct mmu *mmu, u8 as_id, u8 role);
 void mmu_root_put(struct mmu *mmu, struct mmu_root *root);
+void mmu_unmap_all(struct mmu *mmu, u64 start, u64 end);
 int mmu_set_region(struct mmu *mmu, const struct kvm_userspace_memory_region *region);
 
 #define MMU_LOG_MODES	(KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE | KVM_DIRTY_LOG_INITIALLY_SET)

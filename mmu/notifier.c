@@ -144,11 +144,7 @@ static aging_result test_young(struct mmu_notifier *notifier, struct mm_struct *
 /* The process is gone; the descriptors may live on elsewhere. Runs at unregistration, too. */
 static void release(struct mmu_notifier *notifier, struct mm_struct *mm)
 {
-	struct mmu *mmu = to_mmu(notifier);
-	unsigned int as_id;
-
-	for (as_id = 0; as_id < MMU_ADDRESS_SPACES; as_id++)
-		mmu_unmap(mmu, as_id, 0, 1ULL << EPT_GFN_BITS);
+	mmu_unmap_all(to_mmu(notifier), 0, 1ULL << EPT_GFN_BITS);
 }
 
 const struct mmu_notifier_ops mmu_notifier_ops = {

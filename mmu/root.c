@@ -117,6 +117,22 @@ void mmu_unmap(struct mmu *mmu, u8 as_id, u64 start, u64 end)
 	mmu_free_cut(&cut, true);
 }
 
+/**
+ * mmu_unmap_all() - remove the mappings of a range in each address space
+ * @mmu: page tables
+ * @start: first guest frame
+ * @end: guest frame after the last
+ *
+ * Context: may sleep.
+ */
+void mmu_unmap_all(struct mmu *mmu, u64 start, u64 end)
+{
+	unsigned int as_id;
+
+	for (as_id = 0; as_id < MMU_ADDRESS_SPACES; as_id++)
+		mmu_unmap(mmu, as_id, start, end);
+}
+
 static struct mmu_root *root_alloc(u8 as_id, u8 role)
 {
 	struct mmu_root *root = kzalloc(sizeof(*root), GFP_KERNEL_ACCOUNT);

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 """A Linux guest with several processors sees all of them, compresses and compiles on all at the
-same time with the right outcome, is saved and restored meanwhile, and takes one of them away and
-back. TAP.
+same time with the right outcome, is saved and restored meanwhile, with clocks that never go back,
+whichever processor reads them, and takes one of them away and back. TAP.
 
 Debian's own kernel and this machine's compiler; by itself four processors on a host of one,
 restored once. Runs here; the lab is booted once.
@@ -21,6 +21,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 REPO = os.path.dirname(os.path.dirname(HERE))
 LAB = os.path.join(REPO, "selftests", "lab", "lab")
 PROGRAM = os.path.join(REPO, "build", "userspace", "kvmlet")
+CLOCKS = os.path.join(REPO, "build", "state", "clocks")
 HOST = os.path.join(HERE, "parallel-host")
 sys.path.insert(0, os.path.join(REPO, "selftests", "lab"))
 import labguest                                                         # noqa: E402
@@ -74,6 +75,7 @@ def initrd(folder, release):
     tree = labguest.tree(os.path.join(HERE, "parallel-init"), release,
                          labkernel.DISK_MODULES + ("ext4",))
     tree.folder("/tools")
+    labinitrd.add_file(tree, CLOCKS, "/bin/clocks")
     path = os.path.join(folder, "guest.cpio")
     with open(path, "wb") as f:
         f.write(tree.cpio())
@@ -126,6 +128,11 @@ def judge(cases, args, status, text):
              text.splitlines()[-30:])
     cases.ok(done and "0" not in done, "in the middle of its work",
              [f"compilers at work: {done}"])
+    words = says(rf"^clocks: {args.cpus} processors, \d+ ticks, (\d+) readings, (\d+) went back$",
+                 "they read their clocks meanwhile, too")
+    cases.ok(words and int(words[1]) > 1000 and words[2] == "0",
+             "of which none goes back behind what another has read",
+             re.findall("^clocks: .*", text, re.M))
     says(rf"^guest: without one 0(-{args.cpus - 2})?$", "a processor is taken away")
     says(rf"^guest: with it {online} {right_sum(args.cpus - 1)}$", "and comes back to work")
     words = says(r"^guest: timers ([\d ]+)$", "each has a timer")

@@ -16,11 +16,13 @@ static bool event_interrupted(const struct vcpu *vcpu)
 	       vcpu->ev.interrupt.injected;
 }
 
-static enum mmu_access access_of(unsigned long qual)
+/* The page of ours is there only for one whose LAPIC the processor plays: else a hole is. */
+static enum mmu_access access_of(const struct vcpu *vcpu, unsigned long qual)
 {
-	if (qual & EPT_VIOLATION_ACC_WRITE)
-		return MMU_WRITE;
-	return qual & EPT_VIOLATION_ACC_INSTR ? MMU_EXEC : MMU_READ;
+	if (qual & EPT_VIOLATION_ACC_INSTR)
+		return MMU_EXEC;
+	return (qual & EPT_VIOLATION_ACC_WRITE ? MMU_WRITE : MMU_READ) |
+	       (vcpu->vmcs->proc2 & SECONDARY_EXEC_VIRTUALIZE_APIC_ACCESSES ? MMU_OWN : 0);
 }
 
 /* An IRET that was ended here has unblocked NMIs already; it will do so again. */
@@ -49,7 +51,7 @@ static noinline int violation(struct vcpu *vcpu)
 	int r;
 
 	block_nmi_again(vcpu, qual);
-	r = mmu_fault(&vcpu->vm->mmu, vcpu->root, gpa, access_of(qual));
+	r = mmu_fault(&vcpu->vm->mmu, vcpu->root, gpa, access_of(vcpu, qual));
 	trace_ept_fault(vcpu, gpa, qual, r);
 	if (likely(r == MMU_FAULT_MAPPED)) {
 		stats_add(vcpu, pf_fixed);

@@ -247,6 +247,8 @@ void controls_set_lapic(struct vcpu *vcpu)
 	vcpu->vmcs->proc2 = new;
 	vmcs_write32(SECONDARY_VM_EXEC_CONTROL, new);
 	controls_set_msr_bitmap(vcpu);
+	if (old & ~new & SECONDARY_EXEC_VIRTUALIZE_APIC_ACCESSES)
+		mmu_unmap_all(&vcpu->vm->mmu, vcpu->vm->mmu.own_gfn, vcpu->vm->mmu.own_gfn + 1);
 	/* It may have translated the page as any other. */
 	vcpu_request(vcpu, REQ_TLB_FLUSH);
 }
