@@ -24,7 +24,7 @@
 
 #define ROUNDS		9
 #define MORE_ROUNDS	25
-#define TIMES		3
+#define TIMES		5
 #define TIME_LIMIT	600
 
 /* The guest's orders, and its answer. */

@@ -40,14 +40,9 @@ static void end(void)
 	wr(APIC_EOI, 0);
 }
 
-static void out(uint16_t port, uint8_t value)
-{
-	asm volatile("outb %0, %1" : : "a"(value), "Nd"(port));
-}
-
 static void pic_end(void)
 {
-	out(PIC, 0x20);
+	guest_outb(PIC, 0x20);
 }
 
 static uint64_t set_base(uint64_t base)
@@ -81,11 +76,8 @@ static void while_off(void)
 	guest_open();
 	guest_check("nor does an MSI for it", irqs[0x42], 0);
 	guest_eoi = pic_end;
-	out(PIC, 0x11);
-	out(PIC + 1, PIC_VECTOR);
-	out(PIC + 1, 4);
-	out(PIC + 1, 1);
-	out(PIC + 1, 0xff & ~(1 << PIC_PIN));
+	pic_init(PIC, PIC_VECTOR, 4);
+	guest_outb(PIC + 1, 0xff & ~(1 << PIC_PIN));
 	guest_sync(2);
 	guest_open();
 	guest_check("but the 8259 interrupts", irqs[PIC_VECTOR + PIC_PIN], 1);
@@ -215,7 +207,7 @@ int main(int argc, char **argv)
 {
 	tap_begin();
 	path = device_path(argc, argv);
-	upstream = !strcmp(getenv("LAB_DRIVER") ?: "", "kvm");
+	upstream = on_upstream();
 	guest_eoi = end;
 	page = APIC_PAGE;
 	off();

@@ -286,15 +286,6 @@ static uint64_t clock_read(unsigned int n)
 	return ns;
 }
 
-static void raise_to(volatile uint64_t *word, uint64_t value)
-{
-	uint64_t old = *word;
-
-	while (old < value && !__atomic_compare_exchange_n(word, &old, value, false,
-							   __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
-		;
-}
-
 /* What somebody has read before is never more than what one reads now. */
 static void racing_guest(unsigned int n)
 {

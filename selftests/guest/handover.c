@@ -208,32 +208,20 @@ static void apics(void)
 
 /* --- the 8259s -------------------------------------------------------------------------------- */
 
-static void out(uint16_t port, uint8_t value)
-{
-	asm volatile("outb %0, %1" : : "a"(value), "Nd"(port) : "memory");
-}
-
-static void set_up_8259(uint16_t port, uint8_t vector, uint8_t cascade)
-{
-	out(port, 0x11);
-	out(port + 1, vector);
-	out(port + 1, cascade);
-	out(port + 1, 1);
-	out(port + 1, 0);
-}
-
 static void look_8259(void)
 {
 	guest_sync(IN_SERVICE);
-	out(SLAVE, END);
-	out(MASTER, END);
+	guest_outb(SLAVE, END);
+	guest_outb(MASTER, END);
 }
 
 static void pic_guest(void)
 {
 	guest_warm();
-	set_up_8259(MASTER, 0x20, 4);
-	set_up_8259(SLAVE, 0x28, 2);
+	pic_init(MASTER, 0x20, 4);
+	guest_outb(MASTER + 1, 0);
+	pic_init(SLAVE, 0x28, 2);
+	guest_outb(SLAVE + 1, 0);
 	for (;;) {
 		guest_sync(1);
 		guest_open();

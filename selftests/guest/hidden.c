@@ -244,7 +244,7 @@ int main(int argc, char **argv)
 	struct vm vm;
 
 	tap_begin();
-	upstream = !strcmp(getenv("LAB_DRIVER") ?: "", "kvm");
+	upstream = on_upstream();
 	vm_open(&vm, path);
 	list = supported_cpuid(vm.dev);
 	vm_close(&vm);

@@ -149,7 +149,7 @@ int main(int argc, char **argv)
 	struct vm vm;
 
 	tap_begin();
-	nested = !strcmp(getenv("LAB_DRIVER") ?: "", "kvm");
+	nested = on_upstream();
 	machine(&vm, &vcpu, path, false, guest);
 	TAP_EQ(vcpu_sync(&vcpu), 1, "a guest gets through instructions that always exit");
 	tap_checks();

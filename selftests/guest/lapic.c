@@ -438,7 +438,7 @@ int main(int argc, char **argv)
 
 	tap_begin();
 	path = device_path(argc, argv);
-	upstream = !strcmp(getenv("LAB_DRIVER") ?: "", "kvm");
+	upstream = on_upstream();
 	sigaction(SIGUSR1, &action, NULL);
 	halts();
 	all_errors();

@@ -212,7 +212,7 @@ int main(int argc, char **argv)
 	unsigned int i;
 
 	tap_begin();
-	upstream = !strcmp(getenv("LAB_DRIVER") ?: "", "kvm");
+	upstream = on_upstream();
 	machine(&vm, &vcpus[0], path, true, guest);
 	for (i = 1; i < CPUS; i++) {
 		TAP_EQ(vcpu_open(&vm, &vcpus[i], i), 0, "vCPU %u", i);

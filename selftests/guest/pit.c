@@ -28,35 +28,22 @@ static bool slow;		/* the debug host, where an exit may take a period */
 
 /* --- the guest's side ------------------------------------------------------------------------- */
 
-static void out8(uint16_t port, uint8_t value)
-{
-	asm volatile("outb %0, %1" : : "a"(value), "Nd"(port));
-}
-
-static uint8_t in8(uint16_t port)
-{
-	uint8_t value;
-
-	asm volatile("inb %1, %0" : "=a"(value) : "Nd"(port));
-	return value;
-}
-
 static void program(uint8_t control, uint16_t count)
 {
 	uint16_t port = 0x40 + (control >> 6);
 
-	out8(CONTROL, control);
-	out8(port, count & 0xff);
-	out8(port, count >> 8);
+	guest_outb(CONTROL, control);
+	guest_outb(port, count & 0xff);
+	guest_outb(port, count >> 8);
 }
 
 static uint16_t latched(unsigned int channel)
 {
 	uint16_t low;
 
-	out8(CONTROL, channel << 6);
-	low = in8(0x40 + channel);
-	return low | in8(0x40 + channel) << 8;
+	guest_outb(CONTROL, channel << 6);
+	low = guest_inb(0x40 + channel);
+	return low | guest_inb(0x40 + channel) << 8;
 }
 
 static uint64_t tsc_of(uint64_t ticks)
@@ -75,8 +62,8 @@ static void spin(uint64_t ticks)
 /* The 8259s masked, pin 0 to this vCPU. */
 static void by_ioapic(void)
 {
-	out8(0x21, 0xff);
-	out8(0xa1, 0xff);
+	guest_outb(0x21, 0xff);
+	guest_outb(0xa1, 0xff);
 	apic_write(APIC_SPIV, 0x1ff);
 	guest_eoi = apic_eoi;
 	ioapic_route(0, VECTOR);
@@ -84,17 +71,17 @@ static void by_ioapic(void)
 
 static void pic_eoi(void)
 {
-	out8(0x20, 0x20);
+	guest_outb(0x20, 0x20);
 }
 
 static void by_pic(void)
 {
 	ioapic_route(0, 0x10000 | VECTOR);
-	out8(0x20, 0x11);
-	out8(0x21, PIC_VECTOR);
-	out8(0x21, 4);
-	out8(0x21, 1);
-	out8(0x21, 0xfe);
+	guest_outb(0x20, 0x11);
+	guest_outb(0x21, PIC_VECTOR);
+	guest_outb(0x21, 4);
+	guest_outb(0x21, 1);
+	guest_outb(0x21, 0xfe);
 	guest_eoi = pic_eoi;
 }
 
@@ -261,11 +248,11 @@ static void measure(void)
 {
 	uint64_t start, ticks;
 
-	out8(SPEAKER, (in8(SPEAKER) & ~2) | 1);
+	guest_outb(SPEAKER, (guest_inb(SPEAKER) & ~2) | 1);
 	program(CHANNEL2 | MODE(0), 4 * COUNT);
 	start = guest_rdtsc();
-	guest_check("channel 2 is low in mode 0", in8(SPEAKER) & 0x20, 0);
-	while (!(in8(SPEAKER) & 0x20))
+	guest_check("channel 2 is low in mode 0", guest_inb(SPEAKER) & 0x20, 0);
+	while (!(guest_inb(SPEAKER) & 0x20))
 		asm volatile("pause");
 	ticks = (guest_rdtsc() - start) * 1000 / tsc_of(4 * COUNT);
 	check_time("and high after its count", ticks);
@@ -287,17 +274,17 @@ static void counter_guest(void)
 		if (latched(2) > 1000 || !latched(2))
 			break;
 	guest_check("and is never above its count", i, 200);
-	out8(CONTROL, 0xc0 | 2 << 2);
-	guest_check("read-back gives the mode", in8(0x42) & 0x3f, 3 << 4 | 2 << 1);
-	first = in8(0x42);
-	first |= in8(0x42) << 8;
+	guest_outb(CONTROL, 0xc0 | 2 << 2);
+	guest_check("read-back gives the mode", guest_inb(0x42) & 0x3f, 3 << 4 | 2 << 1);
+	first = guest_inb(0x42);
+	first |= guest_inb(0x42) << 8;
 	guest_check("and the count", first && first <= 1000, 1);
-	out8(SPEAKER, 3);
-	guest_check("port 0x61 holds gate and data", in8(SPEAKER) & 3, 3);
-	out8(SPEAKER, 0);
-	guest_check("and gives them back", in8(SPEAKER) & 3, 0);
-	first = in8(SPEAKER) & 0x10;
-	for (i = 0; i < 100000 && (in8(SPEAKER) & 0x10) == first; i++)
+	guest_outb(SPEAKER, 3);
+	guest_check("port 0x61 holds gate and data", guest_inb(SPEAKER) & 3, 3);
+	guest_outb(SPEAKER, 0);
+	guest_check("and gives them back", guest_inb(SPEAKER) & 3, 0);
+	first = guest_inb(SPEAKER) & 0x10;
+	for (i = 0; i < 100000 && (guest_inb(SPEAKER) & 0x10) == first; i++)
 		;
 	guest_check("its refresh bit toggles", i < 100000, 1);
 	guest_sync(1);
@@ -313,7 +300,7 @@ static void counters(void)
 
 static void speaker_guest(void)
 {
-	out8(SPEAKER, 1);
+	guest_outb(SPEAKER, 1);
 	guest_sync(1);
 }
 

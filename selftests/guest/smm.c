@@ -672,7 +672,7 @@ static void by_lapic(void)
 int main(int argc, char **argv)
 {
 	path = device_path(argc, argv);
-	upstream = !strcmp(getenv("LAB_DRIVER") ?: "", "kvm");
+	upstream = on_upstream();
 	tap_begin();
 	each_mode();
 	relocated();

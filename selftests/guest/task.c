@@ -364,7 +364,7 @@ int main(int argc, char **argv)
 	call_and_return();
 	jump_and_gate();
 	events();
-	if (strcmp(getenv("LAB_DRIVER") ?: "", "kvm")) {
+	if (!on_upstream()) {
 		trap_bit();
 		narrow();
 		faults();

@@ -32,6 +32,15 @@
 #define X2APIC_SELF	0x83f
 #define IOAPIC_PAGE	0xfec00000UL
 
+/* An 8259's four words; the mask is written next. */
+static inline void pic_init(uint16_t port, uint8_t vector, uint8_t cascade)
+{
+	guest_outb(port, 0x11);
+	guest_outb(port + 1, vector);
+	guest_outb(port + 1, cascade);
+	guest_outb(port + 1, 1);
+}
+
 static inline uint32_t apic_read(unsigned int reg)
 {
 	return *(volatile uint32_t *)(APIC_PAGE + reg);

@@ -36,6 +36,12 @@ bool on_debug_host(void)
 	return !access("/sys/kernel/debug/kmemleak", F_OK);
 }
 
+/* Beside kvmlet, to compare: what upstream does otherwise is not asked of it. */
+bool on_upstream(void)
+{
+	return !strcmp(getenv("LAB_DRIVER") ?: "", "kvm");
+}
+
 /* In `make check`, where a sample has to do; the whole of it is in a campaign's run. */
 bool bounded(void)
 {

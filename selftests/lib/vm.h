@@ -46,6 +46,7 @@ struct vcpu {
 int vm_call(int fd, unsigned long cmd, unsigned long arg);
 
 bool on_debug_host(void);
+bool on_upstream(void);
 bool bounded(void);
 int stay_on(pid_t thread, int cpu);
 int write_file(const char *path, const char *text);
@@ -205,12 +206,35 @@ static inline void guest_cpuid(uint32_t leaf, uint32_t sub, uint32_t out[4])
 		     : "a"(leaf), "c"(sub));
 }
 
+static inline void guest_outb(uint16_t port, uint8_t value)
+{
+	asm volatile("outb %0, %1" : : "a"(value), "Nd"(port) : "memory");
+}
+
+static inline uint8_t guest_inb(uint16_t port)
+{
+	uint8_t value;
+
+	asm volatile("inb %1, %0" : "=a"(value) : "Nd"(port) : "memory");
+	return value;
+}
+
 static inline uint64_t guest_rdtsc(void)
 {
 	uint32_t low, high;
 
 	asm volatile("rdtsc" : "=a"(low), "=d"(high) : : "memory");
 	return low | (uint64_t)high << 32;
+}
+
+/* Several threads or vCPUs keep the most that any of them has seen. */
+static inline void raise_to(volatile uint64_t *word, uint64_t value)
+{
+	uint64_t old = *word;
+
+	while (old < value && !__atomic_compare_exchange_n(word, &old, value, false,
+							   __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+		;
 }
 
 #endif

@@ -7,7 +7,6 @@
  */
 #define _GNU_SOURCE
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -16,6 +15,8 @@
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "selftests/lib/vm.h"
 
 #define READINGS	50		/* of each clock at a tick */
 #define MAX_CPUS	64
@@ -32,7 +33,7 @@ static const struct {
 #define NR_CLOCKS	(sizeof(clocks) / sizeof(clocks[0]))
 
 static volatile sig_atomic_t stop;
-static int64_t last[NR_CLOCKS];		/* the latest that anybody has read */
+static volatile uint64_t last[NR_CLOCKS];		/* the latest that anybody has read */
 static unsigned long ticks[MAX_CPUS], readings, back;
 static long tick_ns = 10000000;
 
@@ -41,7 +42,7 @@ static void stopped(int sig)
 	stop = sig;
 }
 
-static int64_t clock_read(unsigned int i)
+static uint64_t clock_read(unsigned int i)
 {
 	struct timespec t;
 
@@ -55,16 +56,13 @@ static int64_t clock_read(unsigned int i)
 
 static void look(unsigned int i, unsigned int cpu)
 {
-	int64_t before = __atomic_load_n(&last[i], __ATOMIC_SEQ_CST), now = clock_read(i);
+	uint64_t before = last[i], now = clock_read(i);
 
 	__atomic_fetch_add(&readings, 1, __ATOMIC_RELAXED);
 	if (now < before && __atomic_fetch_add(&back, 1, __ATOMIC_RELAXED) < SAID)
 		printf("clocks: %s went back by %lld on %u\n", clocks[i].name,
 		       (long long)(before - now), cpu);
-	while (before < now &&
-	       !__atomic_compare_exchange_n(&last[i], &before, now, false, __ATOMIC_SEQ_CST,
-					    __ATOMIC_SEQ_CST))
-		;
+	raise_to(&last[i], now);
 }
 
 static void *reader(void *argument)
@@ -72,12 +70,9 @@ static void *reader(void *argument)
 	const struct itimerspec every = { { 0, tick_ns }, { 0, tick_ns } };
 	unsigned int cpu = (uintptr_t)argument, i;
 	int timer = timerfd_create(CLOCK_MONOTONIC, 0);
-	cpu_set_t only;
 	uint64_t n;
 
-	CPU_ZERO(&only);
-	CPU_SET(cpu, &only);
-	sched_setaffinity(0, sizeof(only), &only);
+	stay_on(0, cpu);
 	timerfd_settime(timer, 0, &every, NULL);
 	while (!stop) {
 		if (read(timer, &n, sizeof(n)) == sizeof(n))
